@@ -61,7 +61,14 @@ class Items(msgspec.Struct, frozen=True, eq=False):
 
 def no_items() -> Items:
     """An empty :class:`Items`."""
-    return Items(*(np.empty(0, dtype) for dtype in (np.int32, np.uint8, np.int64, np.int64, np.int16, np.float32)))
+    return Items(
+        scene=np.empty(0, np.int32),
+        kind=np.empty(0, np.uint8),
+        size_bytes=np.empty(0, np.int64),
+        at=np.empty(0, np.int64),
+        predicted=np.empty(0, np.int16),
+        confidence=np.empty(0, np.float32),
+    )
 
 
 def concatenate(parts: list[Items]) -> Items:
@@ -180,7 +187,7 @@ class Account(Effect, frozen=True, eq=False):
     traffic: TrafficClass
     state: State
     size_bytes: int
-    count: int = 1
+    objects: int = 1
     hops: int = 1
 
 

@@ -94,4 +94,5 @@ def julian_date(instant: Instant | NDArray[np.int64]) -> tuple[NDArray[np.float6
 def day_of_year(instant: Instant | NDArray[np.int64]) -> NDArray[np.float64]:
     """Days since the first of January, 00:00 UTC, of the same year, with fraction, in the shape of the input."""
     moments = np.asarray(instant, dtype=np.int64).astype("datetime64[us]")
-    return (moments - moments.astype("datetime64[Y]")) / np.timedelta64(1, "D")
+    elapsed = moments - moments.astype("datetime64[Y]").astype("datetime64[us]")
+    return np.asarray(elapsed.astype(np.int64) / DAY)
