@@ -1,0 +1,75 @@
+"""An edge node at a ground station: a middle-sized model answers what it is sure of, so that less goes on.
+
+What it is sure of leaves the site as an answer of some tens of bytes; the rest goes on as pictures.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skyedge.events import KIND_RESULT, Arrived, Effect, Event, Inferred, concatenate
+from skyedge.inference.scores import confidence
+from skyedge.nodes.answering import ModelService, Server
+from skyedge.nodes.backhaul import Backhaul, BackhaulProfile, split_scenes
+from skyedge.time import FOREVER, Instant
+
+
+class EdgeNode:
+    """The state machine of one edge node.
+
+    Args:
+        name: unique in the world.
+        cloud: where answers and doubtful pictures go.
+        service: the model it runs.
+        backhaul: the way to the cloud.
+        accept_confidence: an answer at least this sure is final.
+        temperature: calibrates the model's confidence.
+        result_bytes: size of an answer.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        cloud: str,
+        service: ModelService,
+        backhaul: BackhaulProfile,
+        *,
+        accept_confidence: float,
+        temperature: float,
+        result_bytes: int,
+    ) -> None:
+        self.name = name
+        self._server = Server(name, service)
+        self._backhaul = Backhaul(name, cloud, backhaul)
+        self._accept_confidence = accept_confidence
+        self._temperature = temperature
+        self._result_bytes = result_bytes
+
+    def earliest_send(self) -> Instant:
+        """When the first of the pictures at work is done."""
+        finish = self._server.next_finish()
+        return FOREVER if finish is None else finish
+
+    def handle(self, event: Event, now: Instant) -> list[Effect]:
+        """Look at what arrives; send on what is not a picture."""
+        if isinstance(event, Arrived):
+            pictures, rest = split_scenes(event.items)
+            return [*self._server.take(pictures, now), *self._backhaul.carry(rest, now)]
+        if isinstance(event, Inferred):
+            return self._decide(event, now)
+        return []
+
+    def _decide(self, event: Inferred, now: Instant) -> list[Effect]:
+        pictures, logits = self._server.finish(event)
+        sureness = confidence(logits / np.float32(self._temperature))
+        sure = sureness >= self._accept_confidence
+        answers = pictures.take(sure)
+        answers = type(answers)(
+            scene=answers.scene,
+            kind=np.full(len(answers), KIND_RESULT, np.uint8),
+            size_bytes=np.full(len(answers), self._result_bytes, np.int64),
+            at=answers.at,
+            predicted=logits[sure].argmax(axis=1).astype(np.int16),
+            confidence=sureness[sure].astype(np.float32),
+        )
+        return self._backhaul.carry(concatenate([answers, pictures.take(~sure)]), now)
