@@ -1,0 +1,55 @@
+"""What the ground is: land-cover classes and climate zones, and the label of a footprint.
+
+The seventeen IGBP classes of MODIS MCD12C1 are grouped into eight that fill footprints of some hundred kilometres.
+Wetland and towns never do so in enough places to train or to score on; where they are, they count as land of no class.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLASSES: tuple[str, ...] = (
+    "evergreen forest",
+    "deciduous and mixed forest",
+    "shrubland",
+    "savanna",
+    "grassland",
+    "cropland",
+    "barren",
+    "snow and ice",
+)
+"""The labels, in the order of the models' outputs."""
+
+CLIMATE_ZONES: tuple[str, ...] = ("sea", "tropical", "arid", "temperate", "continental", "polar")
+"""Köppen–Geiger main classes, in the order of the packed map."""
+
+SEA = -1
+OTHER_LAND = len(CLASSES)
+_WATER = len(CLASSES) + 1
+
+_IGBP_TO_CLASS = np.full(256, OTHER_LAND, np.uint8)
+_IGBP_TO_CLASS[0] = _WATER
+for _class, _igbp in enumerate([(1, 2), (3, 4, 5), (6, 7), (8, 9), (10,), (12, 14), (16,), (15,)]):
+    _IGBP_TO_CLASS[list(_igbp)] = _class
+
+
+def majority(land_cover: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
+    """Label, purity and share of water of footprints.
+
+    Args:
+        land_cover: IGBP classes of the footprints' pixels, (tiles, size, size).
+
+    Returns:
+        label int8 (tiles,), SEA where water or no class prevails; the share of the footprint that has the label,
+        float32 (tiles,); the share of water, float32 (tiles,).
+    """
+    tiles = len(land_cover)
+    classes = _IGBP_TO_CLASS[land_cover].reshape(tiles, -1)
+    counts = np.zeros((tiles, _WATER + 1), np.float32)
+    for value in range(_WATER + 1):
+        counts[:, value] = (classes == value).sum(axis=1)
+    counts /= max(1, classes.shape[1])
+    best = counts.argmax(axis=1)
+    label = np.where(best < OTHER_LAND, best, SEA).astype(np.int8)
+    return label, counts[np.arange(tiles), best], counts[:, _WATER]

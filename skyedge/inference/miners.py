@@ -1,0 +1,274 @@
+"""Hard-example miners: which scenes are worth sending to a bigger model?
+
+Sedna's miners keep their names and parameters, so a Sedna user finds them at once; their decisions differ from the
+originals only where those are defective:
+
+* probabilities of exactly 0 and a single class are scored, where CrossEntropy fails with a domain error or a division
+  by zero; arrays are accepted;
+* an image in which nothing was detected is *hard* for Threshold and IBT: the original never sends it, which loses
+  just the scenes that the small model missed altogether (``empty_is_hard`` restores that);
+* Random draws from a stream of its own, not from global state.
+
+A verdict has a *value* besides the yes or no, the expected worth of sending, which orders the downlink queue.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyedge.errors import InputError, nearest
+from skyedge.inference.scores import confidence, energy, margin, normalised_certainty, softmax
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What a miner may look at, one row a scene.
+
+    ``logits`` is None in mining-then-inference, where nothing has been inferred yet; ``worth_sending`` (would the
+    big model turn a wrong answer into a right one?) is given to the oracle alone.
+    """
+
+    scenes: NDArray[np.int32]
+    logits: NDArray[np.float32] | None = None
+    worth_sending: NDArray[np.bool_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What becomes of each scene: is the picture sent, is the on-board answer sent, and how much is sending worth?"""
+
+    send: NDArray[np.bool_]
+    keep_answer: NDArray[np.bool_]
+    value: NDArray[np.float64]
+
+
+class Miner(Protocol):
+    """Decides which scenes are hard."""
+
+    needs_logits: ClassVar[bool]
+    uses_truth: ClassVar[bool]
+
+    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
+        """A verdict on each scene of ``observation``."""
+        ...
+
+
+def _verdict(hard: NDArray[np.bool_], value: NDArray[np.float64]) -> Verdict:
+    # The on-board answer always goes down: it costs some tens of bytes and stands in until the picture has arrived.
+    return Verdict(hard, np.ones(len(hard), bool), value)
+
+
+def _logits(observation: Observation) -> NDArray[np.float32]:
+    if observation.logits is None:
+        raise InputError("this miner needs the on-board model's answer, so it cannot mine before inference")
+    return observation.logits
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Hard where the confidence is below ``threshold`` (Sedna scores boxes: see :mod:`box_miners`)."""
+
+    threshold: float = 0.5
+    needs_logits: ClassVar[bool] = True
+    uses_truth: ClassVar[bool] = False
+
+    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
+        sure = confidence(_logits(observation))
+        return _verdict(sure < self.threshold, 1.0 - sure)
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """Hard where 1 + Σ p ln p / ln n is below ``threshold_cross_entropy``."""
+
+    threshold_cross_entropy: float = 0.5
+    needs_logits: ClassVar[bool] = True
+    uses_truth: ClassVar[bool] = False
+
+    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
+        certainty = normalised_certainty(softmax(_logits(observation)))
+        return _verdict(certainty < self.threshold_cross_entropy, 1.0 - certainty)
+
+
+@dataclass(frozen=True)
+class Random:
+    """Hard with probability ``random_ratio``."""
+
+    random_ratio: float = 0.3
+    needs_logits: ClassVar[bool] = False
+    uses_truth: ClassVar[bool] = False
+
+    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
+        draw = generator.random(len(observation))
+        return _verdict(draw < self.random_ratio, 1.0 - draw)
+
+
+@dataclass(frozen=True)
+class CloudOnly:
+    """Everything is hard."""
+
+    needs_logits: ClassVar[bool] = False
+    uses_truth: ClassVar[bool] = False
+
+    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
+        return _verdict(np.ones(len(observation), bool), np.ones(len(observation)))
+
+
+@dataclass(frozen=True)
+class EdgeOnly:
+    """Nothing is hard."""
+
+    needs_logits: ClassVar[bool] = False
+    uses_truth: ClassVar[bool] = False
+
+    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
+        return _verdict(np.zeros(len(observation), bool), np.zeros(len(observation)))
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Hard where the two likeliest classes are less than ``threshold`` apart."""
+
+    threshold: float = 0.3
+    needs_logits: ClassVar[bool] = True
+    uses_truth: ClassVar[bool] = False
+
+    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
+        apart = margin(_logits(observation))
+        return _verdict(apart < self.threshold, 1.0 - apart)
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Hard where the energy score is above ``threshold``: the model has not seen the like."""
+
+    threshold: float = -2.0
+    temperature: float = 1.0
+    needs_logits: ClassVar[bool] = True
+    uses_truth: ClassVar[bool] = False
+
+    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
+        score = energy(_logits(observation), self.temperature)
+        return _verdict(score > self.threshold, score)
+
+
+@dataclass(frozen=True)
+class CalibratedConfidence:
+    """Hard where the confidence at ``temperature`` (fitted on calibrate blocks) is below ``threshold``."""
+
+    threshold: float = 0.6
+    temperature: float = 1.0
+    needs_logits: ClassVar[bool] = True
+    uses_truth: ClassVar[bool] = False
+
+    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
+        sure = confidence(_logits(observation), self.temperature)
+        return _verdict(sure < self.threshold, 1.0 - sure)
+
+
+@dataclass(frozen=True)
+class ThreeZone:
+    """Below ``p`` discard the scene, above ``q`` accept the on-board answer, send what lies between (TargetFuse)."""
+
+    p: float = 0.2
+    q: float = 0.7
+    temperature: float = 1.0
+    needs_logits: ClassVar[bool] = True
+    uses_truth: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p <= self.q <= 1:
+            raise InputError(f"ThreeZone needs 0 <= p <= q <= 1, not p={self.p}, q={self.q}")
+
+    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
+        sure = confidence(_logits(observation), self.temperature)
+        return Verdict((sure >= self.p) & (sure <= self.q), sure >= self.p, 1.0 - sure)
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Sends exactly the scenes that the small model gets wrong and the big one right: a bound, not a method."""
+
+    needs_logits: ClassVar[bool] = False
+    uses_truth: ClassVar[bool] = True
+
+    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
+        if observation.worth_sending is None:
+            raise InputError("the oracle was not told which scenes are worth sending")
+        return _verdict(observation.worth_sending, observation.worth_sending.astype(float))
+
+
+MINERS: dict[str, type[Any]] = {
+    miner.__name__: miner
+    for miner in (
+        Threshold,
+        CrossEntropy,
+        Random,
+        CloudOnly,
+        EdgeOnly,
+        Margin,
+        Energy,
+        CalibratedConfidence,
+        ThreeZone,
+        Oracle,
+    )
+}
+"""Miners by the name that an experiment gives; ``Budgeted`` (:mod:`budget`) needs the contact plan and joins there."""
+
+
+def build_miner(name: str, parameters: Mapping[str, Any], *, where: object = None) -> Miner:
+    """The miner called ``name``, or a user's own class as ``package.module:Class``.
+
+    Raises:
+        InputError: for an unknown name or parameter, with the nearest right word.
+    """
+    from skyedge.inference.budget import Budgeted
+
+    known = {**MINERS, "Budgeted": Budgeted}
+    miner_class = load_class(name, where=where) if ":" in name else known.get(name)
+    if miner_class is None:
+        raise InputError(f"unknown miner '{name}'", where=where, nearest=nearest(name, known))
+    accepted = [field.name for field in fields(miner_class) if field.init]
+    for parameter in parameters:
+        if parameter not in accepted:
+            raise InputError(
+                f"miner {name} has no parameter '{parameter}'", where=where, nearest=nearest(parameter, accepted)
+            )
+    try:
+        built: Miner = miner_class(**parameters)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"miner {name}: {error}", where=where) from None
+    return built
+
+
+def load_class(path: str, *, where: object = None) -> type[Any]:
+    """The class at an import path ``package.module:Class``.
+
+    Raises:
+        InputError: if the module or the class is not there.
+    """
+    module_name, _, class_name = path.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise InputError(f"cannot import '{module_name}': {error}", where=where) from None
+    found = getattr(module, class_name, None)
+    if not isinstance(found, type):
+        names = [name for name in dir(module) if isinstance(getattr(module, name), type)]
+        raise InputError(f"{module_name} has no class '{class_name}'", where=where, nearest=nearest(class_name, names))
+    return found
+
+
+def upload_ratio(sent: Sequence[bool] | NDArray[np.bool_]) -> float:
+    """Hard scenes ÷ scenes inferred.  Sedna reports H / (N + H), since it counts each hard scene twice."""
+    sent = np.asarray(sent, bool)
+    return float(sent.mean()) if len(sent) else 0.0

@@ -1,0 +1,1 @@
+"""Floor 1: where things are and when they can talk."""
