@@ -1,0 +1,100 @@
+"""A camera looks straight down and takes one square picture after the other along the ground track.
+
+The pictures here are thumbnails that stand for a real product: the product's pixels decide its bytes and the work of
+looking at it, the thumbnail is what the models see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyedge.earth.imagery import Earth
+from skyedge.errors import InputError, nearest
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A nadir-pointing frame camera.
+
+    The defaults are of the class of HyperScout-2, which flew on phi-sat-1: about 300 km of swath from some 500 km, 75 m
+    a pixel, so about 4,000 pixels across; three bands of 12 bits of it are taken (an assumption).
+    """
+
+    swath_km: float = 300.0
+    product_px: int = 4000
+    bands: int = 3
+    bits_per_sample: int = 12
+    thumbnail_px: int = 16
+    minimum_sun_elevation_deg: float = 10.0
+    minimum_purity: float = 0.5
+
+    @property
+    def raw_bytes(self) -> int:
+        """Bytes of one product before compression."""
+        return self.product_px**2 * self.bands * self.bits_per_sample // 8
+
+    @property
+    def work_factor(self) -> float:
+        """Pixels of the product for each pixel of the thumbnail: what the models' work is multiplied by."""
+        return (self.product_px / self.thumbnail_px) ** 2
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], *, where: object = None) -> Camera:
+        """A camera from parsed YAML.
+
+        Raises:
+            InputError: for an unknown key or a figure out of range.
+        """
+        names = [field.name for field in fields(cls)]
+        for key in mapping:
+            if key not in names:
+                raise InputError(f"a camera has no '{key}'", where=where, nearest=nearest(key, names))
+        camera = cls(**mapping)
+        for name in ("swath_km", "product_px", "bands", "bits_per_sample", "thumbnail_px"):
+            if getattr(camera, name) <= 0:
+                raise InputError(f"{name} must be positive", where=where)
+        return camera
+
+
+@dataclass(frozen=True, eq=False)
+class Captures:
+    """Planned pictures of one satellite, columns of one length."""
+
+    at_us: NDArray[np.int64]
+    lat_deg: NDArray[np.float64]
+    lon_deg: NDArray[np.float64]
+    label: NDArray[np.int8]
+    water_share: NDArray[np.float32]
+    sun_elevation_deg: NDArray[np.float64]
+
+
+def plan_captures(
+    times_us: NDArray[np.int64],
+    lat_deg: NDArray[np.float64],
+    lon_deg: NDArray[np.float64],
+    sun_elevation_deg: NDArray[np.float64],
+    earth: Earth,
+    camera: Camera,
+) -> Captures:
+    """The pictures that a mission planner would order along a ground track: over land, in daylight, of one thing.
+
+    Args:
+        times_us: instants of the track, one every frame (the swath divided by the ground speed apart), (track,).
+        lat_deg: sub-satellite latitude, (track,).
+        lon_deg: sub-satellite longitude, (track,).
+        sun_elevation_deg: elevation of the sun there, (track,).
+        earth: tells what is below.
+        camera: its limits.
+    """
+    lit = sun_elevation_deg >= camera.minimum_sun_elevation_deg
+    label, purity, water = earth.label(lat_deg[lit], lon_deg[lit], camera.swath_km)
+    wanted = (label >= 0) & (purity >= camera.minimum_purity)
+    rows = np.flatnonzero(lit)[wanted]
+    return Captures(
+        times_us[rows], lat_deg[rows], lon_deg[rows], label[wanted], water[wanted], sun_elevation_deg[rows]
+    )
