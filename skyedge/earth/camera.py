@@ -95,6 +95,4 @@ def plan_captures(
     label, purity, water = earth.label(lat_deg[lit], lon_deg[lit], camera.swath_km)
     wanted = (label >= 0) & (purity >= camera.minimum_purity)
     rows = np.flatnonzero(lit)[wanted]
-    return Captures(
-        times_us[rows], lat_deg[rows], lon_deg[rows], label[wanted], water[wanted], sun_elevation_deg[rows]
-    )
+    return Captures(times_us[rows], lat_deg[rows], lon_deg[rows], label[wanted], water[wanted], sun_elevation_deg[rows])

@@ -109,9 +109,7 @@ def scene_table(
     )
 
 
-def with_clouds(
-    scenes: SceneTable, opacity: NDArray[np.float32], cloudy_above: float
-) -> SceneTable:
+def with_clouds(scenes: SceneTable, opacity: NDArray[np.float32], cloudy_above: float) -> SceneTable:
     """The same scenes with their cover (the share of pixels more than half opaque) and whether that counts as cloudy."""
     cover = (opacity > 0.5).mean(axis=(1, 2)).astype(np.float32)
     return replace(scenes, cloud_cover=cover, cloudy=cover > cloudy_above)

@@ -65,9 +65,7 @@ class GainCurve:
 
     def gain(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
         """Expected gain of sending each scene, (scenes,)."""
-        return rounded(
-            np.interp(margin(logits), self.margins, self.gains) + self.class_offsets[logits.argmax(axis=1)]
-        )
+        return rounded(np.interp(margin(logits), self.margins, self.gains) + self.class_offsets[logits.argmax(axis=1)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +88,7 @@ class Budgeted:
         if not 0 <= self.share_of_captures <= 1:
             raise InputError(f"share_of_captures must lie between 0 and 1, not {self.share_of_captures}")
 
-    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:  # noqa: ARG002
+    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
         """Marks candidates; which of them are offered is decided pass by pass, by :func:`choose`."""
         if observation.logits is None or self.curve is None:
             raise InputError("the budgeted miner needs the on-board model's answer and a fitted gain curve")
@@ -98,9 +96,7 @@ class Budgeted:
         return Verdict(value > self.minimum_gain, np.ones(len(value), bool), value)
 
 
-def choose(
-    value: NDArray[np.float64], size_bytes: NDArray[np.int64], budget_bytes: float
-) -> NDArray[np.intp]:
+def choose(value: NDArray[np.float64], size_bytes: NDArray[np.int64], budget_bytes: float) -> NDArray[np.intp]:
     """Rows to offer: greatest value per byte first, as long as they fit into ``budget_bytes``; ties in row order."""
     order = np.argsort(-(value / np.maximum(size_bytes, 1)), kind="stable")
     return np.sort(order[np.cumsum(size_bytes[order]) <= budget_bytes])

@@ -18,7 +18,7 @@ from sgp4.api import WGS72, Satrec, SatrecArray
 from sgp4.earth_gravity import wgs72
 
 from skyedge.errors import InputError, nearest
-from skyedge.time import DAY, MICROSECOND, Instant, format_utc, parse_utc
+from skyedge.time import DAY, Instant, format_utc, parse_utc
 
 SGP4_EPOCH = parse_utc("1949-12-31")
 STALE_AFTER = 14 * DAY
@@ -201,7 +201,7 @@ def mean_elements(
     semi_major_axis_km = wgs72.radiusearthkm + altitude_km
     radians_per_minute = 60.0 * math.sqrt(wgs72.mu / semi_major_axis_km**3)
     record = Satrec()
-    days = (epoch - SGP4_EPOCH) / DAY * MICROSECOND
+    days = (epoch - SGP4_EPOCH) / DAY
     record.sgp4init(
         WGS72,
         "i",

@@ -54,13 +54,12 @@ class Drive:
     def _handle(self, event: Event, at: Instant) -> list[Effect]:
         assert at >= self.now or not self._heap, "time runs forward"
         self.now = at
-        declared = self.node.earliest_send()
         effects = self.node.handle(event, at)
         for effect in effects:
-            self._carry_out(effect, at, declared)
+            self._carry_out(effect)
         return effects
 
-    def _carry_out(self, effect: Effect, now: Instant, declared: Instant) -> None:
+    def _carry_out(self, effect: Effect) -> None:
         match effect:
             case After(at, reason, key):
                 self._later(at, Woken(reason, key))

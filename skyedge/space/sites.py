@@ -1,0 +1,89 @@
+"""Places on the ground."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyedge.errors import InputError, nearest
+from skyedge.space.frames import from_geodetic, zenith
+
+COLUMNS = ("name", "lat_deg", "lon_deg", "height_m")
+
+
+@dataclass(frozen=True, eq=False)
+class Sites:
+    """Named places, columns of one length."""
+
+    names: tuple[str, ...]
+    lat_deg: NDArray[np.float64]
+    lon_deg: NDArray[np.float64]
+    height_m: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def positions_km(self) -> NDArray[np.float64]:
+        """Earth-fixed, (sites, 3)."""
+        return from_geodetic(self.lat_deg, self.lon_deg, self.height_m / 1000.0)
+
+    def zeniths(self) -> NDArray[np.float64]:
+        """Unit vectors straight up, Earth-fixed, (sites, 3)."""
+        return zenith(self.lat_deg, self.lon_deg)
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[tuple[Mapping[str, Any], object]]) -> Sites:
+        """Sites from pairs of (mapping with the keys of :data:`COLUMNS`, where it stands).
+
+        Raises:
+            InputError: naming the place of a missing key, a word for a number, a range or a name used twice.
+        """
+        if not rows:
+            raise InputError("there are no sites")
+        names: list[str] = []
+        figures = []
+        for row, where in rows:
+            for key in row:
+                if key not in COLUMNS:
+                    raise InputError(f"unknown column '{key}'", where=where, nearest=nearest(str(key), COLUMNS))
+            try:
+                name = str(row["name"])
+                latitude, longitude, height = (float(row[key] or 0) for key in COLUMNS[1:])
+            except KeyError as error:
+                raise InputError(f"a site needs {error}", where=where) from None
+            except (TypeError, ValueError):
+                raise InputError("latitude, longitude and height must be numbers", where=where) from None
+            if not -90 <= latitude <= 90:
+                raise InputError(f"lat_deg: {latitude} is not between -90 and 90", where=where)
+            if not -180 <= longitude <= 360:
+                raise InputError(f"lon_deg: {longitude} is not between -180 and 360", where=where)
+            if name in names:
+                raise InputError(f"there are two sites called '{name}'", where=where)
+            names.append(name)
+            figures.append((latitude, longitude, height))
+        lat, lon, height_m = np.array(figures, float).T
+        return cls(tuple(names), lat, lon, height_m)
+
+    @classmethod
+    def from_csv(cls, path: Path) -> Sites:
+        """Sites from a CSV file with the columns ``name,lat_deg,lon_deg,height_m``."""
+        try:
+            with path.open(newline="") as stream:
+                reader = csv.DictReader(line for line in stream if not line.startswith("#"))
+                header = tuple(reader.fieldnames or ())
+                if missing := [column for column in COLUMNS if column not in header]:
+                    raise InputError(f"the first line should be '{','.join(COLUMNS)}'; no '{missing[0]}'", where=path)
+                rows = [(row, f"{path}:{number}") for number, row in enumerate(reader, start=2)]
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"cannot read this file: {getattr(error, 'strerror', None) or error}", where=path
+            ) from None
+        if not rows:
+            raise InputError("there are no sites in this file", where=path)
+        return cls.from_rows(rows)
