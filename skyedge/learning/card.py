@@ -1,0 +1,69 @@
+"""A model card: what a model is, how it is trained, and what it was measured to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from skyedge.errors import InputError, nearest
+from skyedge.resources import find
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Recipe(_Part):
+    """How the model is trained."""
+
+    name: str = Field(description="Keys the random streams, so that two models with one recipe differ.")
+    months: tuple[int, ...] = Field(description="Months whose pictures are trained on.")
+    per_class: int = Field(gt=0, description="Places a class and month, at most.")
+    epochs: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = 1e-4
+    label_smoothing: float = 0.0
+    augment: Literal["light", "strong"] = "light"
+
+
+class Card(_Part):
+    """A model card."""
+
+    apiVersion: Literal["skyedge/v1"] = "skyedge/v1"  # noqa: N815
+    kind: Literal["Model"] = "Model"
+    name: str
+    description: str = ""
+    task: Literal["land-cover", "cloud"]
+    classes: tuple[str, ...]
+    format: Literal["int8", "float16", "module"]
+    architecture: str = Field(description="A name of skyedge.learning.networks, or package.module:Class of your own.")
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    recipe: Recipe | None = None
+    weights: tuple[str, ...] = Field(default=(), description="One file a replica, beside the card.")
+    measured: dict[str, Any] = Field(default_factory=dict, description="Written by `skyedge train`, never by hand.")
+
+
+def read_card(name_or_path: str | Path, beside: Path | None = None) -> tuple[Card, Path]:
+    """The card at a path, or of that name in ``models/``, and where it is.
+
+    Raises:
+        InputError: if it is not there or not a card.
+    """
+    text = str(name_or_path)
+    path = find(text if text.endswith((".yaml", ".yml")) else f"{text}.yaml", kind="models", beside=beside)
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise InputError("this is not YAML", where=where) from None
+    try:
+        return Card.model_validate(content), path
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        hint = nearest(str(first["loc"][-1]), Card.model_fields) if first["type"] == "extra_forbidden" else None
+        raise InputError(f"{key}: {first['msg'].lower()}", where=path, nearest=hint) from None

@@ -1,0 +1,118 @@
+"""`skyedge train`: from a card's recipe to weights on disk and measured figures in the card.
+
+Trained on train blocks, quantised on calibrate blocks, measured on evaluate blocks; the card's figures come from here
+and from nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from skyedge.earth import CALIBRATE, CLIMATE_ZONES, EVALUATE, TRAIN, Earth
+from skyedge.earth.camera import Camera
+from skyedge.earth.imagery import MONTHS
+from skyedge.errors import InputError
+from skyedge.learning.card import Card, read_card
+from skyedge.learning.data import Pictures, make_pictures
+from skyedge.learning.networks import TinyNet
+from skyedge.learning.quantise import quantise
+from skyedge.learning.training import train
+from skyedge.learning.zoo import Model, build_network, load_model
+
+EVALUATE_PER_CLASS = 250
+CALIBRATE_PER_CLASS = 120
+
+
+def train_card(path: Path, replicas: list[int], camera: Camera) -> dict[str, Any]:
+    """Train the given replicas of the card at ``path``; returns what was measured and writes it into the card.
+
+    Raises:
+        InputError: for a card without a recipe.
+    """
+    card, path = read_card(path)
+    if card.recipe is None:
+        raise InputError("this card has no recipe to train by", where=path)
+    earth = Earth.load()
+    names = list(card.weights)
+    for replica in replicas:
+        name = f"weights/{card.name}-{replica}.safetensors"
+        _save(path.parent / name, _train_one(card, path, earth, camera, replica))
+        if name not in names:
+            names.append(name)
+    card = card.model_copy(update={"weights": tuple(sorted(names))})
+    _write_card(path, card)
+    measured = measure(card, path, earth, camera)
+    _write_card(path, card.model_copy(update={"measured": measured}))
+    return measured
+
+
+def _labels(card: Card, pictures: Pictures) -> NDArray[np.int64]:
+    return (pictures.cloud_cover > 0.5).astype(np.int64) if card.task == "cloud" else pictures.label
+
+
+def _train_one(card: Card, path: Path, earth: Earth, camera: Camera, replica: int) -> dict[str, NDArray[Any]]:
+    assert card.recipe is not None
+    recipe, clear_only = card.recipe, card.task != "cloud"
+    pictures = make_pictures(earth, camera, TRAIN, recipe.months, recipe.per_class, 100 + replica, clear_only=clear_only)
+    network = build_network(card, path)
+    train(network, pictures.tiles, _labels(card, pictures), recipe, replica)
+    if card.format == "int8":
+        if not isinstance(network, TinyNet):
+            raise InputError("only the architecture 'tiny' can be quantised to int8", where=path)
+        calibration = make_pictures(
+            earth, camera, CALIBRATE, recipe.months, CALIBRATE_PER_CLASS, 200 + replica, clear_only=clear_only
+        )
+        return quantise(network, calibration.tiles).to_arrays()
+    return {
+        key: value.numpy().astype(np.float16) if value.is_floating_point() else value.numpy()
+        for key, value in network.state_dict().items()
+    }
+
+
+def measure(card: Card, path: Path, earth: Earth, camera: Camera) -> dict[str, Any]:
+    """Accuracy on evaluate blocks by month and by climate zone, over all replicas; size and work."""
+    torch.set_num_threads(1)
+    pictures = make_pictures(
+        earth, camera, EVALUATE, MONTHS, EVALUATE_PER_CLASS, 300, clear_only=card.task != "cloud"
+    )
+    labels = _labels(card, pictures)
+    models: list[Model] = [load_model(path, replica) for replica in range(len(card.weights))]
+    correct = np.stack([model.logits(pictures.tiles).argmax(axis=1) == labels for model in models])
+    by_month = {month: round(float(correct[:, pictures.month == month].mean()), 4) for month in MONTHS}
+    by_zone = {
+        zone: round(float(correct[:, pictures.climate == number].mean()), 4)
+        for number, zone in enumerate(CLIMATE_ZONES)
+        if number and (pictures.climate == number).any()
+    }
+    return {
+        "pictures": len(pictures),
+        "accuracy": round(float(correct.mean()), 4),
+        "accuracy_by_month": by_month,
+        "accuracy_by_climate_zone": by_zone,
+        "parameters": models[0].parameters,
+        "multiply_accumulates": models[0].multiply_accumulates,
+        "weight_bytes": models[0].weight_bytes,
+        "digests": [model.digest[:16] for model in models],
+    }
+
+
+def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file({key: np.ascontiguousarray(value) for key, value in arrays.items()}, partial)
+    os.replace(partial, path)
+
+
+def _write_card(path: Path, card: Card) -> None:
+    content = card.model_dump(mode="json", exclude_defaults=False)
+    partial = path.with_suffix(".partial")
+    partial.write_text(yaml.safe_dump(content, sort_keys=False, width=110))
+    os.replace(partial, path)
