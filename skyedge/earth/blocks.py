@@ -59,7 +59,7 @@ def sample_points(
     per_class: int,
     generator: np.random.Generator,
     *,
-    draws: int = 60_000,
+    draws: int = 200_000,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int8]]:
     """Random footprints of a split, at most ``per_class`` of each class.
 

@@ -32,6 +32,7 @@ class Camera:
     thumbnail_px: int = 16
     minimum_sun_elevation_deg: float = 10.0
     minimum_purity: float = 0.5
+    maximum_latitude_deg: float = 90.0
 
     @property
     def raw_bytes(self) -> int:
@@ -91,7 +92,7 @@ def plan_captures(
         earth: tells what is below.
         camera: its limits.
     """
-    lit = sun_elevation_deg >= camera.minimum_sun_elevation_deg
+    lit = (sun_elevation_deg >= camera.minimum_sun_elevation_deg) & (np.abs(lat_deg) <= camera.maximum_latitude_deg)
     label, purity, water = earth.label(lat_deg[lit], lon_deg[lit], camera.swath_km)
     wanted = (label >= 0) & (purity >= camera.minimum_purity)
     rows = np.flatnonzero(lit)[wanted]

@@ -1,7 +1,8 @@
 """What the ground is: land-cover classes and climate zones, and the label of a footprint.
 
-The seventeen IGBP classes of MODIS MCD12C1 are grouped into eight that fill footprints of some hundred kilometres.
-Wetland and towns never do so in enough places to train or to score on; where they are, they count as land of no class.
+The seventeen IGBP classes of MODIS MCD12C1 are grouped into eight that can be told apart from space at kilometres a
+pixel: the five kinds of forest look alike there, and so do the two of shrubland and of savanna.  Towns never fill a
+footprint of some hundred kilometres; where they are, they count as land of no class.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 CLASSES: tuple[str, ...] = (
-    "evergreen forest",
-    "deciduous and mixed forest",
+    "forest",
     "shrubland",
     "savanna",
     "grassland",
+    "wetland",
     "cropland",
     "barren",
     "snow and ice",
@@ -30,7 +31,7 @@ _WATER = len(CLASSES) + 1
 
 _IGBP_TO_CLASS = np.full(256, OTHER_LAND, np.uint8)
 _IGBP_TO_CLASS[0] = _WATER
-for _class, _igbp in enumerate([(1, 2), (3, 4, 5), (6, 7), (8, 9), (10,), (12, 14), (16,), (15,)]):
+for _class, _igbp in enumerate([(1, 2, 3, 4, 5), (6, 7), (8, 9), (10,), (11,), (12, 14), (16,), (15,)]):
     _IGBP_TO_CLASS[list(_igbp)] = _class
 
 

@@ -1,0 +1,1 @@
+"""Floor 5: an experiment from its YAML to its report."""

@@ -1,0 +1,143 @@
+"""The outcome of an experiment: every figure of every arm with its interval, the tests and the claims.
+
+The JSON that ``skyedge run --json OUT`` writes:
+
+    {"experiment": NAME, "digest": SPEC DIGEST, "seeds": [..], "stopped": bool,
+     "arms": {ARM: {METRIC: {"mean": x, "low": x | null, "high": x | null, "per_seed": [..]}}},
+     "tests": {ARM: {"difference_points": x, "p": x | null, "p_holm": x | null, "verdict": ".."}},
+     "claims": [{"name": .., "verdict": "met" | "not met" | "not tested", "arm": .., "evidence": ..}]}
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from skyedge.experiment.claims import ClaimResult, judge
+from skyedge.experiment.loading import canonical, digest
+from skyedge.experiment.metrics import RunMetrics
+from skyedge.experiment.spec import Experiment
+from skyedge.experiment.statistics import SEEDS_FOR_A_TEST, Estimate, estimates, holm, permutation_p
+
+
+@dataclass(frozen=True)
+class ArmTest:
+    """Is the arm's accuracy another than the in-orbit arm's?"""
+
+    difference_points: float
+    p: float | None
+    p_holm: float | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that is shown of an experiment."""
+
+    experiment: str
+    digest: str
+    seeds: tuple[int, ...]
+    stopped: bool
+    arms: dict[str, dict[str, Estimate]]
+    tests: dict[str, ArmTest]
+    claims: tuple[ClaimResult, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain types, NaN as None."""
+        plain: dict[str, Any] = _without_nan(asdict(self))
+        return plain
+
+    def write_json(self, path: Path) -> None:
+        """Write atomically."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial.write_text(json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n")
+        os.replace(partial, path)
+
+
+def conclude(experiment: Experiment, metrics: Mapping[str, Sequence[RunMetrics]], *, stopped: bool = False) -> Outcome:
+    """Estimates, tests and claims from the metrics of each arm, one entry a seed."""
+    roles = experiment.baselines.model_dump()
+    table = estimates(metrics, roles, experiment.metadata.name)
+    claims = tuple(judge(claim, table) for claim in experiment.claims)
+    seeds = tuple(experiment.seeds)[: len(next(iter(metrics.values())))]
+    tests = _tests(metrics, roles["in_orbit"])
+    name = experiment.metadata.name
+    return Outcome(name, digest(canonical(experiment)), seeds, stopped, table, tests, claims)
+
+
+def _tests(metrics: Mapping[str, Sequence[RunMetrics]], base: str) -> dict[str, ArmTest]:
+    if base not in metrics:
+        return {}
+    differences = {
+        arm: [
+            run.figures["accuracy"] - other.figures["accuracy"] for run, other in zip(runs, metrics[base], strict=True)
+        ]
+        for arm, runs in metrics.items()
+        if arm != base
+    }
+    seeds = len(metrics[base])
+    if seeds < SEEDS_FOR_A_TEST:
+        return {
+            arm: ArmTest(100 * sum(d) / len(d), None, None, f"not tested: {seeds} seeds, {SEEDS_FOR_A_TEST} needed")
+            for arm, d in differences.items()
+        }
+    p_values = {arm: permutation_p(d) for arm, d in differences.items()}
+    corrected = holm(p_values)
+    return {
+        arm: ArmTest(100 * sum(d) / len(d), p_values[arm], corrected[arm], "real" if corrected[arm] < 0.05 else "unclear")
+        for arm, d in differences.items()
+    }
+
+
+TABLE_COLUMNS: tuple[tuple[str, str, str], ...] = (
+    ("accuracy", "accuracy", "percent"),
+    ("accuracy_gain", "gain over in-orbit", "percent"),
+    ("downlink_demanded_mb", "demanded GB", "giga"),
+    ("downlink_delivered_mb", "delivered GB", "giga"),
+    ("downlink_reduction", "less than bent pipe", "percent"),
+    ("downlink_reduction_over_raw", "less than raw", "percent"),
+    ("latency_p50_min", "p50 min", "plain"),
+    ("latency_p95_min", "p95 min", "plain"),
+    ("orbit_joules_per_answer", "J per answer", "plain"),
+)
+"""(metric, heading, how it is written) of the table on the terminal and in the report."""
+
+
+def written(estimate: Estimate | None, style: str) -> str:
+    """A mean with half the width of its interval, as ``52.3 ± 1.2 %``."""
+    if estimate is None or not math.isfinite(estimate.mean):
+        return "–"
+    factor, unit = {"percent": (100.0, " %"), "giga": (1e-3, ""), "plain": (1.0, "")}[style]
+    value = estimate.mean * factor
+    digits = 1 if abs(value) >= 10 or style == "percent" else 2
+    if estimate.low is None or estimate.high is None:
+        return f"{value:.{digits}f}{unit}"
+    return f"{value:.{digits}f} ± {(estimate.high - estimate.low) / 2 * factor:.{digits}f}{unit}"
+
+
+def terminal_table(outcome: Outcome) -> Table:
+    """Arms by columns, for the terminal."""
+    seeds = len(outcome.seeds)
+    table = Table(title=f"{outcome.experiment}: {seeds} seed{'s' if seeds > 1 else ''}, mean ± half a 95 % interval")
+    table.add_column("arm", no_wrap=True)
+    for _, heading, _ in TABLE_COLUMNS:
+        table.add_column(heading, justify="right")
+    for arm, figures in outcome.arms.items():
+        table.add_row(arm, *(written(figures.get(metric), style) for metric, _, style in TABLE_COLUMNS))
+    return table
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,134 @@
+"""What one run leaves behind: its answers, its ledger, its energy, the fate of every picture, and its gauges."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyedge.ledger import Ledger, Link
+from skyedge.runtime.engine import EngineOutcome
+
+TIERS = ("on-board", "edge", "ground")
+"""Who answers, from the least to the most trusted."""
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """One arm with one seed.
+
+    ``answers`` has the columns scene, tier (index into :data:`TIERS`), predicted, confidence, answered_at; a scene may
+    have several.  ``fates`` maps each picture to the last thing that is known of it.  ``gauges`` are readings of queues
+    and batteries; ``energy`` is in joules by node and purpose; ``effort`` says what the run itself cost.
+    """
+
+    arm: str
+    seed: int
+    digest: str
+    answers: dict[str, NDArray[Any]]
+    ledger: Ledger
+    fates: dict[str, NDArray[Any]]
+    gauges: dict[str, NDArray[Any]]
+    energy: dict[str, float]
+    effort: dict[str, float] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write atomically as ``.npz``."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for table in ("answers", "fates", "gauges"):
+            arrays.update({f"{table}.{name}": column for name, column in getattr(self, table).items()})
+        about = {
+            "arm": self.arm,
+            "seed": self.seed,
+            "digest": self.digest,
+            "energy": self.energy,
+            "effort": self.effort,
+            "ledger": [[list(row.link), row.state, row.size_bytes, row.objects] for row in self.ledger.rows()],
+        }
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays)  # type: ignore[arg-type]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial.write_bytes(buffer.getvalue())
+        os.replace(partial, path)
+
+    @classmethod
+    def load(cls, path: Path) -> RunRecord:
+        """The record that :meth:`save` wrote."""
+        with np.load(path) as stored:
+            about = json.loads(stored["about"].tobytes())
+            tables: dict[str, dict[str, NDArray[Any]]] = {"answers": {}, "fates": {}, "gauges": {}}
+            for key in stored.files:
+                table, _, name = key.partition(".")
+                if name:
+                    tables[table][name] = stored[key]
+        ledger = Ledger()
+        for link, state, size_bytes, objects in about.pop("ledger"):
+            ledger.post(Link(*link), state, size_bytes, objects)
+        return cls(ledger=ledger, **tables, **about)
+
+
+def record_of(
+    arm: str, seed: int, digest: str, outcome: EngineOutcome, effort: dict[str, float]
+) -> RunRecord:
+    """Gather what the engine brought home.
+
+    Raises:
+        LedgerImbalance: if bytes are missing.
+    """
+    outcome.ledger.check_balance()
+    by_table: dict[str, list[dict[str, Any]]] = {}
+    for _, table, columns in outcome.records:
+        by_table.setdefault(table, []).append(columns)
+    energy: dict[str, float] = {}
+    for row in by_table.get("energy", ()):
+        key = f"{row['node']}/{row['purpose']}"
+        energy[key] = energy.get(key, 0.0) + float(row["joules"])
+    for row in by_table.get("batteries", ()):
+        energy[f"{row['node']}/harvested"] = float(row["harvested_j"])
+        energy[f"{row['node']}/baseline"] = float(row["baseline_j"])
+    gauges = by_table.get("gauges", [])
+    return RunRecord(
+        arm,
+        seed,
+        digest,
+        _answers(by_table.get("answers", ())),
+        outcome.ledger,
+        _last_fates(by_table.get("fates", ())),
+        {
+            name: np.array([row[name] for row in gauges])
+            for name in ("node", "at", "queue_bytes", "charge")
+        },
+        energy,
+        {**effort, "windows": outcome.windows, "events": outcome.events, "recoveries": outcome.recoveries},
+    )
+
+
+def _answers(rows: Sequence[dict[str, Any]]) -> dict[str, NDArray[Any]]:
+    empty = {"scene": np.int32, "tier": np.int8, "predicted": np.int16, "confidence": np.float32, "answered_at": np.int64}
+    if not rows:
+        return {name: np.empty(0, dtype) for name, dtype in empty.items()}
+    columns: dict[str, NDArray[Any]] = {
+        name: np.concatenate([row[name] for row in rows]) for name in empty if name != "tier"
+    }
+    columns["tier"] = np.repeat(
+        np.array([TIERS.index(row["tier"]) for row in rows], np.int8), [len(row["scene"]) for row in rows]
+    )
+    return columns
+
+
+def _last_fates(rows: Sequence[dict[str, Any]]) -> dict[str, NDArray[Any]]:
+    """The last fate of each scene that has one (rows come in order of time)."""
+    last: dict[int, str] = {}
+    for row in rows:
+        for scene in row["scene"].tolist():
+            last[scene] = row["fate"]
+    scenes = sorted(last)
+    return {"scene": np.array(scenes, np.int32), "fate": np.array([last[scene] for scene in scenes], "U10")}

@@ -1,0 +1,228 @@
+"""The experiment file, as types: every key that a user may write, with its unit, its range and its default.
+
+Frozen, and closed: a key that is not here is an error and not a silent wish.  `skyedge show-config --schema` prints the
+same as a JSON Schema for editors.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from skyedge.errors import InputError
+from skyedge.time import parse_duration, parse_utc
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            parse_duration(value)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+        return str(value)
+    return value
+
+
+def _instant(value: Any) -> Any:
+    # YAML turns an unquoted date into a date object.
+    text = value.isoformat() if hasattr(value, "isoformat") else value
+    if isinstance(text, str):
+        try:
+            parse_utc(text)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+    return text
+
+
+def _seeds(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return [value]
+    if isinstance(value, str):
+        seeds: list[int] = []
+        for part in value.split(","):
+            first, dash, last = part.strip().partition("-")
+            if not first.isdigit() or (dash and not last.isdigit()):
+                raise ValueError(f"'{value}' is not a list of seeds such as 0-4 or 0,3,7")
+            seeds += range(int(first), int(last or first) + 1)
+        return seeds
+    return value
+
+
+Duration = Annotated[str, BeforeValidator(_duration)]
+Moment = Annotated[str, BeforeValidator(_instant)]
+Seeds = Annotated[tuple[int, ...], BeforeValidator(_seeds)]
+
+
+class Part(BaseModel):
+    """A mapping of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Metadata(Part):
+    """What the experiment is called and why it exists."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    description: str = ""
+
+
+class Time(Part):
+    """When the fleet flies."""
+
+    start: Moment = Field(description="UTC, ISO 8601.")
+    duration: Duration = Field(description="For example 7d.")
+    departure_spread_days: int = Field(0, ge=0, description="A seed moves the start by 0 to this many whole days.")
+
+
+class Space(Part):
+    """Who flies, over which stations, with which radio and which battery."""
+
+    constellation: str | dict[str, Any] = Field(description="A file (TLE, OMM, YAML) or elements in place.")
+    sites: str | list[dict[str, Any]] = Field(description="A CSV file name,lat_deg,lon_deg,height_m or rows in place.")
+    antennas_per_site: int = Field(1, ge=1)
+    mask_deg: float = Field(5.0, ge=0, lt=90, description="Lowest elevation at which a station can see.")
+    link: str | dict[str, Any] = Field(default_factory=dict, description="A file of a link profile, or its figures.")
+    spacecraft: str | dict[str, Any] = Field(default_factory=dict, description="A file of a power profile, or figures.")
+    control_bytes_per_pass: int = Field(20_000, ge=0, description="Sent up in each pass: the plan, acknowledgements.")
+
+
+class Clouds(Part):
+    """What counts as cloudy."""
+
+    cloudy_above: float = Field(0.5, gt=0, lt=1, description="Share of cloud above which a scene is not worth sending.")
+
+
+class Imagery(Part):
+    """What the camera sees."""
+
+    camera: dict[str, Any] = Field(default_factory=dict, description="Figures of the camera.")
+    clouds: Clouds = Field(default_factory=Clouds)
+    accept_blend: bool = Field(False, description="Accept September to December as a blend of August and January.")
+    folder: str | None = Field(None, description="A folder of labelled tiles to fly instead of the Blue Marble.")
+
+
+class Models(Part):
+    """Which model runs where, by card."""
+
+    on_board: str = "flight-small"
+    on_board_archive: str = "flight-small-archive"
+    cloud_filter: str = "cloud-filter"
+    edge: str = "edge-medium"
+    ground: str = "ground-large"
+    satellite_device: str = "raspberry-pi-4b"
+    edge_device: str = "edge-server"
+    ground_device: str = "cloud-gpu"
+
+
+class MinerSpec(Part):
+    """A hard-example miner by name, or your own as package.module:Class."""
+
+    name: str = "CrossEntropy"
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class Pipeline(Part):
+    """What happens to a scene."""
+
+    mode: Literal["bent-pipe", "in-orbit", "collaborative"] = "collaborative"
+    on_board_model: Literal["flight", "archive"] = "flight"
+    cloud_filter: Literal["network", "none"] = "network"
+    maximum_clear_loss: float = Field(0.05, ge=0, le=1, description="Clear scenes that the cloud filter may drop.")
+    mining_mode: Literal["inference-then-mining", "mining-then-inference"] = "inference-then-mining"
+    miner: MinerSpec = Field(default_factory=MinerSpec)
+    scene_view: str = Field("q50", description="'camera' for raw pictures, or a JPEG quality such as q50.")
+    result_bytes: int = Field(64, gt=0, description="An answer with its framing.")
+    deadline: Duration = Field("24h", description="An answer later than this after the capture is worth nothing.")
+    storage_gb: float = Field(32.0, gt=0)
+    edge_node: bool = Field(False, description="A middle-sized model at each station answers what it is sure of.")
+    edge_accept_confidence: float = Field(0.8, ge=0, le=1)
+    unlimited_links: bool = Field(False, description="Every satellite always in touch, at any rate: a bound.")
+
+
+class Terrestrial(Part):
+    """From the stations to the cloud."""
+
+    backhaul_mbps: float = Field(100.0, gt=0)
+    latency_ms: float = Field(40.0, gt=0)
+    hops: int = Field(3, ge=1)
+    exchange_quantum: Duration = Field("1s", description="Grid on which links that are always open deliver.")
+
+
+class Cloud(Part):
+    """The pool that runs the big model."""
+
+    replicas: int = Field(1, ge=1)
+
+
+class Fault(Part):
+    """A planned mishap."""
+
+    kind: Literal["station-outage", "reboot"]
+    target: str = Field(description="A station, or a satellite.")
+    after: Duration = Field(description="From the start of the run.")
+    duration: Duration = "1h"
+
+
+class Runtime(Part):
+    """How the run is carried out; no result depends on it."""
+
+    hosting: Literal["in-process", "grouped", "per-node"] = "grouped"
+    hosts: int = Field(1, ge=1, le=64, description="Hosts per run; 1 leaves a run whole and spreads the runs.")
+    workers: int | None = Field(None, ge=1, description="Runs at once; the number of cores if not given.")
+    checkpoint_every_windows: int = Field(200, ge=0)
+    transfer_burst: Duration = Field("60s", description="A pass is planned anew this often.")
+
+
+class Arm(Part):
+    """A variant under comparison: named overrides of anything above."""
+
+    description: str = ""
+    set: dict[str, Any] = Field(default_factory=dict)
+
+
+class Baselines(Part):
+    """Which arms the others are measured against."""
+
+    in_orbit: str = "in-orbit"
+    in_orbit_archive: str = "in-orbit-archive"
+    bent_pipe: str = "bent-pipe"
+    bent_pipe_raw: str = "bent-pipe-raw"
+
+
+class ClaimPart(Part):
+    """One bar."""
+
+    metric: str
+    at_least: float
+
+
+class Claim(Part):
+    """A claim of the field: one and the same arm must meet all its parts."""
+
+    name: str
+    parts: tuple[ClaimPart, ...] = Field(min_length=1)
+    arms: tuple[str, ...] = Field(default=(), description="Arms that may meet it; all but oracles if empty.")
+    source: str = ""
+
+
+class Experiment(Part):
+    """One question, one file."""
+
+    apiVersion: Literal["skyedge/v1"]  # noqa: N815
+    kind: Literal["Experiment"]
+    metadata: Metadata
+    time: Time
+    space: Space
+    imagery: Imagery = Field(default_factory=Imagery)
+    models: Models = Field(default_factory=Models)
+    pipeline: Pipeline = Field(default_factory=Pipeline)
+    terrestrial: Terrestrial = Field(default_factory=Terrestrial)
+    cloud: Cloud = Field(default_factory=Cloud)
+    layers: dict[str, Any] = Field(default_factory=dict, max_length=0, description="Reserved for the control plane.")
+    faults: tuple[Fault, ...] = ()
+    runtime: Runtime = Field(default_factory=Runtime)
+    arms: dict[str, Arm] = Field(min_length=1)
+    baselines: Baselines = Field(default_factory=Baselines)
+    seeds: Seeds = Field(default=(0,), min_length=1)
+    claims: tuple[Claim, ...] = ()

@@ -1,0 +1,228 @@
+"""The world of one seed: who flies where, what is photographed, and what the pictures look like.
+
+Made once and shared by all arms: an arm changes what is done with a scene, never the scene.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from skyedge.earth.camera import Camera, plan_captures
+from skyedge.earth.cloud import CloudField
+from skyedge.earth.imagery import Earth
+from skyedge.earth.scenes import SceneTable, degrade, render, scene_table, sky_over, with_clouds
+from skyedge.errors import InputError
+from skyedge.experiment.spec import Experiment
+from skyedge.resources import find
+from skyedge.space.constellation import Constellation, load_elements
+from skyedge.space.contacts import elevation_deg, find_contacts, require_contacts
+from skyedge.space.eclipse import sunlit_seconds
+from skyedge.space.ephemeris import Ephemeris
+from skyedge.space.frames import to_geodetic
+from skyedge.space.link import LinkProfile
+from skyedge.space.plan import ContactPlan, Outage, plan_contacts
+from skyedge.space.power import PowerProfile
+from skyedge.space.sites import Sites
+from skyedge.space.sun import sun_elevation_deg
+from skyedge.streams import stream
+from skyedge.time import DAY, SECOND, Instant, parse_duration, parse_utc
+
+LIGHT_KM_S = 299_792.458
+STRIP_SCENES = 10
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """All that the arms of one seed share."""
+
+    seed: int
+    start: Instant
+    end: Instant
+    constellation: Constellation
+    sites: Sites
+    ephemeris: Ephemeris
+    plan: ContactPlan
+    light_time_us: NDArray[np.int64]  # one way, by session
+    camera: Camera
+    power: PowerProfile
+    sunlight_times_us: NDArray[np.int64]
+    sunlit_s: NDArray[np.float64]  # (satellites, samples)
+    scenes: SceneTable
+    pictures: NDArray[np.uint8]  # (scenes, size, size, 3)
+
+    def view(self, name: str) -> NDArray[np.uint8]:
+        """The pictures in a view: as taken, or compressed."""
+        return degrade(self.pictures, name)
+
+    def pictures_digest(self) -> str:
+        """Identifies the pictures."""
+        return hashlib.sha256(self.pictures.tobytes()).hexdigest()
+
+    def strips_of(self, satellite: int) -> tuple[tuple[Instant, NDArray[np.int32]], ...]:
+        """Captures of one satellite in strips of up to ten: when a strip is complete, and its scenes."""
+        scenes = np.flatnonzero(self.scenes.satellite == satellite).astype(np.int32)
+        at = self.scenes.captured_at[scenes]
+        # A gap of two minutes ends a strip, and so does its tenth scene.
+        new = np.concatenate([[True], np.diff(at) > 120 * SECOND]) if len(at) else np.empty(0, bool)
+        run = np.cumsum(new)
+        place = np.arange(len(at)) - np.flatnonzero(new)[run - 1] if len(at) else run
+        strip = run * 100_000 + place // STRIP_SCENES
+        cuts = np.flatnonzero(np.diff(strip)) + 1
+        return tuple(
+            (int(self.scenes.captured_at[part[-1]]) + SECOND, part) for part in np.split(scenes, cuts) if len(part)
+        )
+
+
+def make_world(experiment: Experiment, seed: int) -> World:
+    """Fly the fleet of ``experiment`` for one seed and take its pictures.
+
+    Raises:
+        InputError: if a file is missing or wrong, or a satellite never sees a station.
+    """
+    sky = make_sky(experiment, seed)
+    earth = Earth.load()
+    scenes = _captures(sky, earth)
+    if not len(scenes):
+        raise InputError("the camera never takes a picture: no daylight over land within the run")
+    clouds = CloudField(seed)
+    opacity = sky_over(scenes, clouds, sky.camera)
+    scenes = with_clouds(scenes, opacity, experiment.imagery.clouds.cloudy_above)
+    ground = earth.tiles(
+        scenes.lat_deg,
+        scenes.lon_deg,
+        scenes.captured_at,
+        sky.camera.swath_km,
+        sky.camera.thumbnail_px,
+        accept_blend=experiment.imagery.accept_blend,
+    )
+    pictures = render(ground, opacity, scenes.sun_elevation_deg, seed)
+    return World(**{**sky.__dict__, "scenes": scenes, "pictures": pictures})
+
+
+def make_sky(experiment: Experiment, seed: int) -> World:
+    """The world without its scenes: orbits, contacts, sunlight."""
+    space = experiment.space
+    start = parse_utc(experiment.time.start)
+    spread = experiment.time.departure_spread_days
+    start += int(stream(seed, "fleet", "departure").integers(0, spread + 1)) * DAY
+    end = start + parse_duration(experiment.time.duration)
+    if end <= start:
+        raise InputError("time.duration: a run must last for some time")
+    constellation = read_constellation(space.constellation)
+    sites = read_sites(space.sites)
+    link = _profile(LinkProfile, space.link, "space.link")
+    power = _profile(PowerProfile, space.spacecraft, "space.spacecraft")
+    camera = Camera.from_mapping(experiment.imagery.camera, where="imagery.camera")
+    ephemeris = Ephemeris.of(constellation, start, end)
+    contacts = find_contacts(ephemeris, sites, start, end, space.mask_deg)
+    require_contacts(contacts, constellation.names)
+    first = parse_utc(experiment.time.start)
+    outages = []
+    for fault in experiment.faults:
+        if fault.kind == "station-outage":
+            begin = start + parse_duration(fault.after)
+            outages.append(Outage(fault.target, begin, begin + parse_duration(fault.duration)))
+    plan = plan_contacts(
+        ephemeris,
+        sites,
+        contacts,
+        constellation.names,
+        link,
+        antennas=space.antennas_per_site,
+        seed=seed + 7_919 * ((start - first) // DAY),
+        outages=outages,
+    )
+    _, range_km = elevation_deg(ephemeris, sites, plan.satellite, plan.site, plan.opens_us)
+    times, sunlit = sunlit_seconds(ephemeris)
+    nothing = np.empty(0)
+    return World(
+        seed,
+        start,
+        end,
+        constellation,
+        sites,
+        ephemeris,
+        plan,
+        np.ceil(range_km / LIGHT_KM_S * SECOND).astype(np.int64),
+        camera,
+        power,
+        times,
+        sunlit,
+        scenes=SceneTable(*(nothing for _ in range(12))),
+        pictures=np.empty(0, np.uint8),
+    )
+
+
+def read_constellation(source: str | Mapping[str, Any]) -> Constellation:
+    """A constellation from a file or from a mapping in the experiment."""
+    if not isinstance(source, str):
+        return Constellation.from_mapping(source, where="space.constellation")
+    path = find(source, kind="orbit")
+    if path.suffix in (".yaml", ".yml"):
+        return Constellation.from_mapping(read_yaml(path), where=path)
+    return load_elements(path)
+
+
+def read_sites(source: str | list[dict[str, Any]]) -> Sites:
+    """Sites from a CSV file or from rows in the experiment."""
+    if isinstance(source, str):
+        return Sites.from_csv(find(source, kind="orbit"))
+    return Sites.from_rows([(row, f"space.sites.{number}") for number, row in enumerate(source)])
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A mapping from a YAML file.
+
+    Raises:
+        InputError: if it holds none.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise InputError("this is not YAML", where=f"{path}:{mark.line + 1}" if mark else path) from None
+    if not isinstance(content, dict):
+        raise InputError("this file should hold a mapping of keys to values", where=path)
+    return content
+
+
+def _profile(profile: Any, source: str | Mapping[str, Any], key: str) -> Any:
+    """A profile from figures in the experiment (at ``key``) or in a file."""
+    if isinstance(source, str):
+        path = find(source, kind="orbit")
+        return profile.from_mapping(read_yaml(path), where=path)
+    return profile.from_mapping(source, where=key)
+
+
+def _captures(sky: World, earth: Earth) -> SceneTable:
+    camera = sky.camera
+    columns: list[tuple[NDArray[Any], ...]] = []
+    for satellite in range(len(sky.constellation)):
+        position = sky.ephemeris.positions_km[satellite, 0]
+        speed = float(np.linalg.norm(sky.ephemeris.velocities_km_s[satellite], axis=-1).mean())
+        ground_speed = speed * 6371.0 / float(np.linalg.norm(position))
+        step = round(camera.swath_km / ground_speed * SECOND)
+        times = np.arange(sky.start, sky.end, step, dtype=np.int64)
+        lat, lon, _ = to_geodetic(sky.ephemeris.at(satellite, times))
+        captures = plan_captures(times, lat, lon, sun_elevation_deg(lat, lon, times), earth, camera)
+        which = np.full(len(captures.at_us), satellite, np.int16)
+        columns.append(
+            (
+                which,
+                captures.at_us,
+                captures.lat_deg,
+                captures.lon_deg,
+                captures.label,
+                captures.water_share,
+                captures.sun_elevation_deg,
+            )
+        )
+    return scene_table(earth, *(np.concatenate(column) for column in zip(*columns, strict=True)))
