@@ -288,9 +288,7 @@ def _miner(experiment: Experiment, calibration: Calibration) -> Miner | None:
     return miner
 
 
-def _sessions(
-    world: World, *, unlimited: bool
-) -> tuple[list[dict[int, Session]], list[list[PlannedSession]]]:
+def _sessions(world: World, *, unlimited: bool) -> tuple[list[dict[int, Session]], list[list[PlannedSession]]]:
     """Sessions by satellite and contact, and by station in order of call."""
     plan, names = world.plan, world.constellation.names
     by_satellite: list[dict[int, Session]] = [{} for _ in names]
@@ -351,4 +349,3 @@ def _reboots(experiment: Experiment, world: World) -> tuple[tuple[Reboot, ...], 
             reboots.append(Reboot(fault.target, world.start + parse_duration(fault.after)))
             down = max(down, parse_duration(fault.duration))
     return tuple(reboots), down
-

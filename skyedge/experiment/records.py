@@ -32,6 +32,7 @@ class RunRecord:
     arm: str
     seed: int
     digest: str
+    start_us: int
     answers: dict[str, NDArray[Any]]
     ledger: Ledger
     fates: dict[str, NDArray[Any]]
@@ -48,6 +49,7 @@ class RunRecord:
             "arm": self.arm,
             "seed": self.seed,
             "digest": self.digest,
+            "start_us": self.start_us,
             "energy": self.energy,
             "effort": self.effort,
             "ledger": [[list(row.link), row.state, row.size_bytes, row.objects] for row in self.ledger.rows()],
@@ -76,7 +78,7 @@ class RunRecord:
 
 
 def record_of(
-    arm: str, seed: int, digest: str, outcome: EngineOutcome, effort: dict[str, float]
+    arm: str, seed: int, digest: str, start_us: int, outcome: EngineOutcome, effort: dict[str, float]
 ) -> RunRecord:
     """Gather what the engine brought home.
 
@@ -99,20 +101,24 @@ def record_of(
         arm,
         seed,
         digest,
+        start_us,
         _answers(by_table.get("answers", ())),
         outcome.ledger,
         _last_fates(by_table.get("fates", ())),
-        {
-            name: np.array([row[name] for row in gauges])
-            for name in ("node", "at", "queue_bytes", "charge")
-        },
+        {name: np.array([row[name] for row in gauges]) for name in ("node", "at", "queue_bytes", "charge")},
         energy,
         {**effort, "windows": outcome.windows, "events": outcome.events, "recoveries": outcome.recoveries},
     )
 
 
 def _answers(rows: Sequence[dict[str, Any]]) -> dict[str, NDArray[Any]]:
-    empty = {"scene": np.int32, "tier": np.int8, "predicted": np.int16, "confidence": np.float32, "answered_at": np.int64}
+    empty = {
+        "scene": np.int32,
+        "tier": np.int8,
+        "predicted": np.int16,
+        "confidence": np.float32,
+        "answered_at": np.int64,
+    }
     if not rows:
         return {name: np.empty(0, dtype) for name, dtype in empty.items()}
     columns: dict[str, NDArray[Any]] = {

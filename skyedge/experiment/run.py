@@ -89,8 +89,12 @@ def run_arm(
     began = time.process_time()
     outcome = run_engine(experiment, assembly, prepared.executor, name=f"{arm}-{seed}", ray=ray)
     models = prepared.executor.seconds - models_before
-    effort = {"engine_s": time.process_time() - began - models, "models_s": models, "render_s": prepared.seconds["render"]}
-    record = record_of(arm, seed, run_digest(experiment, arm, seed), outcome, effort)
+    effort = {
+        "engine_s": time.process_time() - began - models,
+        "models_s": models,
+        "render_s": prepared.seconds["render"],
+    }
+    record = record_of(arm, seed, run_digest(experiment, arm, seed), prepared.world.start, outcome, effort)
     return record, prepared.world.scenes
 
 
@@ -110,7 +114,9 @@ def run_engine(
     common: dict[str, Any] = {"checkpoint_every_windows": runtime.checkpoint_every_windows, "on_window": on_window}
     if ray is None or hosts == 1:
         local = [LocalHost(build) for build in assembly.builders(host_of, executor)]
-        return Engine(local, host_of, assembly.channels, assembly.end, **{**common, "checkpoint_every_windows": 0}).run()
+        return Engine(
+            local, host_of, assembly.channels, assembly.end, **{**common, "checkpoint_every_windows": 0}
+        ).run()
     from skyedge.runtime.ray_hosts import RayHost
 
     # The hosts get filled tables and no models, so that no actor pays for torch.

@@ -61,7 +61,9 @@ def _labels(card: Card, pictures: Pictures) -> NDArray[np.int64]:
 def _train_one(card: Card, path: Path, earth: Earth, camera: Camera, replica: int) -> dict[str, NDArray[Any]]:
     assert card.recipe is not None
     recipe, clear_only = card.recipe, card.task != "cloud"
-    pictures = make_pictures(earth, camera, TRAIN, recipe.months, recipe.per_class, 100 + replica, clear_only=clear_only)
+    pictures = make_pictures(
+        earth, camera, TRAIN, recipe.months, recipe.per_class, 100 + replica, clear_only=clear_only
+    )
     network = build_network(card, path)
     train(network, pictures.tiles, _labels(card, pictures), recipe, replica)
     if card.format == "int8":
@@ -80,9 +82,7 @@ def _train_one(card: Card, path: Path, earth: Earth, camera: Camera, replica: in
 def measure(card: Card, path: Path, earth: Earth, camera: Camera) -> dict[str, Any]:
     """Accuracy on evaluate blocks by month and by climate zone, over all replicas; size and work."""
     torch.set_num_threads(1)
-    pictures = make_pictures(
-        earth, camera, EVALUATE, MONTHS, EVALUATE_PER_CLASS, 300, clear_only=card.task != "cloud"
-    )
+    pictures = make_pictures(earth, camera, EVALUATE, MONTHS, EVALUATE_PER_CLASS, 300, clear_only=card.task != "cloud")
     labels = _labels(card, pictures)
     models: list[Model] = [load_model(path, replica) for replica in range(len(card.weights))]
     correct = np.stack([model.logits(pictures.tiles).argmax(axis=1) == labels for model in models])

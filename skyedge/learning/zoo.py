@@ -49,7 +49,9 @@ class Model:
         return np.round(self.forward(tiles), DECIMALS)
 
 
-def load_model(name_or_path: str | Path, replica: int = 0, *, thumbnail_px: int = 16, beside: Path | None = None) -> Model:
+def load_model(
+    name_or_path: str | Path, replica: int = 0, *, thumbnail_px: int = 16, beside: Path | None = None
+) -> Model:
     """Replica ``replica`` (counted round) of the model with this card.
 
     Raises:

@@ -139,7 +139,7 @@ class Satellite:
 
     # ------------------------------------------------------------------------------- taking pictures
 
-    def _begin(self, event: Started, now: Instant) -> list[Effect]:  # noqa: ARG002
+    def _begin(self, event: Started, now: Instant) -> list[Effect]:
         return self._wait_for_strip(0)
 
     def _wait_for_strip(self, strip: int) -> list[Effect]:
@@ -237,7 +237,9 @@ class Satellite:
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
         profile = self._profile
         assert profile.miner is not None
-        truth = profile.worth_sending[scenes] if profile.miner.uses_truth and profile.worth_sending is not None else None
+        truth = (
+            profile.worth_sending[scenes] if profile.miner.uses_truth and profile.worth_sending is not None else None
+        )
         draws = stream(profile.seed, f"{self.name}/{int(scenes[0])}", "miner")
         verdict = profile.miner.mine(Observation(scenes, logits, truth), draws)
         return verdict.send, verdict.keep_answer, verdict.value
@@ -377,7 +379,7 @@ class Satellite:
         self._computer_free_at = self._down_until
         return [self._gauge(now)]
 
-    def _end(self, event: Ended, now: Instant) -> list[Effect]:  # noqa: ARG002
+    def _end(self, event: Ended, now: Instant) -> list[Effect]:
         pictures = self._queue.waiting.take(self._queue.waiting.kind == KIND_SCENE)
         battery = {
             "node": self.name,
@@ -404,4 +406,3 @@ class Satellite:
         "retry": _retry,
         "burst": _burst,
     }
-

@@ -1,0 +1,132 @@
+"""The commands' options and help.  What they do is in the modules that they import when called."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Hosting(StrEnum):
+    """Where the nodes of a run live."""
+
+    in_process = "in-process"
+    grouped = "grouped"
+    per_node = "per-node"
+
+
+class Format(StrEnum):
+    """How passes are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+ExperimentFile = Annotated[str, typer.Argument(help="An experiment file, or its name in experiments/.", metavar="FILE")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Override a key, as a.b=value.", metavar="KEY=VALUE")
+]
+Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder for reports, records and the MLflow store.")]
+DEFAULT_FOLDER = Path("runs")
+
+
+def run(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    seeds: Annotated[str | None, typer.Option(help="For example 0-4 or 0,3.")] = None,
+    arms: Annotated[str | None, typer.Option(help="Arms to run, separated by commas.")] = None,
+    hosting: Annotated[Hosting | None, typer.Option(help="in-process needs no Ray.")] = None,
+    hosts: Annotated[int | None, typer.Option(min=1, max=64, help="Hosts a run is cut into.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Runs at once.")] = None,
+    address: Annotated[str | None, typer.Option(help="An existing Ray cluster, as HOST:PORT.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the final table for other programs.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    output: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Run an experiment: fly the fleet, compare the arms, test the claims, log to MLflow, write the report."""
+    from skyedge.cli.run import run_command
+
+    run_command(
+        experiment,
+        overrides or [],
+        seeds=seeds,
+        arms=[name.strip() for name in arms.split(",")] if arms else [],
+        hosting=hosting.value if hosting else None,
+        hosts=hosts,
+        workers=workers,
+        address=address,
+        json_path=json,
+        resume=resume,
+        output=output,
+    )
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="An outcome file (JSON), or an MLflow run id or name.", metavar="A")],
+    second: Annotated[str, typer.Argument(help="The other one.", metavar="B")],
+    arm: Annotated[str | None, typer.Option(help="Compare this arm only.")] = None,
+    output: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Print the differences between two outcomes, with intervals over their common seeds."""
+    from skyedge.cli.compare import compare_command
+
+    compare_command(first, second, arm=arm, output=output)
+
+
+def report(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    seeds: Annotated[str | None, typer.Option(help="As in the run.")] = None,
+    output: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Write the report of a finished run again, from its records."""
+    from skyedge.cli.run import report_command
+
+    report_command(experiment, overrides or [], seeds=seeds, output=output)
+
+
+def show_config(
+    experiment: Annotated[str | None, typer.Argument(help="An experiment file.", metavar="[FILE]")] = None,
+    overrides: Overrides = None,
+    arm: Annotated[str | None, typer.Option(help="Show the experiment as this arm runs it.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema for editors.")] = False,
+) -> None:
+    """Print an experiment with all its defaults, or the schema of the file."""
+    from skyedge.cli.show_config import show_config_command
+
+    show_config_command(experiment, overrides or [], arm=arm, schema=schema)
+
+
+def train(
+    card: Annotated[Path, typer.Argument(help="A model card with a recipe.", metavar="CARD")],
+    replicas: Annotated[str, typer.Option(help="Which replicas to train, for example 0-4.")] = "0",
+) -> None:
+    """Train a model by its card's recipe and write what it was measured to do into the card."""
+    from skyedge.cli.train import train_command
+
+    train_command(card, replicas)
+
+
+def passes(
+    tle: Annotated[Path, typer.Option(help="Two-line elements (or OMM as .csv or .xml).")],
+    sites: Annotated[Path, typer.Option(help="CSV: name,lat_deg,lon_deg,height_m.")],
+    start: Annotated[str, typer.Option(help="UTC, ISO 8601, for example 2023-01-03T00:00:00Z.")],
+    duration: Annotated[str, typer.Option(help="For example 24h.")] = "24h",
+    mask_deg: Annotated[float, typer.Option(min=0, max=89, help="Lowest elevation.")] = 10.0,
+    format: Annotated[Format, typer.Option(help="How to print them.")] = Format.table,
+    plot: Annotated[Path | None, typer.Option(help="Draw a timeline of the passes, as PNG or SVG.")] = None,
+) -> None:
+    """List when satellites pass over sites."""
+    from skyedge.cli.passes import passes_command
+
+    passes_command(tle, sites, start, duration, mask_deg, format.value, plot)
+
+
+def doctor(output: Folder = DEFAULT_FOLDER) -> None:
+    """Check the installation: packages, data, models, the store, Ray."""
+    from skyedge.cli.doctor import doctor_command
+
+    doctor_command(output)

@@ -1,0 +1,96 @@
+"""`skyedge compare`: what changed between two outcomes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from skyedge.errors import InputError, nearest
+from skyedge.experiment.outcome import TABLE_COLUMNS
+from skyedge.experiment.statistics import RESAMPLES, SEEDS_FOR_A_MEAN
+from skyedge.streams import stream
+
+
+def compare_command(first: str, second: str, *, arm: str | None, output: Path) -> None:
+    """Print B − A for each arm and figure, over the seeds that both have."""
+    a, b = read_outcome(first, output), read_outcome(second, output)
+    seeds = [seed for seed in a["seeds"] if seed in b["seeds"]]
+    if not seeds:
+        raise InputError(f"{first} and {second} have no seed in common")
+    arms = [name for name in a["arms"] if name in b["arms"]]
+    if arm is not None:
+        if arm not in arms:
+            raise InputError(f"there is no arm '{arm}' in both", where="--arm", nearest=nearest(arm, arms))
+        arms = [arm]
+    if not arms:
+        raise InputError(f"{first} and {second} have no arm in common")
+    table = Table(title=f"{b['experiment']} − {a['experiment']}, {len(seeds)} common seeds, mean and 95 % interval")
+    for heading in ("arm", "figure", "A", "B", "B − A"):
+        table.add_column(heading, justify="left" if heading in ("arm", "figure") else "right")
+    for name in arms:
+        for metric, heading, _ in TABLE_COLUMNS:
+            values = [_values(outcome, name, metric, seeds) for outcome in (a, b)]
+            if values[0] is not None and values[1] is not None:
+                means = [f"{value.mean():.4g}" for value in values if value is not None]
+                table.add_row(name, heading, *means, _difference(values[1] - values[0]))
+    console = Console()
+    console.print(table)
+    runs = json.dumps([outcome["run_id"] for outcome in (a, b) if "run_id" in outcome])
+    uri = f"sqlite:///{(output / 'mlflow.db').resolve()}"
+    console.print(f"the same in MLflow: mlflow ui --backend-store-uri {uri}", soft_wrap=True, highlight=False)
+    if runs != "[]":
+        console.print(f"  then open http://127.0.0.1:5000/#/compare-runs?runs={runs}", soft_wrap=True, highlight=False)
+
+
+def read_outcome(name: str, output: Path) -> dict[str, Any]:
+    """An outcome by file, by folder of a report, or by the id or name of an MLflow run.
+
+    Raises:
+        InputError: if there is none.
+    """
+    path = Path(name)
+    if path.is_dir():
+        path = path / "outcome.json"
+    if path.is_file():
+        try:
+            outcome = json.loads(path.read_text())
+            outcome["arms"], outcome["seeds"]
+        except (ValueError, KeyError, TypeError):
+            raise InputError("this is not an outcome that 'skyedge run --json' wrote", where=path) from None
+        return dict(outcome)
+    if not (output / "mlflow.db").is_file():
+        raise InputError(f"there is no file '{name}', and no MLflow store to look for a run in", where=output)
+    from skyedge.experiment.tracking import open_client, store_uri
+
+    client = open_client(store_uri(output))
+    experiments = client.search_experiments()
+    runs = client.search_runs([e.experiment_id for e in experiments], order_by=["attributes.start_time DESC"])
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    names = {e.experiment_id: e.name for e in experiments}
+    for run in parents:
+        if name in (run.info.run_id, run.info.run_name, names[run.info.experiment_id]):
+            local = client.download_artifacts(run.info.run_id, "outcome.json")
+            return {**json.loads(Path(local).read_text()), "run_id": run.info.run_id}
+    known = [run.info.run_name for run in parents] + list(names.values())
+    raise InputError(f"there is no run '{name}'", where=output, nearest=nearest(name, known))
+
+
+def _values(outcome: dict[str, Any], arm: str, metric: str, seeds: list[int]) -> Any:
+    figure = outcome["arms"][arm].get(metric)
+    if figure is None:
+        return None
+    per_seed = [figure["per_seed"][outcome["seeds"].index(seed)] for seed in seeds]
+    return None if None in per_seed else np.array(per_seed, float)
+
+
+def _difference(values: Any) -> str:
+    if len(values) < SEEDS_FOR_A_MEAN:
+        return f"{values.mean():+.4g}"
+    draws = stream(0, "compare", "bootstrap").integers(0, len(values), (RESAMPLES, len(values)))
+    low, high = np.percentile(values[draws].mean(axis=1), [2.5, 97.5])
+    return f"{values.mean():+.4g} [{low:+.4g}, {high:+.4g}]"

@@ -1,0 +1,162 @@
+"""`skyedge run` and `skyedge report`: the main job, from the file to the table, the store and the report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from skyedge.earth.scenes import SceneTable
+from skyedge.errors import InputError, RunStopped
+from skyedge.experiment.loading import canonical, digest, load_experiment, resolve_arm
+from skyedge.experiment.metrics import RunMetrics, measure
+from skyedge.experiment.outcome import Outcome, conclude, terminal_table
+from skyedge.experiment.records import RunRecord
+from skyedge.experiment.report import write_report
+from skyedge.experiment.run import prepare, record_path, run_experiment
+from skyedge.experiment.spec import Experiment
+from skyedge.time import parse_duration
+
+Results = dict[tuple[str, int], tuple[RunRecord, RunMetrics]]
+
+
+def run_command(
+    name: str,
+    overrides: list[str],
+    *,
+    seeds: str | None,
+    arms: list[str],
+    hosting: str | None,
+    hosts: int | None,
+    workers: int | None,
+    address: str | None,
+    json_path: Path | None,
+    resume: bool,
+    output: Path,
+) -> None:
+    """Run, print, log, report.
+
+    Raises:
+        RunStopped: after Ctrl-C, when what was finished has been logged.
+    """
+    for key, value in (("hosting", hosting), ("hosts", hosts), ("workers", workers)):
+        if value is not None:
+            overrides = [*overrides, f"runtime.{key}={value}"]
+    experiment = load_experiment(name, overrides, seeds=seeds, arms=arms)
+    console = Console()
+    results: Results = {}
+    scenes_of: dict[int, SceneTable] = {}
+    stopped = False
+    with ExitStack() as stack:
+        ray, cores = None, experiment.runtime.workers or len(os.sched_getaffinity(0))
+        if experiment.runtime.hosting != "in-process":
+            from skyedge.runtime.ray_cluster import cluster
+
+            with console.status("starting Ray" if address is None else f"joining Ray at {address}"):
+                ray = stack.enter_context(cluster(address, cores))
+        output.mkdir(parents=True, exist_ok=True)
+        runs = run_experiment(experiment, output, resume=resume, ray=ray, workers=cores)
+        total = len(experiment.seeds) * len(experiment.arms)
+        try:
+            for record, scenes in _with_progress(runs, total, console):
+                if scenes is not None:
+                    scenes_of[record.seed] = scenes
+                elif record.seed not in scenes_of:
+                    scenes_of[record.seed] = prepare(experiment, record.seed, output / "cache").world.scenes
+                metrics = _measure(experiment, record, scenes_of[record.seed])
+                results[record.arm, record.seed] = (record, metrics)
+        except KeyboardInterrupt:
+            stopped = True
+            console.print("stopped; keeping what is finished", style="yellow")
+    _finish(experiment, results, output, json_path, console, stopped=stopped)
+
+
+def report_command(name: str, overrides: list[str], *, seeds: str | None, output: Path) -> None:
+    """Write the report from the records of a finished run."""
+    experiment = load_experiment(name, overrides, seeds=seeds)
+    results: Results = {}
+    for seed in experiment.seeds:
+        scenes = prepare(experiment, seed, output / "cache").world.scenes
+        for arm in experiment.arms:
+            path = record_path(experiment, output, arm, seed)
+            if not path.exists():
+                raise InputError(f"arm {arm}, seed {seed} has not been run; 'skyedge run {name}' runs it", where=output)
+            record = RunRecord.load(path)
+            results[arm, seed] = (record, _measure(experiment, record, scenes))
+    complete = _by_arm(experiment, results)
+    outcome = conclude(experiment, {arm: [m for _, m in runs] for arm, runs in complete.items()})
+    Console().print(f"report  {_write_report(experiment, outcome, results, output)}", soft_wrap=True)
+
+
+def _measure(experiment: Experiment, record: RunRecord, scenes: SceneTable) -> RunMetrics:
+    resolved = resolve_arm(experiment, record.arm)
+    deadline = parse_duration(resolved.pipeline.deadline)
+    end = record.start_us + parse_duration(resolved.time.duration)
+    return measure(record, scenes, deadline, end)
+
+
+def _with_progress(
+    runs: Iterator[tuple[RunRecord, SceneTable | None]], total: int, console: Console
+) -> Iterator[tuple[RunRecord, SceneTable | None]]:
+    columns = (TextColumn("[progress.description]{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=not console.is_terminal) as progress:
+        task = progress.add_task("flying", total=total)
+        for record, scenes in runs:
+            progress.update(task, advance=1, description=f"{record.arm}, seed {record.seed}")
+            yield record, scenes
+
+
+def _by_arm(experiment: Experiment, results: Results) -> dict[str, list[tuple[RunRecord, RunMetrics]]]:
+    """Results of the seeds that every arm finished, in the order of the file."""
+    whole = [seed for seed in experiment.seeds if all((arm, seed) in results for arm in experiment.arms)]
+    return {arm: [results[arm, seed] for seed in whole] for arm in experiment.arms} if whole else {}
+
+
+def _finish(
+    experiment: Experiment, results: Results, output: Path, json_path: Path | None, console: Console, *, stopped: bool
+) -> None:
+    complete = _by_arm(experiment, results)
+    if not complete:
+        raise RunStopped(f"no seed was finished by all arms; {len(results)} runs are kept, --resume goes on from there")
+    metrics = {arm: [run for _, run in runs] for arm, runs in complete.items()}
+    finished = experiment.model_copy(update={"seeds": tuple(r.seed for r, _ in next(iter(complete.values())))})
+    outcome = conclude(finished, metrics, stopped=stopped)
+    console.print(terminal_table(outcome))
+    for claim in outcome.claims:
+        colour = {"met": "green", "not met": "red"}.get(claim.verdict, "yellow")
+        console.print(f"[{colour}]{claim.verdict:>10}[/]  {claim.name}", soft_wrap=True, highlight=False)
+        console.print(f"            {claim.arm or '–'}: {claim.evidence}", soft_wrap=True, highlight=False, style="dim")
+    report = _write_report(finished, outcome, results, output)
+    folder = report.parent
+    outcome_path = folder / "outcome.json"
+    outcome.write_json(outcome_path)
+    if json_path is not None:
+        outcome.write_json(json_path)
+    from skyedge.experiment.tracking import log_outcome, open_client, store_uri
+
+    uri = store_uri(output)
+    with console.status("logging to MLflow"):
+        run_id = log_outcome(
+            open_client(uri), finished, outcome, metrics, [report, outcome_path], output / "mlflow-artifacts"
+        )
+    console.print(f"report  {report}", soft_wrap=True, highlight=False)
+    console.print(f"MLflow  {uri}  run {run_id}", soft_wrap=True, highlight=False)
+    console.print(f"        to look: mlflow ui --backend-store-uri {uri}", soft_wrap=True, highlight=False)
+    if stopped:
+        raise RunStopped("stopped before the end; --resume goes on from there")
+
+
+def _write_report(experiment: Experiment, outcome: Outcome, results: Results, output: Path) -> Path:
+    seed = outcome.seeds[0]
+    prepared = prepare(experiment, seed, output / "cache")
+    records: dict[str, RunRecord] = {arm: results[arm, seed][0] for arm in experiment.arms}
+    folder = output / f"{experiment.metadata.name}-{digest(canonical(experiment))[:8]}"
+    path = folder / "report.html"
+    everything: dict[str, Any] = {"experiment": experiment, "outcome": outcome, "world": prepared.world}
+    write_report(path, records=records, executor=prepared.executor, **everything)
+    return path

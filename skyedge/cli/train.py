@@ -1,0 +1,30 @@
+"""`skyedge train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from skyedge.earth.camera import Camera
+from skyedge.errors import InputError
+
+
+def train_command(card: Path, replicas: str) -> None:
+    """Train and print what was measured."""
+    first, dash, last = replicas.partition("-")
+    if not first.isdigit() or (dash and not last.isdigit()):
+        raise InputError(f"'{replicas}' is not a range of replicas such as 0-4", where="--replicas")
+    from skyedge.learning.curriculum import train_card
+
+    console = Console()
+    with console.status(f"training {card.name}"):
+        measured = train_card(card, list(range(int(first), int(last or first) + 1)), Camera())
+    table = Table(title=f"{card.stem}: accuracy on evaluate blocks, {measured['pictures']} pictures")
+    table.add_column("of")
+    table.add_column("accuracy", justify="right")
+    rows = {"all": measured["accuracy"], **measured["accuracy_by_month"], **measured["accuracy_by_climate_zone"]}
+    for key, value in rows.items():
+        table.add_row(f"month {key}" if isinstance(key, int) else key, f"{value:.1%}")
+    console.print(table)

@@ -1,0 +1,145 @@
+"""The report: one self-contained HTML file that a reader can keep, mail and print.
+
+Figures are of all seeds where they have intervals; maps, timelines and the gallery show the first seed.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from skyedge.earth import CLASSES, CLIMATE_ZONES
+from skyedge.experiment import figures
+from skyedge.experiment.loading import as_yaml, resolve_arm
+from skyedge.experiment.metrics import worth_answering
+from skyedge.experiment.outcome import TABLE_COLUMNS, Outcome, written
+from skyedge.experiment.records import TIERS, RunRecord
+from skyedge.experiment.spec import Experiment
+from skyedge.experiment.world import World
+from skyedge.runtime.model_executor import ModelExecutor
+from skyedge.time import format_utc, parse_duration
+
+GALLERY_SCENES = 24
+
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem;color:#1b2330}
+h1{margin-bottom:.2rem} h2{margin-top:2.4rem;border-bottom:1px solid #d5dbe3;padding-bottom:.2rem}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem} td,th{padding:.3rem .6rem;text-align:right}
+td:first-child,th:first-child{text-align:left} tr:nth-child(even){background:#f4f6f9} .scroll{overflow-x:auto}
+.met{color:#1a7f37}.not{color:#b42318}.untested{color:#8a6d00} svg,img.map{max-width:100%;height:auto}
+.gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:.8rem;font-size:.78rem;line-height:1.3}
+.gallery img{width:100%;image-rendering:pixelated;border-radius:4px} .note{color:#5a6675;font-size:.9rem}
+details{margin-top:2rem} pre{font-size:.8rem;overflow-x:auto;background:#f4f6f9;padding:1rem}
+"""
+
+
+def write_report(
+    path: Path,
+    *,
+    experiment: Experiment,
+    outcome: Outcome,
+    world: World,
+    records: Mapping[str, RunRecord],
+    executor: ModelExecutor,
+) -> None:
+    """Write the report to ``path``, whole or not at all."""
+    deadlines = {arm: parse_duration(resolve_arm(experiment, arm).pipeline.deadline) for arm in records}
+    seed = outcome.seeds[0]
+    parts = [
+        f"<h1>{html.escape(experiment.metadata.name)}</h1><p>{html.escape(experiment.metadata.description)}</p>",
+        f"<p class=note>{len(outcome.seeds)} seeds; first seed flies {format_utc(world.start, 'seconds')} to "
+        f"{format_utc(world.end, 'seconds')}; {len(world.scenes):,} captures; spec {outcome.digest}"
+        f"{'; stopped before the end' if outcome.stopped else ''}</p>",
+        "<h2>Claims</h2>" + _claims(outcome),
+        "<h2>Arms</h2><div class=scroll>" + _table(outcome) + "</div>",
+        "<p class=note>Mean and half the width of a 95 % interval from a bootstrap over seeds and 10° blocks. "
+        "Accuracy counts a scene that was not answered in time as wrong.</p>",
+        "<h2>Accuracy against bytes</h2>" + figures.pareto(outcome),
+        "<h2>Where the fleet flew</h2>",
+        f"<img class=map alt='ground tracks, captures and stations' src='{figures.world_map(world)}'>",
+        f"<p class=note>Tracks of the first day, captures of the whole run, seed {seed}.</p>",
+        "<h2>Passes</h2>" + figures.pass_timeline(world),
+        "<p class=note>The first three days. The height of a bar is the yield of the pass.</p>",
+        "<h2>Queue and battery</h2>" + figures.gauges(records, world, "queue_bytes", "GB waiting a satellite", 1e-9),
+        figures.gauges(records, world, "charge", "battery charge, %", 100.0),
+        "<h2>From capture to answer</h2>" + figures.latencies(records, world, deadlines),
+        "<h2>By climate zone</h2>" + figures.zones(outcome),
+        "<h2>By class</h2>" + figures.confusions(records, world, deadlines),
+        "<h2>Gallery</h2>" + _gallery(experiment, world, records, executor, deadlines),
+        f"<details><summary>The whole experiment</summary><pre>{html.escape(as_yaml(experiment))}</pre></details>",
+    ]
+    title = html.escape(f"skyedge: {experiment.metadata.name}")
+    page = (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style>"
+        f"<body>{''.join(parts)}</body></html>"
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(page)
+    os.replace(partial, path)
+
+
+def _claims(outcome: Outcome) -> str:
+    css = {"met": "met", "not met": "not", "not tested": "untested"}
+    rows = [
+        f"<li><b class={css[claim.verdict]}>{claim.verdict}</b>: {html.escape(claim.name)}"
+        f"<br><span class=note>{html.escape(claim.arm or '–')}: {html.escape(claim.evidence)}</span></li>"
+        for claim in outcome.claims
+    ]
+    return f"<ul>{''.join(rows)}</ul>" if rows else "<p>This experiment makes no claim.</p>"
+
+
+def _table(outcome: Outcome) -> str:
+    head = "".join(f"<th>{html.escape(heading)}</th>" for _, heading, _ in TABLE_COLUMNS)
+    rows = []
+    for arm, table in outcome.arms.items():
+        cells = "".join(f"<td>{written(table.get(metric), style)}</td>" for metric, _, style in TABLE_COLUMNS)
+        test = outcome.tests.get(arm)
+        verdict = f"{test.difference_points:+.1f} points, {test.verdict}" if test else "–"
+        rows.append(f"<tr><td>{html.escape(arm)}</td>{cells}<td>{html.escape(verdict)}</td></tr>")
+    return f"<table><tr><th>arm</th>{head}<th>against in-orbit</th></tr>{''.join(rows)}</table>"
+
+
+def _gallery(
+    experiment: Experiment,
+    world: World,
+    records: Mapping[str, RunRecord],
+    executor: ModelExecutor,
+    deadlines: Mapping[str, int],
+) -> str:
+    """Scenes that were sent, with what each model said and why."""
+    arm = next((name for name in records if resolve_arm(experiment, name).pipeline.mode == "collaborative"), None)
+    if arm is None:
+        return "<p>No arm sends single scenes.</p>"
+    pipeline = resolve_arm(experiment, arm).pipeline
+    fates = records[arm].fates
+    scored = worth_answering(world.scenes, deadlines[arm], world.end)
+    sent = fates["scene"][np.isin(fates["fate"], ["delivered", "waiting", "expired"])]
+    chosen = sent[scored[sent]]
+    chosen = (
+        chosen[np.linspace(0, len(chosen) - 1, min(GALLERY_SCENES, len(chosen))).astype(int)] if len(chosen) else chosen
+    )
+    small = executor.table(pipeline.on_board_model, "camera")
+    big = executor.table("ground", pipeline.scene_view)
+    answers = records[arm].answers
+    from_ground = set(answers["scene"][answers["tier"] == TIERS.index("ground")].tolist())
+    cards = []
+    for scene in chosen.tolist():
+        row = world.scenes
+        truth, said, ground = int(row.label[scene]), int(small[scene].argmax()), int(big[scene].argmax())
+        spread = np.exp(small[scene] - small[scene].max())
+        sure = float(spread.max() / spread.sum())
+        reason = f"{pipeline.miner.name}: the small model was {sure:.0%} sure"
+        marks = ["✓" if answer == truth else "✗" for answer in (said, ground)]
+        arrived = f"{CLASSES[ground]} {marks[1]}" if scene in from_ground else "did not arrive in time"
+        cards.append(
+            f"<div><img alt='scene {scene}' src='{figures.data_uri(world.pictures[scene])}'>"
+            f"<b>{CLASSES[truth]}</b>, {CLIMATE_ZONES[row.climate[scene]]}<br>small: {CLASSES[said]} {marks[0]}<br>"
+            f"big: {arrived}<br><span class=note>{html.escape(reason)}</span></div>"
+        )
+    note = f"<p class=note>Arm {html.escape(arm)}, first seed. Bold: the truth. Evenly chosen from the scenes sent.</p>"
+    return f"{note}<div class=gallery>{''.join(cards)}</div>"

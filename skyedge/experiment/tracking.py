@@ -1,0 +1,143 @@
+"""MLflow at the rim: one parent run an experiment, one child run an (arm, seed), written by one process in batches.
+
+MLflow is imported when it is needed and not before (it costs seconds), and its first use of a new sqlite file makes some
+sixty tables; without waiting for the disk at each of them that takes a second in place of six.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from skyedge.errors import InputError
+from skyedge.experiment.loading import as_yaml, canonical, digest, resolve_arm
+from skyedge.experiment.metrics import RunMetrics
+from skyedge.experiment.outcome import Outcome
+from skyedge.experiment.spec import Experiment
+
+BATCH = 900
+
+
+def store_uri(folder: Path) -> str:
+    """The store of a folder of runs."""
+    return f"sqlite:///{(folder / 'mlflow.db').resolve()}"
+
+
+def open_client(uri: str) -> Any:
+    """An MLflow client on ``uri``.
+
+    Raises:
+        InputError: if the store cannot be opened.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    import logging
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    _write_sqlite_ahead()
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    try:
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_experiments(max_results=1)
+    except (MlflowException, OSError) as error:
+        raise InputError(f"cannot open the MLflow store: {str(error).splitlines()[0]}", where=uri) from None
+    return client
+
+
+def log_outcome(
+    client: Any,
+    experiment: Experiment,
+    outcome: Outcome,
+    metrics: Mapping[str, Sequence[RunMetrics]],
+    artifacts: Sequence[Path],
+    artifact_root: Path,
+) -> str:
+    """Write everything; returns the id of the parent run.  A stopped experiment is marked as killed."""
+    name = experiment.metadata.name
+    found = client.get_experiment_by_name(name)
+    location = artifact_root.resolve().as_uri()
+    experiment_id = found.experiment_id if found else client.create_experiment(name, artifact_location=location)
+    status = "KILLED" if outcome.stopped else "FINISHED"
+    tags = {"skyedge.digest": outcome.digest, "skyedge.stopped": str(outcome.stopped).lower(), **_environment()}
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+    parent = client.create_run(experiment_id, run_name=f"{name} {stamp}", tags=tags)
+    parent_id = parent.info.run_id
+    figures = {
+        f"{arm}/{metric}": estimate.mean for arm, table in outcome.arms.items() for metric, estimate in table.items()
+    }
+    _log(client, parent_id, figures, _flat(canonical(experiment)))
+    for path in artifacts:
+        client.log_artifact(parent_id, str(path))
+    client.log_text(parent_id, as_yaml(experiment), "experiment.yaml")
+    for arm, runs in metrics.items():
+        resolved = _flat(canonical(resolve_arm(experiment, arm))["pipeline"], "pipeline.")
+        relative = outcome.arms[arm]
+        for number, (seed, run) in enumerate(zip(outcome.seeds, runs, strict=True)):
+            child_tags = {
+                "mlflow.parentRunId": parent_id,
+                "arm": arm,
+                "seed": str(seed),
+                "skyedge.digest": digest([outcome.digest, arm, seed]),
+            }
+            child = client.create_run(experiment_id, run_name=f"{arm} seed {seed}", tags=child_tags)
+            figures = {metric: estimate.per_seed[number] for metric, estimate in relative.items()}
+            _log(client, child.info.run_id, {**run.figures, **figures}, {"arm": arm, "seed": seed, **resolved})
+            client.set_terminated(child.info.run_id, "FINISHED")
+    client.set_terminated(parent_id, status)
+    return str(parent_id)
+
+
+def _log(client: Any, run_id: str, figures: Mapping[str, float], parameters: Mapping[str, Any]) -> None:
+    from mlflow.entities import Metric, Param
+
+    now = int(time.time() * 1000)
+    rows = [Metric(_key(key), value, now, 0) for key, value in figures.items() if math.isfinite(value)]
+    settings = [Param(_key(key), str(value)[:500]) for key, value in parameters.items()]
+    for start in range(0, max(len(rows), 1), BATCH):
+        client.log_batch(run_id, metrics=rows[start : start + BATCH], params=settings[:100] if start == 0 else [])
+
+
+def _key(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "_-. /" else "_" for c in name)
+
+
+def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(content, dict):
+        flat: dict[str, Any] = {}
+        for key, value in content.items():
+            flat.update(_flat(value, f"{prefix}{key}." if isinstance(value, dict) else f"{prefix}{key}"))
+        return flat
+    return {prefix: content}
+
+
+def _environment() -> dict[str, str]:
+    versions = {name: metadata.version(name) for name in ("torch", "numpy", "ray", "mlflow")}
+    return {
+        "python": sys.version.split()[0],
+        "machine": f"{platform.system()} {platform.machine()}",
+        **{f"version.{name}": version for name, version in versions.items()},
+    }
+
+
+def _write_sqlite_ahead() -> None:
+    """Let sqlite write ahead and not wait for the disk at each commit: a crash of the machine may lose the last runs
+    of the store, never its consistency."""
+    from sqlalchemy import Engine, event
+
+    @event.listens_for(Engine, "connect")
+    def _on_connect(connection: Any, _: Any) -> None:
+        if type(connection).__module__.startswith("sqlite3"):
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=OFF")
+            cursor.close()
