@@ -70,7 +70,5 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
-def _rebuild_input_error(
-    cls: type[InputError], message: str, where: str | None, nearest_word: str | None
-) -> InputError:
+def _rebuild_input_error(cls: type[InputError], message: str, where: str | None, nearest_word: str | None) -> InputError:
     return cls(message, where=where, nearest=nearest_word)

@@ -26,9 +26,7 @@ class Format(StrEnum):
 
 
 ExperimentFile = Annotated[str, typer.Argument(help="An experiment file, or its name in experiments/.", metavar="FILE")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", help="Override a key, as a.b=value.", metavar="KEY=VALUE")
-]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key, as a.b=value.", metavar="KEY=VALUE")]
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder for reports, records and the MLflow store.")]
 DEFAULT_FOLDER = Path("runs")
 

@@ -48,7 +48,7 @@ def run_command(
         if value is not None:
             overrides = [*overrides, f"runtime.{key}={value}"]
     experiment = load_experiment(name, overrides, seeds=seeds, arms=arms)
-    console = Console()
+    console = _console()
     results: Results = {}
     scenes_of: dict[int, SceneTable] = {}
     stopped = False
@@ -91,6 +91,12 @@ def report_command(name: str, overrides: list[str], *, seeds: str | None, output
     complete = _by_arm(experiment, results)
     outcome = conclude(experiment, {arm: [m for _, m in runs] for arm, runs in complete.items()})
     Console().print(f"report  {_write_report(experiment, outcome, results, output)}", soft_wrap=True)
+
+
+def _console() -> Console:
+    """A console that does not squeeze the table when the output goes to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, 165))
 
 
 def _measure(experiment: Experiment, record: RunRecord, scenes: SceneTable) -> RunMetrics:

@@ -31,9 +31,7 @@ def footprint(
     return np.degrees(np.arcsin(sine_lat)), longitude
 
 
-def nearest_pixel(
-    grid: NDArray[np.uint8], lat_deg: NDArray[np.float64], lon_deg: NDArray[np.float64]
-) -> NDArray[np.uint8]:
+def nearest_pixel(grid: NDArray[np.uint8], lat_deg: NDArray[np.float64], lon_deg: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Values of a plate carrée ``grid`` (rows from the north pole, columns from 180° W) at the given places."""
     rows, columns = grid.shape
     row = np.minimum(((90.0 - lat_deg) * (rows / 180.0)).astype(np.intp), rows - 1)

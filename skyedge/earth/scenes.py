@@ -73,6 +73,12 @@ class SceneTable:
         return whole.hexdigest()
 
     @classmethod
+    def empty(cls) -> SceneTable:
+        """A table without scenes."""
+        types = (np.int16, np.int64, np.float32, np.float32, np.int8, np.int8, np.int16, np.int8, *(np.float32,) * 3, bool)
+        return cls(*(np.empty(0, dtype) for dtype in types))  # type: ignore[arg-type]
+
+    @classmethod
     def load(cls, path: Path) -> SceneTable:
         """The table that was saved as the columns of an ``.npz`` file."""
         with np.load(path) as columns:

@@ -89,9 +89,7 @@ def calibrate(experiment: Experiment, fleet: Fleet, world: World, view: str) -> 
     day = float(day_of_year(world.start))
     month = MONTHS[int(np.abs(MID_MONTH_DAYS - day).argmin())]
     earth, camera = Earth.load(), world.camera
-    pictures = make_pictures(
-        earth, camera, CALIBRATE, (month,), CALIBRATION_PER_CLASS, CALIBRATION_SEED, clear_only=False
-    )
+    pictures = make_pictures(earth, camera, CALIBRATE, (month,), CALIBRATION_PER_CLASS, CALIBRATION_SEED, clear_only=False)
     scores = cloud_score(fleet.cloud_filter.logits(pictures.tiles))
     cloudy = pictures.cloud_cover > experiment.imagery.clouds.cloudy_above
     clear = pictures.take(~cloudy)
@@ -217,9 +215,7 @@ def assemble(
         )
         for number, name in enumerate(world.constellation.names)
     )
-    batteries = tuple(
-        (world.power, world.sunlight_times_us, world.sunlit_s[number]) for number in range(len(satellites))
-    )
+    batteries = tuple((world.power, world.sunlight_times_us, world.sunlit_s[number]) for number in range(len(satellites)))
     terrestrial = experiment.terrestrial
     backhaul = BackhaulProfile(
         terrestrial.backhaul_mbps, max(1, round(terrestrial.latency_ms * MILLISECOND)), terrestrial.hops
@@ -252,9 +248,7 @@ def assemble(
             "temperature": calibration.temperature["edge"],
             "result_bytes": pipeline.result_bytes,
         },
-        ModelService(
-            "ground", pipeline.scene_view, device.seconds(macs), device.joules(macs), experiment.cloud.replicas
-        ),
+        ModelService("ground", pipeline.scene_view, device.seconds(macs), device.joules(macs), experiment.cloud.replicas),
         {f"{profile.name}-edge": "edge" for profile in stations},
         _channels(satellites, stations, world, planned, backhaul.latency_us, quantum),
         reboots,

@@ -166,9 +166,7 @@ def confusions(records: Records, world: World, deadlines_us: Mapping[str, int]) 
     count = len(records)
     columns = min(3, count)
     rows = -(-count // columns)
-    figure, grid = pyplot.subplots(
-        rows, columns, figsize=(3.4 * columns, 3.3 * rows), squeeze=False, layout="constrained"
-    )
+    figure, grid = pyplot.subplots(rows, columns, figsize=(3.4 * columns, 3.3 * rows), squeeze=False, layout="constrained")
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, (arm, record) in zip(grid.flat, records.items(), strict=False):

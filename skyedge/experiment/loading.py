@@ -175,7 +175,7 @@ def _sentence(error: ValidationError, marks: Marks) -> InputError:
         message = f"unknown key '{path[-1]}'"
         hint = nearest(str(path[-1]), _keys_at(path[:-1]))
     elif detail["type"] == "literal_error":
-        hint = nearest(str(detail["input"]), [word for word in str(detail["ctx"]["expected"]).split("'")[1::2]])
+        hint = nearest(str(detail["input"]), str(detail["ctx"]["expected"]).split("'")[1::2])
         message = f"'{detail['input']}' should be {detail['ctx']['expected']}"
     elif detail["type"] == "missing":
         message = "this key is missing"

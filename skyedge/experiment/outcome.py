@@ -77,9 +77,7 @@ def _tests(metrics: Mapping[str, Sequence[RunMetrics]], base: str) -> dict[str, 
     if base not in metrics:
         return {}
     differences = {
-        arm: [
-            run.figures["accuracy"] - other.figures["accuracy"] for run, other in zip(runs, metrics[base], strict=True)
-        ]
+        arm: [run.figures["accuracy"] - other.figures["accuracy"] for run, other in zip(runs, metrics[base], strict=True)]
         for arm, runs in metrics.items()
         if arm != base
     }
@@ -92,9 +90,7 @@ def _tests(metrics: Mapping[str, Sequence[RunMetrics]], base: str) -> dict[str, 
     p_values = {arm: permutation_p(d) for arm, d in differences.items()}
     corrected = holm(p_values)
     return {
-        arm: ArmTest(
-            100 * sum(d) / len(d), p_values[arm], corrected[arm], "real" if corrected[arm] < 0.05 else "unclear"
-        )
+        arm: ArmTest(100 * sum(d) / len(d), p_values[arm], corrected[arm], "real" if corrected[arm] < 0.05 else "unclear")
         for arm, d in differences.items()
     }
 

@@ -74,7 +74,18 @@ class RunRecord:
         ledger = Ledger()
         for link, state, size_bytes, objects in about.pop("ledger"):
             ledger.post(Link(*link), state, size_bytes, objects)
-        return cls(ledger=ledger, **tables, **about)
+        return cls(
+            about["arm"],
+            about["seed"],
+            about["digest"],
+            about["start_us"],
+            tables["answers"],
+            ledger,
+            tables["fates"],
+            tables["gauges"],
+            about["energy"],
+            about["effort"],
+        )
 
 
 def record_of(

@@ -120,9 +120,7 @@ def _gallery(
     scored = worth_answering(world.scenes, deadlines[arm], world.end)
     sent = fates["scene"][np.isin(fates["fate"], ["delivered", "waiting", "expired"])]
     chosen = sent[scored[sent]]
-    chosen = (
-        chosen[np.linspace(0, len(chosen) - 1, min(GALLERY_SCENES, len(chosen))).astype(int)] if len(chosen) else chosen
-    )
+    chosen = chosen[np.linspace(0, len(chosen) - 1, min(GALLERY_SCENES, len(chosen))).astype(int)] if len(chosen) else chosen
     small = executor.table(pipeline.on_board_model, "camera")
     big = executor.table("ground", pipeline.scene_view)
     answers = records[arm].answers

@@ -114,9 +114,7 @@ def run_engine(
     common: dict[str, Any] = {"checkpoint_every_windows": runtime.checkpoint_every_windows, "on_window": on_window}
     if ray is None or hosts == 1:
         local = [LocalHost(build) for build in assembly.builders(host_of, executor)]
-        return Engine(
-            local, host_of, assembly.channels, assembly.end, **{**common, "checkpoint_every_windows": 0}
-        ).run()
+        return Engine(local, host_of, assembly.channels, assembly.end, **{**common, "checkpoint_every_windows": 0}).run()
     from skyedge.runtime.ray_hosts import RayHost
 
     # The hosts get filled tables and no models, so that no actor pays for torch.

@@ -72,7 +72,7 @@ class Time(Part):
 
     start: Moment = Field(description="UTC, ISO 8601.")
     duration: Duration = Field(description="For example 7d.")
-    departure_spread_days: int = Field(0, ge=0, description="A seed moves the start by 0 to this many whole days.")
+    departure_spread_days: int = Field(default=0, ge=0, description="A seed moves the start by 0 to this many whole days.")
 
 
 class Space(Part):
@@ -80,8 +80,8 @@ class Space(Part):
 
     constellation: str | dict[str, Any] = Field(description="A file (TLE, OMM, YAML) or elements in place.")
     sites: str | list[dict[str, Any]] = Field(description="A CSV file name,lat_deg,lon_deg,height_m or rows in place.")
-    antennas_per_site: int = Field(1, ge=1)
-    mask_deg: float = Field(5.0, ge=0, lt=90, description="Lowest elevation at which a station can see.")
+    antennas_per_site: int = Field(default=1, ge=1)
+    mask_deg: float = Field(default=5.0, ge=0, lt=90, description="Lowest elevation at which a station can see.")
     link: str | dict[str, Any] = Field(default_factory=dict, description="A file of a link profile, or its figures.")
     spacecraft: str | dict[str, Any] = Field(default_factory=dict, description="A file of a power profile, or figures.")
     control_bytes_per_pass: int = Field(20_000, ge=0, description="Sent up in each pass: the plan, acknowledgements.")
@@ -90,16 +90,18 @@ class Space(Part):
 class Clouds(Part):
     """What counts as cloudy."""
 
-    cloudy_above: float = Field(0.5, gt=0, lt=1, description="Share of cloud above which a scene is not worth sending.")
+    cloudy_above: float = Field(
+        default=0.5, gt=0, lt=1, description="Share of cloud above which a scene is not worth sending."
+    )
 
 
 class Imagery(Part):
     """What the camera sees."""
 
     camera: dict[str, Any] = Field(default_factory=dict, description="Figures of the camera.")
-    clouds: Clouds = Field(default_factory=Clouds)
-    accept_blend: bool = Field(False, description="Accept September to December as a blend of August and January.")
-    folder: str | None = Field(None, description="A folder of labelled tiles to fly instead of the Blue Marble.")
+    clouds: Clouds = Clouds()
+    accept_blend: bool = Field(default=False, description="Accept September to December as a blend of August and January.")
+    folder: str | None = Field(default=None, description="A folder of labelled tiles to fly instead of the Blue Marble.")
 
 
 class Models(Part):
@@ -128,31 +130,31 @@ class Pipeline(Part):
     mode: Literal["bent-pipe", "in-orbit", "collaborative"] = "collaborative"
     on_board_model: Literal["flight", "archive"] = "flight"
     cloud_filter: Literal["network", "none"] = "network"
-    maximum_clear_loss: float = Field(0.05, ge=0, le=1, description="Clear scenes that the cloud filter may drop.")
+    maximum_clear_loss: float = Field(default=0.05, ge=0, le=1, description="Clear scenes that the cloud filter may drop.")
     mining_mode: Literal["inference-then-mining", "mining-then-inference"] = "inference-then-mining"
-    miner: MinerSpec = Field(default_factory=MinerSpec)
-    scene_view: str = Field("q50", description="'camera' for raw pictures, or a JPEG quality such as q50.")
-    result_bytes: int = Field(64, gt=0, description="An answer with its framing.")
-    deadline: Duration = Field("24h", description="An answer later than this after the capture is worth nothing.")
-    storage_gb: float = Field(32.0, gt=0)
-    edge_node: bool = Field(False, description="A middle-sized model at each station answers what it is sure of.")
-    edge_accept_confidence: float = Field(0.8, ge=0, le=1)
-    unlimited_links: bool = Field(False, description="Every satellite always in touch, at any rate: a bound.")
+    miner: MinerSpec = MinerSpec()
+    scene_view: str = Field(default="q50", description="'camera' for raw pictures, or a JPEG quality such as q50.")
+    result_bytes: int = Field(default=64, gt=0, description="An answer with its framing.")
+    deadline: Duration = Field(default="24h", description="An answer later than this after the capture is worth nothing.")
+    storage_gb: float = Field(default=32.0, gt=0)
+    edge_node: bool = Field(default=False, description="A middle-sized model at each station answers what it is sure of.")
+    edge_accept_confidence: float = Field(default=0.8, ge=0, le=1)
+    unlimited_links: bool = Field(default=False, description="Every satellite always in touch, at any rate: a bound.")
 
 
 class Terrestrial(Part):
     """From the stations to the cloud."""
 
-    backhaul_mbps: float = Field(100.0, gt=0)
-    latency_ms: float = Field(40.0, gt=0)
-    hops: int = Field(3, ge=1)
-    exchange_quantum: Duration = Field("1s", description="Grid on which links that are always open deliver.")
+    backhaul_mbps: float = Field(default=100.0, gt=0)
+    latency_ms: float = Field(default=40.0, gt=0)
+    hops: int = Field(default=3, ge=1)
+    exchange_quantum: Duration = Field(default="1s", description="Grid on which links that are always open deliver.")
 
 
 class Cloud(Part):
     """The pool that runs the big model."""
 
-    replicas: int = Field(1, ge=1)
+    replicas: int = Field(default=1, ge=1)
 
 
 class Fault(Part):
@@ -168,10 +170,10 @@ class Runtime(Part):
     """How the run is carried out; no result depends on it."""
 
     hosting: Literal["in-process", "grouped", "per-node"] = "grouped"
-    hosts: int = Field(1, ge=1, le=64, description="Hosts per run; 1 leaves a run whole and spreads the runs.")
-    workers: int | None = Field(None, ge=1, description="Runs at once; the number of cores if not given.")
-    checkpoint_every_windows: int = Field(200, ge=0)
-    transfer_burst: Duration = Field("60s", description="A pass is planned anew this often.")
+    hosts: int = Field(default=1, ge=1, le=64, description="Hosts per run; 1 leaves a run whole and spreads the runs.")
+    workers: int | None = Field(default=None, ge=1, description="Runs at once; the number of cores if not given.")
+    checkpoint_every_windows: int = Field(default=200, ge=0)
+    transfer_burst: Duration = Field(default="60s", description="A pass is planned anew this often.")
 
 
 class Arm(Part):
@@ -214,15 +216,15 @@ class Experiment(Part):
     metadata: Metadata
     time: Time
     space: Space
-    imagery: Imagery = Field(default_factory=Imagery)
-    models: Models = Field(default_factory=Models)
-    pipeline: Pipeline = Field(default_factory=Pipeline)
-    terrestrial: Terrestrial = Field(default_factory=Terrestrial)
-    cloud: Cloud = Field(default_factory=Cloud)
+    imagery: Imagery = Imagery()
+    models: Models = Models()
+    pipeline: Pipeline = Pipeline()
+    terrestrial: Terrestrial = Terrestrial()
+    cloud: Cloud = Cloud()
     layers: dict[str, Any] = Field(default_factory=dict, max_length=0, description="Reserved for the control plane.")
     faults: tuple[Fault, ...] = ()
-    runtime: Runtime = Field(default_factory=Runtime)
+    runtime: Runtime = Runtime()
     arms: dict[str, Arm] = Field(min_length=1)
-    baselines: Baselines = Field(default_factory=Baselines)
+    baselines: Baselines = Baselines()
     seeds: Seeds = Field(default=(0,), min_length=1)
     claims: tuple[Claim, ...] = ()

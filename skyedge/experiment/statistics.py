@@ -71,9 +71,7 @@ def estimates(
     return table
 
 
-def _estimate(
-    per_seed: NDArray[np.float64], spread: NDArray[np.float64], seed_weights: NDArray[np.float64]
-) -> Estimate:
+def _estimate(per_seed: NDArray[np.float64], spread: NDArray[np.float64], seed_weights: NDArray[np.float64]) -> Estimate:
     values = tuple(float(value) for value in per_seed)
     mean = float(per_seed.mean())
     if len(values) < SEEDS_FOR_A_MEAN or not np.isfinite(spread).all():

@@ -72,9 +72,7 @@ def log_outcome(
     stamp = time.strftime("%Y-%m-%d %H:%M:%S")
     parent = client.create_run(experiment_id, run_name=f"{name} {stamp}", tags=tags)
     parent_id = parent.info.run_id
-    figures = {
-        f"{arm}/{metric}": estimate.mean for arm, table in outcome.arms.items() for metric, estimate in table.items()
-    }
+    figures = {f"{arm}/{metric}": estimate.mean for arm, table in outcome.arms.items() for metric, estimate in table.items()}
     _log(client, parent_id, figures, _flat(canonical(experiment)))
     for path in artifacts:
         client.log_artifact(parent_id, str(path))

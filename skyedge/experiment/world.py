@@ -76,9 +76,7 @@ class World:
         place = np.arange(len(at)) - np.flatnonzero(new)[run - 1] if len(at) else run
         strip = run * 100_000 + place // STRIP_SCENES
         cuts = np.flatnonzero(np.diff(strip)) + 1
-        return tuple(
-            (int(self.scenes.captured_at[part[-1]]) + SECOND, part) for part in np.split(scenes, cuts) if len(part)
-        )
+        return tuple((int(self.scenes.captured_at[part[-1]]) + SECOND, part) for part in np.split(scenes, cuts) if len(part))
 
 
 def make_world(experiment: Experiment, seed: int) -> World:
@@ -142,7 +140,6 @@ def make_sky(experiment: Experiment, seed: int) -> World:
     )
     _, range_km = elevation_deg(ephemeris, sites, plan.satellite, plan.site, plan.opens_us)
     times, sunlit = sunlit_seconds(ephemeris)
-    nothing = np.empty(0)
     return World(
         seed,
         start,
@@ -156,7 +153,7 @@ def make_sky(experiment: Experiment, seed: int) -> World:
         power,
         times,
         sunlit,
-        scenes=SceneTable(*(nothing for _ in range(12))),
+        scenes=SceneTable.empty(),
         pictures=np.empty(0, np.uint8),
     )
 

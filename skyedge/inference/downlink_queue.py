@@ -66,9 +66,7 @@ class DownlinkQueue:
         self._keep(~stale)
         return expired
 
-    def transmit(
-        self, times_us: NDArray[np.int64], cumulative_bytes: NDArray[np.float64], start: int, end: int
-    ) -> Items:
+    def transmit(self, times_us: NDArray[np.int64], cumulative_bytes: NDArray[np.float64], start: int, end: int) -> Items:
         """Send, in order, what the capacity curve carries between ``start`` and ``end``.
 
         Args:

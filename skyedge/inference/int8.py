@@ -93,7 +93,7 @@ class QuantizedNetwork:
     @property
     def parameters(self) -> int:
         """Weights and biases."""
-        layers = [*self.convolutions, self.dense]
+        layers: list[Convolution | Dense] = [*self.convolutions, self.dense]
         return sum(layer.weights.size + layer.bias.size for layer in layers)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -115,7 +115,7 @@ class QuantizedNetwork:
             InputError: if an array is missing.
         """
         try:
-            convolutions = []
+            convolutions: list[Convolution] = []
             while f"{len(convolutions)}.weights" in arrays:
                 number = len(convolutions)
                 stride, padding = (int(x) for x in arrays[f"{number}.geometry"])

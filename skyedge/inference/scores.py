@@ -19,7 +19,7 @@ DECIMALS = 4
 
 def rounded(score: NDArray[np.floating]) -> Scores:
     """``score`` to 1e-4."""
-    return np.round(np.asarray(score, np.float64), DECIMALS)
+    return np.asarray(np.round(np.asarray(score, np.float64), DECIMALS), np.float64)
 
 
 def softmax(logits: Logits, temperature: float = 1.0) -> NDArray[np.float64]:

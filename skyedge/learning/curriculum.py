@@ -61,9 +61,7 @@ def _labels(card: Card, pictures: Pictures) -> NDArray[np.int64]:
 def _train_one(card: Card, path: Path, earth: Earth, camera: Camera, replica: int) -> dict[str, NDArray[Any]]:
     assert card.recipe is not None
     recipe, clear_only = card.recipe, card.task != "cloud"
-    pictures = make_pictures(
-        earth, camera, TRAIN, recipe.months, recipe.per_class, 100 + replica, clear_only=clear_only
-    )
+    pictures = make_pictures(earth, camera, TRAIN, recipe.months, recipe.per_class, 100 + replica, clear_only=clear_only)
     network = build_network(card, path)
     train(network, pictures.tiles, _labels(card, pictures), recipe, replica)
     if card.format == "int8":

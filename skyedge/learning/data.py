@@ -34,9 +34,7 @@ class Pictures:
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Pictures:
         """The rows chosen by an index or boolean array."""
-        return Pictures(
-            self.tiles[rows], self.label[rows], self.cloud_cover[rows], self.month[rows], self.climate[rows]
-        )
+        return Pictures(self.tiles[rows], self.label[rows], self.cloud_cover[rows], self.month[rows], self.climate[rows])
 
 
 def make_pictures(

@@ -49,9 +49,7 @@ class Model:
         return np.round(self.forward(tiles), DECIMALS)
 
 
-def load_model(
-    name_or_path: str | Path, replica: int = 0, *, thumbnail_px: int = 16, beside: Path | None = None
-) -> Model:
+def load_model(name_or_path: str | Path, replica: int = 0, *, thumbnail_px: int = 16, beside: Path | None = None) -> Model:
     """Replica ``replica`` (counted round) of the model with this card.
 
     Raises:
@@ -113,7 +111,7 @@ def check_same_classes(models: Sequence[Model]) -> None:
 
 def _padded(module: nn.Module) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     module.eval()
-    module.to(memory_format=torch.channels_last)
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         torch.set_num_threads(1)

@@ -237,9 +237,7 @@ class Satellite:
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
         profile = self._profile
         assert profile.miner is not None
-        truth = (
-            profile.worth_sending[scenes] if profile.miner.uses_truth and profile.worth_sending is not None else None
-        )
+        truth = profile.worth_sending[scenes] if profile.miner.uses_truth and profile.worth_sending is not None else None
         draws = stream(profile.seed, f"{self.name}/{int(scenes[0])}", "miner")
         verdict = profile.miner.mine(Observation(scenes, logits, truth), draws)
         return verdict.send, verdict.keep_answer, verdict.value
@@ -257,14 +255,17 @@ class Satellite:
         )
 
     def _pictures(self, scenes: NDArray[np.int32], logits: NDArray[np.float32] | None) -> Items:
-        known = logits is not None
+        if logits is None:
+            predicted, sureness = np.full(len(scenes), -1, np.int16), np.zeros(len(scenes), np.float32)
+        else:
+            predicted, sureness = logits.argmax(axis=1).astype(np.int16), confidence(logits).astype(np.float32)
         return Items(
             scenes,
             np.full(len(scenes), KIND_SCENE, np.uint8),
             np.full(len(scenes), self._profile.scene_bytes, np.int64),
             self._profile.captured_at[scenes],
-            logits.argmax(axis=1).astype(np.int16) if known else np.full(len(scenes), -1, np.int16),
-            confidence(logits).astype(np.float32) if known else np.zeros(len(scenes), np.float32),
+            predicted,
+            sureness,
         )
 
     def _offer(self, items: Items, priority: NDArray[np.float64], now: Instant) -> list[Effect]:
@@ -380,6 +381,7 @@ class Satellite:
         return [self._gauge(now)]
 
     def _end(self, event: Ended, now: Instant) -> list[Effect]:
+        expired = self._gone(self._queue.expire(now), "expired")
         pictures = self._queue.waiting.take(self._queue.waiting.kind == KIND_SCENE)
         battery = {
             "node": self.name,
@@ -388,6 +390,7 @@ class Satellite:
             "charge": self._battery.charge,
         }
         return [
+            *expired,
             *self._account(self._queue.waiting, "waiting"),
             self._fate(pictures.scene, "waiting"),
             self._fate(self._candidates.scene, "held"),

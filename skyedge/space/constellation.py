@@ -91,7 +91,8 @@ class Constellation:
         Raises:
             InputError: with file and line, for a bad checksum or a line that is not what it should be.
         """
-        names, records = [], []
+        names: list[str] = []
+        records: list[Satrec] = []
         title, first = "", ""
         for number, text in enumerate(_read(path).splitlines(), start=1):
             line = text.rstrip()
@@ -122,7 +123,8 @@ class Constellation:
     def from_omm(cls, path: Path) -> Constellation:
         """Orbit mean-elements messages (CCSDS 502.0) in CSV or XML."""
         parse = omm.parse_csv if path.suffix == ".csv" else omm.parse_xml
-        names, records = [], []
+        names: list[str] = []
+        records: list[Satrec] = []
         try:
             with path.open() as stream:
                 for message in parse(stream):
@@ -142,7 +144,8 @@ class Constellation:
         shell.check(where)
         spread_deg = 360.0 if shell.pattern == "delta" else 180.0
         per_plane = shell.total // shell.planes
-        names, records = [], []
+        names: list[str] = []
+        records: list[Satrec] = []
         for plane in range(shell.planes):
             for slot in range(per_plane):
                 names.append(f"{shell.name}-{plane + 1:02d}-{slot + 1:02d}")
@@ -153,8 +156,7 @@ class Constellation:
                         altitude_km=shell.altitude_km,
                         inclination_deg=shell.inclination_deg,
                         raan_deg=(shell.first_raan_deg + spread_deg * plane / shell.planes) % 360.0,
-                        mean_anomaly_deg=(360.0 * slot / per_plane + 360.0 * shell.phasing * plane / shell.total)
-                        % 360.0,
+                        mean_anomaly_deg=(360.0 * slot / per_plane + 360.0 * shell.phasing * plane / shell.total) % 360.0,
                     )
                 )
         return cls(tuple(names), tuple(records))
@@ -166,13 +168,15 @@ class Constellation:
             accepted = [field.name for field in fields(WalkerShell)]
             _check_keys(mapping["walker"], accepted, where)
             try:
-                shell = WalkerShell(**{k: str(v) if k == "epoch" else v for k, v in mapping["walker"].items()})
+                figures: dict[str, Any] = {k: str(v) if k == "epoch" else v for k, v in mapping["walker"].items()}
+                shell = WalkerShell(**figures)
             except TypeError as error:
                 raise InputError(f"walker: {error}", where=where) from None
             return cls.walker(shell, where=where)
         _check_keys(mapping, ["epoch", "satellites"], where)
         accepted = ["name", "altitude_km", "inclination_deg", "raan_deg", "mean_anomaly_deg", "eccentricity"]
-        names, records = [], []
+        names: list[str] = []
+        records: list[Satrec] = []
         for number, satellite in enumerate(mapping.get("satellites", ()), start=1):
             _check_keys(satellite, accepted, where)
             elements = dict(satellite)

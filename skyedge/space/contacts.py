@@ -123,7 +123,7 @@ def _edges(
 
     def value(row: NDArray[np.intp], time: NDArray[np.float64]) -> NDArray[np.float64]:
         away = ephemeris.at(satellites[row], time) - place
-        return np.asarray(away @ up - sine * np.linalg.norm(away, axis=-1))
+        return np.asarray(away @ up - sine * np.linalg.norm(away, axis=-1), np.float64)
 
     def instant(node: NDArray[np.intp]) -> NDArray[np.float64]:
         return ephemeris.start + node * float(ephemeris.spacing_us)
@@ -188,13 +188,9 @@ def _culminations(
     samples = 24
     share = np.linspace(0, 1, samples)
     times = rise[:, None] + (set_ - rise)[:, None] * share
-    heights, _ = elevation_deg(
-        ephemeris, sites, np.repeat(satellite, samples), np.repeat(site, samples), times.reshape(-1)
-    )
+    heights, _ = elevation_deg(ephemeris, sites, np.repeat(satellite, samples), np.repeat(site, samples), times.reshape(-1))
     best = heights.reshape(times.shape).argmax(axis=1)
     rows = np.arange(len(satellite))
     low, high = times[rows, np.maximum(best - 1, 0)], times[rows, np.minimum(best + 1, samples - 1)]
-    top = _ternary(
-        lambda row, time: elevation_deg(ephemeris, sites, satellite[row], site[row], time)[0], rows, low, high
-    )
+    top = _ternary(lambda row, time: elevation_deg(ephemeris, sites, satellite[row], site[row], time)[0], rows, low, high)
     return np.clip(np.rint(top), rise, set_).astype(np.int64)

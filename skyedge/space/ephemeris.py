@@ -31,9 +31,7 @@ class Ephemeris:
     velocities_km_s: NDArray[np.float64]  # (satellites, nodes, 3), relative to the turning Earth
 
     @classmethod
-    def of(
-        cls, constellation: Constellation, start: Instant, end: Instant, spacing_s: int = NODE_SPACING_S
-    ) -> Ephemeris:
+    def of(cls, constellation: Constellation, start: Instant, end: Instant, spacing_s: int = NODE_SPACING_S) -> Ephemeris:
         """Propagate ``constellation`` from ``start`` to ``end`` (and one node beyond).
 
         Raises:
@@ -86,9 +84,7 @@ class Ephemeris:
         slope = v0 + t * (2 * (3 * (p1 - p0) - 2 * v0 - v1) + 3 * t * (2 * (p0 - p1) + v0 + v1))
         return np.asarray(slope / h)
 
-    def _locate(
-        self, times_us: NDArray[np.int64] | NDArray[np.float64]
-    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    def _locate(self, times_us: NDArray[np.int64] | NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Node before each time, and the fraction of the way to the next."""
         offset = (np.asarray(times_us) - self.start) / self.spacing_us
         node = np.clip(np.floor(offset).astype(np.intp), 0, self.positions_km.shape[1] - 2)

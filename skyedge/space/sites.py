@@ -81,9 +81,7 @@ class Sites:
                     raise InputError(f"the first line should be '{','.join(COLUMNS)}'; no '{missing[0]}'", where=path)
                 rows = [(row, f"{path}:{number}") for number, row in enumerate(reader, start=2)]
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"cannot read this file: {getattr(error, 'strerror', None) or error}", where=path
-            ) from None
+            raise InputError(f"cannot read this file: {getattr(error, 'strerror', None) or error}", where=path) from None
         if not rows:
             raise InputError("there are no sites in this file", where=path)
         return cls.from_rows(rows)

@@ -126,9 +126,7 @@ class Forgetful:
 
 
 def test_a_reboot_happens_at_its_planned_moment():
-    host = Host(
-        [Forgetful()], {"forgetful": 0}, PredictionTables({}), 0, END, SECOND, [Reboot("forgetful", 7 * SECOND)]
-    )
+    host = Host([Forgetful()], {"forgetful": 0}, PredictionTables({}), 0, END, SECOND, [Reboot("forgetful", 7 * SECOND)])
     host.advance(END)
     assert [(at, columns["event"]) for at, _, _, _, columns in host.harvest().records] == [
         (0, "Started"),
