@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from skyedge.earth.blocks import block_of, split_of
+from skyedge.earth.blocks import block_of, footprint_split
 from skyedge.earth.camera import Camera
 from skyedge.earth.cloud import CloudField
 from skyedge.earth.imagery import Earth
@@ -47,7 +47,7 @@ class SceneTable:
     label: NDArray[np.int8]
     climate: NDArray[np.int8]
     block: NDArray[np.int16]
-    split: NDArray[np.int8]
+    split: NDArray[np.int8]  # of the whole footprint; -1 where it reaches into another
     water_share: NDArray[np.float32]
     sun_elevation_deg: NDArray[np.float32]
     cloud_cover: NDArray[np.float32]
@@ -76,7 +76,7 @@ class SceneTable:
     def empty(cls) -> SceneTable:
         """A table without scenes."""
         types = (np.int16, np.int64, np.float32, np.float32, np.int8, np.int8, np.int16, np.int8, *(np.float32,) * 3, bool)
-        return cls(*(np.empty(0, dtype) for dtype in types))  # type: ignore[arg-type]
+        return cls(*(np.empty(0, dtype) for dtype in types))
 
     @classmethod
     def load(cls, path: Path) -> SceneTable:
@@ -87,6 +87,7 @@ class SceneTable:
 
 def scene_table(
     earth: Earth,
+    swath_km: float,
     satellite: NDArray[np.int16],
     captured_at: NDArray[np.int64],
     lat_deg: NDArray[np.float64],
@@ -107,7 +108,7 @@ def scene_table(
         label=label[order],
         climate=earth.climate_zone(lat, lon),
         block=block,
-        split=split_of(block),
+        split=footprint_split(lat, lon, swath_km),
         water_share=water_share[order],
         sun_elevation_deg=sun_elevation_deg[order].astype(np.float32),
         cloud_cover=np.zeros(len(order), np.float32),

@@ -34,7 +34,8 @@ def load_experiment(
     Raises:
         InputError: for anything that is wrong with the file or the overrides.
     """
-    content, marks = _read(find(path, kind="experiments"), ())
+    named = Path(path) if Path(path).suffix else Path(f"{path}.yaml")
+    content, marks = _read(find(named, kind="experiments"), ())
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals:

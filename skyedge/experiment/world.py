@@ -222,4 +222,4 @@ def _captures(sky: World, earth: Earth) -> SceneTable:
                 captures.sun_elevation_deg,
             )
         )
-    return scene_table(earth, *(np.concatenate(column) for column in zip(*columns, strict=True)))
+    return scene_table(earth, camera.swath_km, *(np.concatenate(column) for column in zip(*columns, strict=True)))

@@ -126,7 +126,7 @@ def _edges(
         return np.asarray(away @ up - sine * np.linalg.norm(away, axis=-1), np.float64)
 
     def instant(node: NDArray[np.intp]) -> NDArray[np.float64]:
-        return ephemeris.start + node * float(ephemeris.spacing_us)
+        return np.asarray(ephemeris.start + node * float(ephemeris.spacing_us), np.float64)
 
     rows, nodes = np.nonzero(crossing)
     roots = [_bisect(value, rows, instant(nodes), instant(nodes + 1))]
