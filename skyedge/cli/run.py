@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from skyedge.earth.scenes import SceneTable
 from skyedge.errors import InputError, RunStopped
+from skyedge.experiment.assembly import load_fleet
 from skyedge.experiment.loading import canonical, digest, load_experiment, resolve_arm
 from skyedge.experiment.metrics import RunMetrics, measure
 from skyedge.experiment.outcome import Outcome, conclude, terminal_table
@@ -20,6 +21,7 @@ from skyedge.experiment.records import RunRecord
 from skyedge.experiment.report import write_report
 from skyedge.experiment.run import prepare, record_path, run_experiment
 from skyedge.experiment.spec import Experiment
+from skyedge.experiment.world import make_sky
 from skyedge.time import parse_duration
 
 Results = dict[tuple[str, int], tuple[RunRecord, RunMetrics]]
@@ -49,6 +51,11 @@ def run_command(
             overrides = [*overrides, f"runtime.{key}={value}"]
     experiment = load_experiment(name, overrides, seeds=seeds, arms=arms)
     console = _console()
+    # Whatever is wrong with the input is said before Ray is started and before anything is written.
+    sky = make_sky(experiment, experiment.seeds[0])
+    load_fleet(experiment, experiment.seeds[0], sky.camera.thumbnail_px)
+    for warning in sky.constellation.stale(sky.start)[:1]:
+        console.print(f"warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
     results: Results = {}
     scenes_of: dict[int, SceneTable] = {}
     stopped = False

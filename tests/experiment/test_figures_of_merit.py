@@ -1,0 +1,175 @@
+"""Metrics by hand, intervals that cover, tests that are exact, claims that need all their parts."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyedge.earth import EVALUATE, TRAIN
+from skyedge.earth.scenes import SceneTable
+from skyedge.experiment.claims import judge
+from skyedge.experiment.metrics import BLOCKS, RunMetrics, accuracy_at_equal_bytes, macro_f1, measure
+from skyedge.experiment.records import RunRecord
+from skyedge.experiment.spec import Claim
+from skyedge.experiment.statistics import Estimate, estimates, holm, permutation_p
+from skyedge.ledger import Ledger, Link
+from skyedge.time import HOUR, MINUTE
+
+
+def scenes():
+    count = 6
+    zero = np.zeros(count)
+    return SceneTable(
+        satellite=zero.astype(np.int16),
+        captured_at=np.arange(count, dtype=np.int64) * HOUR,
+        lat_deg=zero,
+        lon_deg=zero,
+        label=np.array([0, 1, 2, 3, 0, 1], np.int8),
+        climate=np.array([1, 1, 2, 2, 1, 1], np.int8),
+        block=np.array([5, 5, 6, 6, 5, 5], np.int16),
+        split=np.array([EVALUATE, EVALUATE, EVALUATE, TRAIN, EVALUATE, EVALUATE], np.int8),
+        water_share=zero,
+        sun_elevation_deg=zero,
+        cloud_cover=zero,
+        cloudy=np.array([False, False, False, False, True, False]),
+    )
+
+
+def record(rows):
+    columns = dict(zip(("scene", "tier", "predicted", "answered_at"), map(np.array, zip(*rows, strict=True)), strict=True))
+    answers = {**columns, "confidence": np.ones(len(rows), np.float32)}
+    ledger = Ledger()
+    ledger.post(Link("sat", "*", "downlink", "scene"), "offered", 3_000_000, 3)
+    ledger.post(Link("site", "cloud", "terrestrial", "scene", 3), "offered", 2_000_000, 2)
+    empty = {"scene": np.empty(0, np.int32), "fate": np.empty(0, "U1")}
+    energy = {
+        "sat/inference": 10.0,
+        "sat/transmission": 30.0,
+        "sat/baseline": 60.0,
+        "sat/harvested": 99.0,
+        "cloud/inference": 5e9,
+    }
+    return RunRecord("arm", 0, "d", 0, answers, ledger, empty, {}, energy)
+
+
+def test_accuracy_counts_the_best_tier_in_time_over_all_that_was_worth_answering():
+    rows = [
+        (0, 0, 7, HOUR // 2),  # wrong on board …
+        (0, 2, 0, HOUR),  # … put right by the ground in time
+        (1, 0, 1, 2 * HOUR),  # right on board …
+        (1, 2, 5, 9 * HOUR),  # … the ground's wrong answer comes too late to count
+        (2, 0, 2, 9 * HOUR),  # right, but too late
+        (3, 0, 3, 4 * HOUR),  # not an evaluate block
+        (4, 0, 0, 5 * HOUR),  # cloudy
+    ]  # scene 5: its deadline ends after the run
+    metrics = measure(record(rows), scenes(), 3 * HOUR, 7 * HOUR + HOUR // 2)
+    figures = metrics.figures
+    assert figures["scored_scenes"] == 3
+    assert figures["accuracy"] == pytest.approx(2 / 3)
+    assert figures["delivered_accuracy"] == 1.0
+    assert figures["latency_p50_min"] == HOUR / MINUTE
+    assert figures["downlink_demanded_mb"] == 3.0
+    assert figures["backhaul_mb_hops"] == 6.0
+    assert figures["orbit_joules_per_answer"] == pytest.approx(40 / 4)
+    assert figures["orbit_compute_share"] == pytest.approx(0.1)
+    assert (metrics.correct_by_block[5], metrics.worth_by_block[5], metrics.worth_by_block[6]) == (2, 2, 1)
+
+
+def test_macro_f1_is_sklearns():
+    from sklearn.metrics import f1_score
+
+    draw = np.random.default_rng(0)
+    truth, said = draw.integers(0, 8, 300), draw.integers(0, 8, 300)
+    assert macro_f1(truth, said) == pytest.approx(f1_score(truth, said, average="macro"))
+
+
+def runs(accuracies, demanded, draw):
+    made = []
+    for accuracy in accuracies:
+        worth = np.zeros(BLOCKS)
+        worth[:80] = 30
+        correct = np.zeros(BLOCKS)
+        correct[:80] = draw.binomial(30, accuracy, 80)
+        figures = {"accuracy": correct.sum() / worth.sum(), "downlink_demanded_mb": demanded, "backhaul_mb_hops": 1.0}
+        made.append(RunMetrics(figures, correct, worth))
+    return made
+
+
+ROLES = {"in_orbit": "small", "bent_pipe": "pipe"}
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say():
+    covered = 0
+    for number in range(60):
+        draw = np.random.default_rng(number)
+        truths = np.clip(draw.normal(0.6, 0.03, 5), 0, 1)
+        table = estimates({"small": runs(truths, 1.0, draw)}, ROLES, f"coverage {number}")
+        accuracy = table["small"]["accuracy"]
+        covered += accuracy.low <= 0.6 <= accuracy.high
+    assert 45 <= covered <= 60
+
+
+def test_gain_and_reduction_are_against_the_baselines_of_the_same_seed():
+    draw = np.random.default_rng(0)
+    metrics = {
+        "small": runs([0.4, 0.5, 0.6], 0.01, draw),
+        "pipe": runs([0.8] * 3, 100.0, draw),
+        "both": runs([0.7] * 3, 8.0, draw),
+    }
+    table = estimates(metrics, ROLES, "t")
+    pairs = zip(metrics["both"], metrics["small"], strict=True)
+    expected = np.mean([b.figures["accuracy"] / s.figures["accuracy"] - 1 for b, s in pairs])
+    assert table["both"]["accuracy_gain"].mean == pytest.approx(expected)
+    assert table["both"]["downlink_reduction"].mean == pytest.approx(0.92)
+    assert table["both"]["accuracy_gain"].low < expected < table["both"]["accuracy_gain"].high
+
+
+def test_two_seeds_give_no_interval():
+    draw = np.random.default_rng(0)
+    table = estimates({"small": runs([0.5, 0.5], 1.0, draw)}, ROLES, "t")
+    assert table["small"]["accuracy"].low is None
+
+
+def test_the_permutation_test_is_exact():
+    assert permutation_p([1.0] * 10) == pytest.approx(2 / 1024)
+    assert permutation_p([1.0, -1.0]) == 1.0
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=3), st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_never_makes_a_p_smaller(p_values):
+    corrected = holm(p_values)
+    assert all(p_values[name] - 1e-12 <= corrected[name] <= 1 for name in p_values)
+
+
+def estimate(mean, low, high):
+    return Estimate(mean, low, high, (mean,) * 3)
+
+
+def test_a_claim_needs_one_arm_to_clear_all_bars():
+    claim = Claim(
+        name="c", parts=({"metric": "accuracy_gain", "at_least": 0.5}, {"metric": "downlink_reduction", "at_least": 0.9})
+    )
+    accurate = {"accuracy_gain": estimate(0.8, 0.7, 0.9), "downlink_reduction": estimate(0.2, 0.1, 0.3)}
+    frugal = {"accuracy_gain": estimate(0.1, 0.0, 0.2), "downlink_reduction": estimate(0.99, 0.98, 1.0)}
+    both = {"accuracy_gain": estimate(0.6, 0.55, 0.7), "downlink_reduction": estimate(0.95, 0.94, 0.96)}
+    unsure = {**both, "accuracy_gain": estimate(0.6, 0.45, 0.8)}
+    assert judge(claim, {"a": accurate, "b": frugal}).verdict == "not met"
+    assert judge(claim, {"a": accurate, "b": frugal, "c": unsure}).verdict == "not met"
+    assert judge(claim, {"a": accurate, "c": both}).arm == "c"
+    assert judge(claim, {"oracle-x": both, "a": accurate}).verdict == "not met"
+    assert judge(claim, {"a": {"accuracy_gain": Estimate(1, None, None, (1,))}}).verdict == "not tested"
+
+
+def test_accuracy_at_equal_bytes_is_read_between_the_arms_of_a_sweep_and_nowhere_else():
+    demanded, accuracy = np.array([30.0, 10.0]), np.array([0.7, 0.5])
+    assert accuracy_at_equal_bytes(demanded, accuracy, 20.0) == pytest.approx(0.6)
+    assert np.isnan(accuracy_at_equal_bytes(demanded, accuracy, 40.0))
+
+
+def test_a_record_survives_its_file(tmp_path):
+    before = record([(0, 0, 7, HOUR)])
+    before.save(tmp_path / "r.npz")
+    after = RunRecord.load(tmp_path / "r.npz")
+    assert list(after.ledger.rows()) == list(before.ledger.rows())
+    assert after.energy == before.energy
+    assert after.answers["answered_at"].tolist() == [HOUR]

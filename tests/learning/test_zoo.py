@@ -1,0 +1,106 @@
+"""The zoo's models are what their cards say, whatever the batch."""
+
+import numpy as np
+import pytest
+import torch
+
+from skyedge.earth import CLASSES, EVALUATE, Earth
+from skyedge.earth.camera import Camera
+from skyedge.earth.imagery import MONTHS
+from skyedge.errors import InputError
+from skyedge.learning.card import Recipe, read_card
+from skyedge.learning.data import make_pictures
+from skyedge.learning.networks import TinyNet
+from skyedge.learning.quantise import quantise
+from skyedge.learning.training import as_input, train
+from skyedge.learning.zoo import check_same_classes, load_model
+from skyedge.resources import folder
+
+NAMES = ("flight-small", "flight-small-archive", "cloud-filter", "edge-medium", "ground-large")
+TILES = np.random.default_rng(0).integers(0, 256, (150, 16, 16, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_card_tells_the_truth_about_its_weights(name):
+    card, _ = read_card(name)
+    for replica in range(len(card.weights)):
+        model = load_model(name, replica)
+        assert model.digest[:16] == card.measured["digests"][replica]
+        assert model.parameters == card.measured["parameters"]
+    if card.task == "land-cover":
+        assert card.classes == CLASSES
+
+
+def test_all_weights_together_are_below_five_megabytes():
+    assert sum(path.stat().st_size for path in (folder("models") / "weights").iterdir()) < 5_000_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_answer_does_not_depend_on_the_batch(name):
+    model = load_model(name)
+    together = model.logits(TILES)
+    assert np.array_equal(model.logits(TILES[40:47]), together[40:47])
+    assert np.array_equal(model.logits(TILES[::-1])[::-1], together)
+
+
+def test_the_measured_accuracy_is_found_again_on_other_skies():
+    earth, camera = Earth.load(), Camera()
+    pictures = make_pictures(earth, camera, EVALUATE, MONTHS[:2], 150, 999)
+    card, _ = read_card("flight-small")
+    accuracy = np.mean(
+        [(load_model("flight-small", r).logits(pictures.tiles).argmax(axis=1) == pictures.label).mean() for r in range(5)]
+    )
+    expected = np.mean([card.measured["accuracy_by_month"][month] for month in MONTHS[:2]])
+    assert abs(accuracy - expected) < 0.05
+
+
+def test_int8_agrees_with_the_network_it_was_made_from():
+    torch.manual_seed(0)
+    network = TinyNet(4)
+    recipe = Recipe(name="t", months=(7,), per_class=1, epochs=1, learning_rate=0.01)
+    labels = (TILES.mean(axis=(1, 2, 3)) > 127).astype(np.int64) + 2 * (TILES[:, 0, 0, 0] > 127)
+    train(network, TILES, labels.astype(np.int64), recipe, 0)
+    with torch.inference_mode():
+        exact = network(as_input(TILES)).numpy()
+    rounded = quantise(network, TILES).forward(TILES)
+    assert (exact.argmax(axis=1) == rounded.argmax(axis=1)).mean() > 0.9
+
+
+def test_training_twice_gives_the_same_weights():
+    recipe = Recipe(name="t", months=(7,), per_class=1, epochs=1, learning_rate=0.01)
+    labels = np.arange(len(TILES)) % 4
+    both = []
+    for _ in range(2):
+        network = TinyNet(4)
+        train(network, TILES, labels, recipe, 3)
+        both.append(network.dense.weight.detach().numpy().copy())
+    assert np.array_equal(*both)
+
+
+def card_text(**changes):
+    lines = {"apiVersion": "skyedge/v1", "kind": "Model", "name": "mine", "task": "land-cover", "format": "module"}
+    return "\n".join(f"{k}: {v}" for k, v in {**lines, "classes": "[a, b]", "architecture": "tiny", **changes}.items())
+
+
+def test_a_users_own_network_plugs_in_by_import_path(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(card_text(architecture="skyedge.learning.networks:ResidualNet", arguments="{widths: [8, 8]}"))
+    assert load_model(path).logits(TILES[:3]).shape == (3, 2)
+    with pytest.raises(InputError, match="different classes"):
+        check_same_classes([load_model("flight-small"), load_model(path)])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"architecture": "tinny"}, "did you mean 'tiny'"),
+        ({"recipy": "{}"}, "did you mean 'recipe'"),
+        ({"format": "int8"}, "has no weights yet"),
+        ({"format": "float16", "weights": "[none.safetensors]"}, "missing"),
+    ],
+)
+def test_a_wrong_card_is_answered_with_a_sentence(tmp_path, changes, words):
+    path = tmp_path / "mine.yaml"
+    path.write_text(card_text(**changes))
+    with pytest.raises(InputError, match=words):
+        load_model(path)
