@@ -40,12 +40,13 @@ def open_client(uri: str) -> Any:
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     import logging
 
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     _write_sqlite_ahead()
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
+    # Importing MLflow sets its loggers; only after that can they be told to be quiet.
+    for name in ("mlflow", "mlflow.store.db.utils", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
