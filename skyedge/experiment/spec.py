@@ -101,7 +101,6 @@ class Imagery(Part):
     camera: dict[str, Any] = Field(default_factory=dict, description="Figures of the camera.")
     clouds: Clouds = Clouds()
     accept_blend: bool = Field(default=False, description="Accept September to December as a blend of August and January.")
-    folder: str | None = Field(default=None, description="A folder of labelled tiles to fly instead of the Blue Marble.")
 
 
 class Models(Part):
