@@ -16,7 +16,7 @@ from skyedge.errors import InputError, RunStopped
 from skyedge.experiment.assembly import load_fleet
 from skyedge.experiment.loading import canonical, digest, load_experiment, resolve_arm
 from skyedge.experiment.metrics import RunMetrics, measure
-from skyedge.experiment.outcome import Outcome, conclude, terminal_table
+from skyedge.experiment.outcome import Outcome, conclude, equal_bytes_table, terminal_table
 from skyedge.experiment.records import RunRecord
 from skyedge.experiment.report import write_report
 from skyedge.experiment.run import prepare, record_path, run_experiment
@@ -140,6 +140,8 @@ def _finish(
     finished = experiment.model_copy(update={"seeds": tuple(r.seed for r, _ in next(iter(complete.values())))})
     outcome = conclude(finished, metrics, stopped=stopped)
     console.print(terminal_table(outcome))
+    if len(outcome.equal_bytes) > 1:
+        console.print(equal_bytes_table(outcome))
     for claim in outcome.claims:
         colour = {"met": "green", "not met": "red"}.get(claim.verdict, "yellow")
         console.print(f"[{colour}]{claim.verdict:>10}[/]  {claim.name}", soft_wrap=True, highlight=False)

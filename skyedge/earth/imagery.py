@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from skyedge.earth.footprint import footprint, interpolate, nearest_pixel
-from skyedge.earth.land import majority
+from skyedge.earth.land import class_shares, majority
 from skyedge.errors import InputError
 from skyedge.resources import folder
 from skyedge.time import day_of_year, format_utc
@@ -111,13 +111,11 @@ class Earth:
             tiles[part] = np.rint(blended)
         return tiles
 
-    def label(
-        self, lat_deg: ArrayLike, lon_deg: ArrayLike, ground_km: float
-    ) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
-        """Label, purity and share of water of footprints: see :func:`skyedge.earth.land.majority`."""
+    def shares(self, lat_deg: ArrayLike, lon_deg: ArrayLike, ground_km: float) -> NDArray[np.float32]:
+        """How much of each footprint each class covers: see :func:`skyedge.earth.land.class_shares`."""
         lat, lon = np.atleast_1d(lat_deg), np.atleast_1d(lon_deg)
         parts = [
-            majority(
+            class_shares(
                 nearest_pixel(
                     self.land_cover,
                     *footprint(lat[start : start + _CHUNK], lon[start : start + _CHUNK], ground_km, _LABEL_SAMPLES),
@@ -125,8 +123,13 @@ class Earth:
             )
             for start in range(0, max(1, len(lat)), _CHUNK)
         ]
-        label, purity, water = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return label, purity, water
+        return np.concatenate(parts)
+
+    def label(
+        self, lat_deg: ArrayLike, lon_deg: ArrayLike, ground_km: float
+    ) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
+        """Label, purity and share of water of footprints: see :func:`skyedge.earth.land.majority`."""
+        return majority(self.shares(lat_deg, lon_deg, ground_km))
 
     def climate_zone(self, lat_deg: ArrayLike, lon_deg: ArrayLike) -> NDArray[np.int8]:
         """Index into :data:`skyedge.earth.land.CLIMATE_ZONES`, int8 (places,)."""

@@ -35,22 +35,27 @@ for _class, _igbp in enumerate([(1, 2, 3, 4, 5), (6, 7), (8, 9), (10,), (11,), (
     _IGBP_TO_CLASS[list(_igbp)] = _class
 
 
-def majority(land_cover: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
-    """Label, purity and share of water of footprints.
+def class_shares(land_cover: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How much of each footprint each thing covers, float32 (tiles, classes + 2): the classes, other land, water.
 
     Args:
         land_cover: IGBP classes of the footprints' pixels, (tiles, size, size).
+    """
+    classes = _IGBP_TO_CLASS[land_cover].reshape(len(land_cover), -1)
+    shares = np.stack([(classes == value).mean(axis=1) for value in range(_WATER + 1)], axis=1)
+    return np.asarray(shares, np.float32)
+
+
+def majority(shares: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
+    """Label, purity and share of water of footprints.
+
+    Args:
+        shares: from :func:`class_shares`, (tiles, classes + 2).
 
     Returns:
         label int8 (tiles,), SEA where water or no class prevails; the share of the footprint that has the label,
         float32 (tiles,); the share of water, float32 (tiles,).
     """
-    tiles = len(land_cover)
-    classes = _IGBP_TO_CLASS[land_cover].reshape(tiles, -1)
-    counts = np.zeros((tiles, _WATER + 1), np.float32)
-    for value in range(_WATER + 1):
-        counts[:, value] = (classes == value).sum(axis=1)
-    counts /= max(1, classes.shape[1])
-    best = counts.argmax(axis=1)
+    best = shares.argmax(axis=1)
     label = np.where(best < OTHER_LAND, best, SEA).astype(np.int8)
-    return label, counts[np.arange(tiles), best], counts[:, _WATER]
+    return label, shares[np.arange(len(shares)), best], shares[:, _WATER]

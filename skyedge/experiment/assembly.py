@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,8 +18,9 @@ from skyedge.experiment.world import World, read_yaml
 from skyedge.inference.budget import Budgeted, GainCurve
 from skyedge.inference.cloud_filter import CloudFilter, cloud_score
 from skyedge.inference.device import DeviceProfile
-from skyedge.inference.miners import Miner, build_miner
+from skyedge.inference.miners import CalibratedConfidence, Miner, Observation, build_miner
 from skyedge.inference.scores import fit_temperature
+from skyedge.inference.sweep import set_to_share
 from skyedge.learning.data import make_pictures
 from skyedge.learning.zoo import Model, check_same_classes, load_model
 from skyedge.nodes.answering import ModelService
@@ -178,7 +179,7 @@ def assemble(
     if pipeline.mode != "bent-pipe":
         on_board = _on_board(role, getattr(fleet, role), devices["satellite_device"], work)
     filtering = on_board is not None and pipeline.cloud_filter == "network"
-    miner = _miner(experiment, calibration)
+    miner = _miner(experiment, world, calibration, executor)
     worth = None
     if miner is not None and miner.uses_truth:
         small = executor.table(role, "camera").argmax(axis=1)
@@ -272,14 +273,26 @@ def _on_board(role: str, model: Model, device: DeviceProfile, work: float) -> On
     return OnBoardModel(role, device.seconds(macs), device.joules(macs))
 
 
-def _miner(experiment: Experiment, calibration: Calibration) -> Miner | None:
+def _miner(experiment: Experiment, world: World, calibration: Calibration, executor: ModelExecutor) -> Miner | None:
     pipeline = experiment.pipeline
     if pipeline.mode != "collaborative":
         return None
+    role, share = pipeline.on_board_model, pipeline.miner.set_to_share
     miner = build_miner(pipeline.miner.name, pipeline.miner.parameters, where="pipeline.miner")
     if isinstance(miner, Budgeted):
-        return Budgeted(miner.share_of_captures, miner.minimum_gain, calibration.gain[pipeline.on_board_model])
-    return miner
+        share = miner.share_of_captures if share is None else share
+        return Budgeted(share, miner.minimum_gain, calibration.gain[role])
+    if isinstance(miner, CalibratedConfidence) and "temperature" not in pipeline.miner.parameters:
+        miner = replace(miner, temperature=calibration.temperature[role])
+    if share is None:
+        return miner
+    # What the fleet itself sees over calibrate blocks, without its truth: those scenes are never scored.
+    over = np.flatnonzero(world.scenes.split == CALIBRATE)
+    seen = over
+    if pipeline.cloud_filter == "network":
+        seen = over[~calibration.cloud_filter.is_cloudy(cloud_score(executor.table("cloud_filter", "camera")[over]))]
+    logits = executor.table(role, "camera")[seen] if miner.needs_logits else None
+    return set_to_share(miner, Observation(seen.astype(np.int32), logits), len(over), share)
 
 
 def _sessions(world: World, *, unlimited: bool) -> tuple[list[dict[int, Session]], list[list[PlannedSession]]]:

@@ -148,12 +148,6 @@ def relative_figures(
     return relative
 
 
-def accuracy_at_equal_bytes(demanded_mb: NDArray[np.float64], accuracy: NDArray[np.float64], at_mb: float) -> float:
-    """Accuracy of a family of arms at ``at_mb`` of demanded downlink, by interpolation; NaN outside their range."""
-    order = np.argsort(demanded_mb)
-    return float(np.interp(at_mb, demanded_mb[order], accuracy[order], left=np.nan, right=np.nan))
-
-
 def _ratio(part: float, whole: float) -> float:
     return float(part) / float(whole) if whole else float("nan")
 

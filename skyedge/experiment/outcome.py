@@ -4,6 +4,7 @@ The JSON that ``skyedge run --json OUT`` writes:
 
     {"experiment": NAME, "digest": SPEC DIGEST, "seeds": [..], "stopped": bool,
      "arms": {ARM: {METRIC: {"mean": x, "low": x | null, "high": x | null, "per_seed": [..]}}},
+     "equal_bytes": {MINER: {METRIC: {..}}}, at a tenth of the bytes of the compressed bent pipe,
      "tests": {ARM: {"difference_points": x, "p": x | null, "p_holm": x | null, "verdict": ".."}},
      "claims": [{"name": .., "verdict": "met" | "not met" | "not tested", "arm": .., "evidence": ..}]}
 """
@@ -21,6 +22,7 @@ from typing import Any
 from rich.table import Table
 
 from skyedge.experiment.claims import ClaimResult, judge
+from skyedge.experiment.equal_bytes import at_equal_bytes
 from skyedge.experiment.loading import canonical, digest
 from skyedge.experiment.metrics import RunMetrics
 from skyedge.experiment.spec import Experiment
@@ -46,6 +48,7 @@ class Outcome:
     seeds: tuple[int, ...]
     stopped: bool
     arms: dict[str, dict[str, Estimate]]
+    equal_bytes: dict[str, dict[str, Estimate]]
     tests: dict[str, ArmTest]
     claims: tuple[ClaimResult, ...]
 
@@ -66,11 +69,16 @@ def conclude(experiment: Experiment, metrics: Mapping[str, Sequence[RunMetrics]]
     """Estimates, tests and claims from the metrics of each arm, one entry a seed."""
     roles = experiment.baselines.model_dump()
     table = estimates(metrics, roles, experiment.metadata.name)
+    equal = at_equal_bytes(experiment, metrics)
+    base = {roles["in_orbit"]: metrics[roles["in_orbit"]]} if equal else {}
+    # Estimated beside the in-orbit arm, so that their gains come of the same draws of seeds and places.
+    by_miner = estimates({**base, **equal}, roles, experiment.metadata.name) if equal else {}
     claims = tuple(judge(claim, table) for claim in experiment.claims)
     seeds = tuple(experiment.seeds)[: len(next(iter(metrics.values())))]
     tests = _tests(metrics, roles["in_orbit"])
     name = experiment.metadata.name
-    return Outcome(name, digest(canonical(experiment)), seeds, stopped, table, tests, claims)
+    equal_bytes = {miner: by_miner[miner] for miner in equal}
+    return Outcome(name, digest(canonical(experiment)), seeds, stopped, table, equal_bytes, tests, claims)
 
 
 def _tests(metrics: Mapping[str, Sequence[RunMetrics]], base: str) -> dict[str, ArmTest]:
@@ -100,8 +108,8 @@ TABLE_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("accuracy_gain", "gain over in-orbit", "percent"),
     ("downlink_demanded_mb", "demanded GB", "giga"),
     ("downlink_delivered_mb", "delivered GB", "giga"),
-    ("downlink_reduction", "less than bent pipe", "percent"),
-    ("downlink_reduction_over_raw", "less than raw", "percent"),
+    ("downlink_reduction", "less than bent pipe", "saved"),
+    ("downlink_reduction_over_raw", "less than raw", "saved"),
     ("latency_p50_min", "p50 min", "plain"),
     ("latency_p95_min", "p95 min", "plain"),
     ("orbit_joules_per_answer", "J per answer", "plain"),
@@ -113,9 +121,11 @@ def written(estimate: Estimate | None, style: str) -> str:
     """A mean with half the width of its interval, as ``52.3 ± 1.2 %``."""
     if estimate is None or not math.isfinite(estimate.mean):
         return "–"
-    factor, unit = {"percent": (100.0, " %"), "giga": (1e-3, ""), "plain": (1.0, "")}[style]
+    if style == "saved" and estimate.mean < -1:
+        return f"× {1 - estimate.mean:.1f}"
+    factor, unit = {"percent": (100.0, " %"), "saved": (100.0, " %"), "giga": (1e-3, ""), "plain": (1.0, "")}[style]
     value = estimate.mean * factor
-    digits = 1 if abs(value) >= 10 or style == "percent" else 2
+    digits = 1 if abs(value) >= 10 or unit else 2
     if estimate.low is None or estimate.high is None:
         return f"{value:.{digits}f}{unit}"
     return f"{value:.{digits}f} ± {(estimate.high - estimate.low) / 2 * factor:.{digits}f}{unit}"
@@ -131,6 +141,21 @@ def terminal_table(outcome: Outcome) -> Table:
     for arm, figures in outcome.arms.items():
         table.add_row(arm, *(written(figures.get(metric), style) for metric, _, style in TABLE_COLUMNS))
     return table
+
+
+def equal_bytes_table(outcome: Outcome) -> Table:
+    """Miners by what they would be worth at the same bytes, the best first."""
+    table = Table(title="miners at equal bytes: a tenth of the compressed bent pipe")
+    for heading in ("miner", "accuracy", "gain over in-orbit"):
+        table.add_column(heading, justify="left" if heading == "miner" else "right")
+    for miner, figures in by_worth(outcome.equal_bytes):
+        table.add_row(miner, written(figures["accuracy"], "percent"), written(figures["accuracy_gain"], "percent"))
+    return table
+
+
+def by_worth(equal_bytes: Mapping[str, dict[str, Estimate]]) -> list[tuple[str, dict[str, Estimate]]]:
+    """Miners and their figures, the most accurate first."""
+    return sorted(equal_bytes.items(), key=lambda item: (-item[1]["accuracy"].mean, item[0]))
 
 
 def _without_nan(value: Any) -> Any:

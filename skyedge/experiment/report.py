@@ -16,7 +16,7 @@ from skyedge.earth import CLASSES, CLIMATE_ZONES
 from skyedge.experiment import figures
 from skyedge.experiment.loading import as_yaml, resolve_arm
 from skyedge.experiment.metrics import worth_answering
-from skyedge.experiment.outcome import TABLE_COLUMNS, Outcome, written
+from skyedge.experiment.outcome import TABLE_COLUMNS, Outcome, by_worth, written
 from skyedge.experiment.records import TIERS, RunRecord
 from skyedge.experiment.spec import Experiment
 from skyedge.experiment.world import World
@@ -58,7 +58,7 @@ def write_report(
         "<h2>Arms</h2><div class=scroll>" + _table(outcome) + "</div>",
         "<p class=note>Mean and half the width of a 95 % interval from a bootstrap over seeds and 10° blocks. "
         "Accuracy counts a scene that was not answered in time as wrong.</p>",
-        "<h2>Accuracy against bytes</h2>" + figures.pareto(outcome),
+        "<h2>Accuracy against bytes</h2>" + figures.pareto(outcome) + _equal_bytes(outcome),
         "<h2>Where the fleet flew</h2>",
         f"<img class=map alt='ground tracks, captures and stations' src='{figures.world_map(world)}'>",
         f"<p class=note>Tracks of the first day, captures of the whole run, seed {seed}.</p>",
@@ -102,6 +102,20 @@ def _table(outcome: Outcome) -> str:
         verdict = f"{test.difference_points:+.1f} points, {test.verdict}" if test else "–"
         rows.append(f"<tr><td>{html.escape(arm)}</td>{cells}<td>{html.escape(verdict)}</td></tr>")
     return f"<table><tr><th>arm</th>{head}<th>against in-orbit</th></tr>{''.join(rows)}</table>"
+
+
+def _equal_bytes(outcome: Outcome) -> str:
+    if len(outcome.equal_bytes) < 2:
+        return ""
+    rows = "".join(
+        f"<tr><td>{html.escape(miner)}</td><td>{written(table['accuracy'], 'percent')}</td>"
+        f"<td>{written(table['accuracy_gain'], 'percent')}</td></tr>"
+        for miner, table in by_worth(outcome.equal_bytes)
+    )
+    return (
+        "<h2>Miners at equal bytes</h2><p class=note>At a tenth of the bytes of the compressed bent pipe, between the arms "
+        f"of each miner.</p><table><tr><th>miner</th><th>accuracy</th><th>gain over in-orbit</th></tr>{rows}</table>"
+    )
 
 
 def _gallery(

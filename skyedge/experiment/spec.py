@@ -121,6 +121,12 @@ class MinerSpec(Part):
 
     name: str = "CrossEntropy"
     parameters: dict[str, Any] = Field(default_factory=dict)
+    set_to_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Turn the miner's knob, on calibrate blocks, to send this share of the captures.",
+    )
 
 
 class Pipeline(Part):

@@ -21,8 +21,8 @@ class Recipe(_Part):
 
     name: str = Field(description="Keys the random streams, so that two models with one recipe differ.")
     months: tuple[int, ...] = Field(description="Months whose pictures are trained on.")
-    per_class: int = Field(gt=0, description="Places a class and month, at most.")
-    epochs: int = Field(gt=0)
+    per_class: int = Field(gt=0, description="Places a class, at most; each is seen in every month.")
+    steps: int = Field(gt=0, description="Batches of 128 pictures.")
     learning_rate: float = Field(gt=0)
     weight_decay: float = 1e-4
     label_smoothing: float = 0.0

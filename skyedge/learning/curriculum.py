@@ -16,16 +16,17 @@ import yaml
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from skyedge.earth import CALIBRATE, CLIMATE_ZONES, EVALUATE, TRAIN, Earth
+from skyedge.earth import CALIBRATE, CLIMATE_ZONES, EVALUATE, Earth
 from skyedge.earth.camera import Camera
 from skyedge.earth.imagery import MONTHS
 from skyedge.errors import InputError
 from skyedge.learning.card import Card, read_card
-from skyedge.learning.data import Pictures, make_pictures
+from skyedge.learning.data import Archive, Pictured, Pictures, make_pictures
 from skyedge.learning.networks import TinyNet
 from skyedge.learning.quantise import quantise
-from skyedge.learning.training import train
+from skyedge.learning.training import BATCH, train
 from skyedge.learning.zoo import Model, build_network, load_model
+from skyedge.streams import stream
 
 EVALUATE_PER_CLASS = 250
 CALIBRATE_PER_CLASS = 120
@@ -58,12 +59,21 @@ def _labels(card: Card, pictures: Pictures) -> NDArray[np.int64]:
     return (pictures.cloud_cover > 0.5).astype(np.int64) if card.task == "cloud" else pictures.label
 
 
+def _chances(card: Card, on_picture: Pictured) -> NDArray[np.float32]:
+    if card.task == "cloud":
+        cloudy = on_picture.cloud_cover > 0.5
+        return np.stack([~cloudy, cloudy], axis=1).astype(np.float32)
+    return on_picture.shares
+
+
 def _train_one(card: Card, path: Path, earth: Earth, camera: Camera, replica: int) -> dict[str, NDArray[Any]]:
     assert card.recipe is not None
     recipe, clear_only = card.recipe, card.task != "cloud"
-    pictures = make_pictures(earth, camera, TRAIN, recipe.months, recipe.per_class, 100 + replica, clear_only=clear_only)
+    archive = Archive.of(earth, camera, recipe.months, recipe.per_class, 100 + replica, clear_only=clear_only)
     network = build_network(card, path)
-    train(network, pictures.tiles, _labels(card, pictures), recipe, replica)
+    draw = stream(replica, recipe.name, "training")
+    batches = ((tiles, _chances(card, on_picture)) for tiles, on_picture in archive.batches(BATCH, draw))
+    train(network, batches, recipe, draw)
     if card.format == "int8":
         if not isinstance(network, TinyNet):
             raise InputError("only the architecture 'tiny' can be quantised to int8", where=path)

@@ -1,13 +1,19 @@
-"""Training pictures from the Earth: chosen months, chosen blocks, the same renderer that the fleet sees through."""
+"""Training pictures from the Earth: chosen months, chosen blocks, the same renderer that the fleet sees through.
+
+Two shapes.  :func:`make_pictures` makes a fixed set, for calibration and for examinations.  :class:`Archive` makes
+batches without end: the ground of a place in one of its months under a sky that it never had before, so that a network
+cannot learn clouds by heart.  The independent footprints of the train blocks are some hundreds; all else is augmentation.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skyedge.earth import Earth
+from skyedge.earth import TRAIN, Earth
 from skyedge.earth.blocks import sample_points
 from skyedge.earth.camera import Camera
 from skyedge.earth.cloud import CloudField
@@ -17,6 +23,11 @@ from skyedge.time import DAY, parse_utc
 
 YEAR = 2022
 """The year of the training pictures' clouds; the Blue Marble itself is of 2004."""
+SKIES = 12_000
+"""Skies of an archive before the cloudier half goes."""
+BATCHES_AT_ONCE = 16
+"""Batches rendered together, which is quicker than one by one."""
+SUN_ELEVATION_DEG = (10.0, 70.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,16 +66,11 @@ def make_pictures(
     for month in months:
         draw = stream(seed, f"month {month}", "training pictures")
         lat, lon, label = sample_points(earth, split, camera.swath_km, camera.minimum_purity, per_class, draw)
-        times = np.full(len(lat), parse_utc(f"{YEAR}-{month:02d}-15"))
-        # A sky of its own for each picture, so that no two share a cloud.
-        sky_times = times + draw.integers(0, 365 * 24, len(lat)) * (DAY // 24)
-        water = earth.label(lat, lon, camera.swath_km)[2]
-        clouds = CloudField(seed + 1_000_003)
-        opacity = clouds.opacity(lat, lon, sky_times, water, camera.swath_km, camera.thumbnail_px)
-        cover = (opacity > 0.5).mean(axis=(1, 2)).astype(np.float32)
+        opacity = _skies(earth, camera, lat, lon, month, seed, draw)
+        cover = _cover(opacity)
         rows = np.flatnonzero(cover <= 0.5) if clear_only else np.arange(len(lat))
-        ground = earth.tiles(lat[rows], lon[rows], times[rows], camera.swath_km, camera.thumbnail_px)
-        tiles = render(ground, opacity[rows], draw.uniform(10, 70, len(rows)), seed + month)
+        ground = earth.tiles(lat[rows], lon[rows], _mid(month), camera.swath_km, camera.thumbnail_px)
+        tiles = render(ground, opacity[rows], draw.uniform(*SUN_ELEVATION_DEG, len(rows)), seed + month)
         zone = earth.climate_zone(lat[rows], lon[rows])
         month_column = np.full(len(rows), month, np.int8)
         parts.append(Pictures(tiles, label[rows].astype(np.int64), cover[rows], month_column, zone))
@@ -74,3 +80,80 @@ def make_pictures(
             for name in ("tiles", "label", "cloud_cover", "month", "climate")
         )
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Pictured:
+    """What is on the pictures of a batch."""
+
+    shares: NDArray[np.float32]  # (pictures, classes): of the land that has a class
+    cloud_cover: NDArray[np.float32]  # (pictures,)
+
+
+@dataclass(frozen=True, eq=False)
+class Archive:
+    """Places of the train blocks in several months, what covers them, and skies to lay over them."""
+
+    ground: NDArray[np.uint8]  # (places, months, size, size, 3), without clouds
+    shares: NDArray[np.float32]  # (places, classes): of the land that has a class
+    chance: NDArray[np.float64]  # (places,) of being drawn
+    opacity: NDArray[np.float32]  # (skies, size, size)
+    cover: NDArray[np.float32]  # (skies,)
+
+    @classmethod
+    def of(
+        cls, earth: Earth, camera: Camera, months: tuple[int, ...], per_class: int, seed: int, *, clear_only: bool = True
+    ) -> Archive:
+        """The archive of ``months``: at most ``per_class`` places of each class, seen in every month.
+
+        A place need not be as pure as the camera wants its scenes: what it teaches is the shares of its classes.
+        """
+        draw = stream(seed, "archive", "training pictures")
+        purity = 0.6 * camera.minimum_purity
+        lat, lon, label = sample_points(earth, TRAIN, camera.swath_km, purity, per_class, draw)
+        shares = earth.shares(lat, lon, camera.swath_km)[:, : int(label.max()) + 1]
+        size = camera.thumbnail_px
+        ground = np.stack([earth.tiles(lat, lon, _mid(month), camera.swath_km, size) for month in months], axis=1)
+        # Rare classes are drawn more often than they occur here, common ones less: half-way to balance.
+        weight = 1 / np.sqrt(np.maximum(np.bincount(label), 1))[label]
+        under = draw.integers(0, len(lat), SKIES)
+        opacity = _skies(earth, camera, lat[under], lon[under], months[0], seed, draw)
+        if clear_only:
+            opacity = opacity[_cover(opacity) <= 0.5]
+        return cls(ground, shares / shares.sum(axis=1, keepdims=True), weight / weight.sum(), opacity, _cover(opacity))
+
+    def batches(self, size: int, draw: np.random.Generator) -> Iterator[tuple[NDArray[np.uint8], Pictured]]:
+        """Batches without end: pictures as taken (size, thumbnail, thumbnail, 3) and what is on them."""
+        while True:
+            count = size * BATCHES_AT_ONCE
+            place = draw.choice(len(self.chance), count, p=self.chance)
+            month = draw.integers(0, self.ground.shape[1], count)
+            sky = draw.integers(0, len(self.cover), count)
+            sun = draw.uniform(*SUN_ELEVATION_DEG, count)
+            tiles = render(self.ground[place, month], self.opacity[sky], sun, int(draw.integers(1 << 30)))
+            for start in range(0, count, size):
+                rows = slice(start, start + size)
+                yield tiles[rows], Pictured(self.shares[place[rows]], self.cover[sky[rows]])
+
+
+def _mid(month: int) -> int:
+    return parse_utc(f"{YEAR}-{month:02d}-15")
+
+
+def _cover(opacity: NDArray[np.float32]) -> NDArray[np.float32]:
+    return (opacity > 0.5).mean(axis=(1, 2)).astype(np.float32)
+
+
+def _skies(
+    earth: Earth,
+    camera: Camera,
+    lat_deg: NDArray[np.float64],
+    lon_deg: NDArray[np.float64],
+    month: int,
+    seed: int,
+    draw: np.random.Generator,
+) -> NDArray[np.float32]:
+    """A sky of its own for each place, so that no two share a cloud: opacity (places, size, size)."""
+    times = _mid(month) + draw.integers(0, 365 * 24, len(lat_deg)) * (DAY // 24)
+    water = earth.label(lat_deg, lon_deg, camera.swath_km)[2]
+    return CloudField(seed + 1_000_003).opacity(lat_deg, lon_deg, times, water, camera.swath_km, camera.thumbnail_px)

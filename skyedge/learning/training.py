@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 import torch
@@ -11,33 +13,31 @@ from PIL import Image
 from torch import nn
 
 from skyedge.learning.card import Recipe
-from skyedge.streams import stream
 
 BATCH = 128
 
+Batches = Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]
+"""Pictures (batch, height, width, 3) and the chance of each class (batch, classes), without end."""
 
-def train(network: nn.Module, tiles: NDArray[np.uint8], labels: NDArray[np.int64], recipe: Recipe, seed: int) -> None:
-    """Train ``network`` in place on ``tiles`` (pictures, height, width, 3) and ``labels`` (pictures,)."""
+
+def train(network: nn.Module, batches: Batches, recipe: Recipe, draw: np.random.Generator) -> None:
+    """Train ``network`` in place on ``recipe.steps`` of ``batches``.
+
+    The targets are chances and not labels: a footprint that is half savanna and half forest teaches both.
+    """
     torch.set_num_threads(1)
-    draw = stream(seed, recipe.name, "training")
     initialise(network, draw)
     network.train()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    steps = recipe.epochs * max(1, len(labels) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, total_steps=steps, pct_start=0.2)
-    weights = np.bincount(labels, minlength=int(labels.max()) + 1).astype(np.float32)
-    class_weights = torch.from_numpy((weights.mean() / np.maximum(weights, 1)) ** 0.5)
-    loss_of = nn.CrossEntropyLoss(weight=class_weights, label_smoothing=recipe.label_smoothing)
-    for _ in range(recipe.epochs):
-        order = draw.permutation(len(labels))
-        for step in range(max(1, len(labels) // BATCH)):
-            rows = order[step * BATCH : (step + 1) * BATCH]
-            batch = augment(tiles[rows], draw, recipe.augment)
-            optimiser.zero_grad()
-            loss = loss_of(network(as_input(batch)), torch.from_numpy(labels[rows]))
-            loss.backward()
-            optimiser.step()
-            schedule.step()
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, total_steps=recipe.steps, pct_start=0.15)
+    loss_of = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+    for tiles, chances in islice(batches, recipe.steps):
+        pictures = as_input(augment(tiles, draw, recipe.augment)).contiguous(memory_format=torch.channels_last)
+        optimiser.zero_grad()
+        loss_of(network(pictures), torch.from_numpy(chances)).backward()
+        optimiser.step()
+        schedule.step()
     network.eval()
 
 
@@ -47,18 +47,17 @@ def as_input(tiles: NDArray[np.uint8]) -> torch.Tensor:
 
 
 def augment(tiles: NDArray[np.uint8], draw: np.random.Generator, strength: str) -> NDArray[np.uint8]:
-    """Turned and mirrored; ``strong`` also shifts, brightens and sometimes compresses them, as downlinks do."""
+    """Turned and mirrored; ``strong`` also shifts them, tints them and compresses half of them, as downlinks do."""
     turned = np.rot90(tiles, int(draw.integers(4)), axes=(1, 2))
     if draw.random() < 0.5:
         turned = turned[:, :, ::-1]
     if strength != "strong":
         return turned
-    shift = draw.integers(-2, 3, 2)
-    turned = np.roll(turned, tuple(shift), axis=(1, 2))
-    light = draw.uniform(0.85, 1.15, (len(tiles), 1, 1, 1)).astype(np.float32)
-    turned = np.clip(turned * light, 0, 255).astype(np.uint8)
-    if draw.random() < 0.4:
-        turned = compressed(turned, int(draw.integers(20, 90)))
+    turned = np.roll(turned, tuple(draw.integers(-2, 3, 2)), axis=(1, 2))
+    light = draw.uniform(0.9, 1.1, (len(tiles), 1, 1, 1)) * draw.uniform(0.95, 1.05, (len(tiles), 1, 1, 3))
+    turned = np.clip(turned * light.astype(np.float32), 0, 255).astype(np.uint8)
+    if draw.random() < 0.5:
+        turned = compressed(turned, int(draw.integers(10, 90)))
     return turned
 
 

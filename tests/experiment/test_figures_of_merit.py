@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from skyedge.earth import EVALUATE, TRAIN
 from skyedge.earth.scenes import SceneTable
 from skyedge.experiment.claims import judge
-from skyedge.experiment.metrics import BLOCKS, RunMetrics, accuracy_at_equal_bytes, macro_f1, measure
+from skyedge.experiment.equal_bytes import families, mixed
+from skyedge.experiment.loading import load_experiment
+from skyedge.experiment.metrics import BLOCKS, RunMetrics, macro_f1, measure
 from skyedge.experiment.records import RunRecord
 from skyedge.experiment.spec import Claim
 from skyedge.experiment.statistics import Estimate, estimates, holm, permutation_p
@@ -160,10 +162,26 @@ def test_a_claim_needs_one_arm_to_clear_all_bars():
     assert judge(claim, {"a": {"accuracy_gain": Estimate(1, None, None, (1,))}}).verdict == "not tested"
 
 
+def _run_sending(megabytes, correct):
+    worth = np.zeros(BLOCKS)
+    worth[7] = 10.0
+    return RunMetrics({"downlink_demanded_mb": megabytes, "accuracy": correct / 10}, worth * correct / 10, worth)
+
+
 def test_accuracy_at_equal_bytes_is_read_between_the_arms_of_a_sweep_and_nowhere_else():
-    demanded, accuracy = np.array([30.0, 10.0]), np.array([0.7, 0.5])
-    assert accuracy_at_equal_bytes(demanded, accuracy, 20.0) == pytest.approx(0.6)
-    assert np.isnan(accuracy_at_equal_bytes(demanded, accuracy, 40.0))
+    runs = [_run_sending(30.0, 7), _run_sending(0.0, 4), _run_sending(10.0, 5)]
+    between = mixed(runs, 20.0)
+    assert between.figures["accuracy"] == pytest.approx(0.6)
+    assert between.correct_by_block[7] == pytest.approx(6.0)
+    assert mixed(runs, 40.0) is None
+    assert mixed(runs[:1], 20.0) is None
+
+
+def test_a_family_is_the_arms_that_differ_in_nothing_but_their_miner():
+    experiment = load_experiment("miners")
+    found = families(experiment)
+    assert found["Margin"] == ["margin-5", "margin-15"]
+    assert "in-orbit" not in {arm for arms in found.values() for arm in arms}
 
 
 def test_a_record_survives_its_file(tmp_path):

@@ -1,5 +1,7 @@
 """The zoo's models are what their cards say, whatever the batch."""
 
+from itertools import repeat
+
 import numpy as np
 import pytest
 import torch
@@ -10,12 +12,13 @@ from skyedge.earth.imagery import MONTHS
 from skyedge.errors import InputError
 from skyedge.learning.card import Recipe, read_card
 from skyedge.learning.curriculum import EVALUATE_PER_CLASS
-from skyedge.learning.data import make_pictures
+from skyedge.learning.data import Archive, make_pictures
 from skyedge.learning.networks import TinyNet
 from skyedge.learning.quantise import quantise
 from skyedge.learning.training import as_input, train
 from skyedge.learning.zoo import check_same_classes, load_model
 from skyedge.resources import folder
+from skyedge.streams import stream
 
 NAMES = ("flight-small", "flight-small-archive", "cloud-filter", "edge-medium", "ground-large")
 TILES = np.random.default_rng(0).integers(0, 256, (150, 16, 16, 3)).astype(np.uint8)
@@ -56,12 +59,16 @@ def test_the_measured_accuracy_is_found_again_on_other_skies():
     assert abs(accuracy - expected) < 0.05
 
 
+def _batches(labels):
+    chances = np.eye(4, dtype=np.float32)[labels]
+    return repeat((TILES, chances))
+
+
 def test_int8_agrees_with_the_network_it_was_made_from():
-    torch.manual_seed(0)
     network = TinyNet(4)
-    recipe = Recipe(name="t", months=(7,), per_class=1, epochs=1, learning_rate=0.01)
+    recipe = Recipe(name="t", months=(7,), per_class=1, steps=40, learning_rate=0.01)
     labels = (TILES.mean(axis=(1, 2, 3)) > 127).astype(np.int64) + 2 * (TILES[:, 0, 0, 0] > 127)
-    train(network, TILES, labels.astype(np.int64), recipe, 0)
+    train(network, _batches(labels), recipe, stream(0, "t", "training"))
     with torch.inference_mode():
         exact = network(as_input(TILES)).numpy()
     rounded = quantise(network, TILES).forward(TILES)
@@ -69,14 +76,25 @@ def test_int8_agrees_with_the_network_it_was_made_from():
 
 
 def test_training_twice_gives_the_same_weights():
-    recipe = Recipe(name="t", months=(7,), per_class=1, epochs=1, learning_rate=0.01)
-    labels = np.arange(len(TILES)) % 4
+    recipe = Recipe(name="t", months=(7,), per_class=1, steps=5, learning_rate=0.01)
     both = []
     for _ in range(2):
         network = TinyNet(4)
-        train(network, TILES, labels, recipe, 3)
+        train(network, _batches(np.arange(len(TILES)) % 4), recipe, stream(3, "t", "training"))
         both.append(network.dense.weight.detach().numpy().copy())
     assert np.array_equal(*both)
+
+
+def test_an_archive_shows_each_place_under_many_skies_and_teaches_the_shares_of_its_classes():
+    archive = Archive.of(Earth.load(), Camera(), (7,), 20, 0)
+    assert (archive.cover <= 0.5).all()
+    assert np.allclose(archive.shares.sum(axis=1), 1, atol=1e-5)
+    batches = archive.batches(64, stream(0, "t", "training"))
+    tiles, on_picture = next(batches)
+    again, _ = next(batches)
+    assert tiles.shape == (64, 16, 16, 3)
+    assert on_picture.shares.shape == (64, archive.shares.shape[1])
+    assert not np.array_equal(tiles, again)
 
 
 def card_text(**changes):
