@@ -85,14 +85,14 @@ def find_edges(ephemeris: Ephemeris, sites: Sites, satellites: Rows, mask_deg: f
     pairs = Pairs(ephemeris, sites, satellite, site, float(np.sin(np.radians(mask_deg))))
     g: Floats = _sampled(pairs, node)
     step_us = ephemeris.spacing_us / SAMPLES
-    first_us = ephemeris.start + node * float(ephemeris.spacing_us)
+    first_us = np.asarray(ephemeris.start + node * float(ephemeris.spacing_us), np.float64)
     above = g > 0
     row, sample = np.nonzero(above[:, :-1] != above[:, 1:])
     low = first_us[row] + sample * step_us
     found = [_newton(pairs.take(row), low, low + step_us, g[row, sample], g[row, sample + 1])]
     rows = [row]
     for sign in (1.0, -1.0):
-        hidden, before, top, after = _hidden_peaks(pairs, np.asarray(sign * g, np.float64), first_us, step_us, sign)
+        hidden, before, top, after = _hidden_peaks(pairs, np.multiply(sign, g), first_us, step_us, sign)
         if len(hidden):
             there = pairs.take(hidden)
             at_before, at_top, at_after = there.height(before), there.height(top), there.height(after)
