@@ -47,9 +47,15 @@ def split_of(block: ArrayLike) -> NDArray[np.int8]:
 
 def lies_within_split(lat_deg: ArrayLike, lon_deg: ArrayLike, ground_km: float, split: int) -> NDArray[np.bool_]:
     """Does the whole footprint, border included, lie in blocks of ``split``?  (tiles,)"""
-    # Pixel centres of a footprint 17/16 as large lie on the border of this one; 5 % more allow for what is in between.
-    lat, lon = footprint(lat_deg, lon_deg, ground_km * 1.05 * 17 / 16, 17)
-    return np.asarray((split_of(block_of(lat, lon)) == split).all(axis=(1, 2)))
+    lat, lon = np.atleast_1d(np.asarray(lat_deg, float)), np.atleast_1d(np.asarray(lon_deg, float))
+    inside = split_of(block_of(lat, lon)) == split
+    # Coarse grids first: most footprints that reach out do so at a corner, and few are left for the fine one.
+    for points in (2, 17):
+        rows = np.flatnonzero(inside)
+        # Pixel centres of a footprint n/(n-1) as large lie on the border of this one; 5 % more allow for what is between.
+        grid = footprint(lat[rows], lon[rows], ground_km * 1.05 * points / (points - 1), points)
+        inside[rows] = (split_of(block_of(*grid)) == split).all(axis=(1, 2))
+    return inside
 
 
 def footprint_split(lat_deg: ArrayLike, lon_deg: ArrayLike, ground_km: float) -> NDArray[np.int8]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from skyedge.earth import CALIBRATE, Earth
+from skyedge.earth.camera import Camera
 from skyedge.earth.imagery import MID_MONTH_DAYS, MONTHS
 from skyedge.earth.scenes import degrade, product_bytes
 from skyedge.errors import InputError, nearest
@@ -21,7 +22,7 @@ from skyedge.inference.device import DeviceProfile
 from skyedge.inference.miners import CalibratedConfidence, Miner, Observation, build_miner
 from skyedge.inference.scores import fit_temperature
 from skyedge.inference.sweep import set_to_share
-from skyedge.learning.data import make_pictures
+from skyedge.learning.data import Pictures, make_pictures
 from skyedge.learning.zoo import Model, check_same_classes, load_model
 from skyedge.nodes.answering import ModelService
 from skyedge.nodes.backhaul import BackhaulProfile
@@ -89,8 +90,7 @@ def calibrate(experiment: Experiment, fleet: Fleet, world: World, view: str) -> 
     """Thresholds, temperatures and gain curves; ``view`` is how hard scenes reach the ground."""
     day = float(day_of_year(world.start))
     month = MONTHS[int(np.abs(MID_MONTH_DAYS - day).argmin())]
-    earth, camera = Earth.load(), world.camera
-    pictures = make_pictures(earth, camera, CALIBRATE, (month,), CALIBRATION_PER_CLASS, CALIBRATION_SEED, clear_only=False)
+    pictures = _calibration_pictures(world.camera, month)
     scores = cloud_score(fleet.cloud_filter.logits(pictures.tiles))
     cloudy = pictures.cloud_cover > experiment.imagery.clouds.cloudy_above
     clear = pictures.take(~cloudy)
@@ -103,6 +103,14 @@ def calibrate(experiment: Experiment, fleet: Fleet, world: World, view: str) -> 
         CloudFilter.for_clear_loss(scores, cloudy, experiment.pipeline.maximum_clear_loss),
         temperature,
         {role: GainCurve.fit(logits, big, clear.label) for role, logits in small.items()},
+    )
+
+
+@lru_cache(maxsize=2)
+def _calibration_pictures(camera: Camera, month: int) -> Pictures:
+    """The pictures of a month, which the seeds of an experiment share."""
+    return make_pictures(
+        Earth.load(), camera, CALIBRATE, (month,), CALIBRATION_PER_CLASS, CALIBRATION_SEED, clear_only=False
     )
 
 

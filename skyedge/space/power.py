@@ -63,7 +63,8 @@ class Battery:
 
     def __init__(self, profile: PowerProfile, times_us: NDArray[np.int64], sunlit_s: NDArray[np.float64]) -> None:
         self._profile = profile
-        self._times = times_us
+        # As floats, exact below 2⁵³: np.interp would convert the whole curve at each call.
+        self._times = times_us.astype(np.float64)
         self._sunlit = sunlit_s
         self._now: Instant = int(times_us[0])
         self._capacity_j = profile.battery_wh * JOULES_PER_WH
