@@ -22,7 +22,8 @@ class Camera:
     """A nadir-pointing frame camera.
 
     The defaults are of the class of HyperScout-2, which flew on phi-sat-1: about 300 km of swath from some 500 km, 75 m
-    a pixel, so about 4,000 pixels across; three bands of 12 bits of it are taken (an assumption).
+    a pixel, so about 4,000 pixels across; three bands of 12 bits of it are taken (an assumption).  ``south_deg`` to
+    ``east_deg`` bound the area that the mission photographs.
     """
 
     swath_km: float = 300.0
@@ -32,7 +33,10 @@ class Camera:
     thumbnail_px: int = 16
     minimum_sun_elevation_deg: float = 10.0
     minimum_purity: float = 0.5
-    maximum_latitude_deg: float = 90.0
+    south_deg: float = -90.0
+    north_deg: float = 90.0
+    west_deg: float = -180.0
+    east_deg: float = 180.0
 
     @property
     def raw_bytes(self) -> int:
@@ -43,6 +47,13 @@ class Camera:
     def work_factor(self) -> float:
         """Pixels of the product for each pixel of the thumbnail: what the models' work is multiplied by."""
         return (self.product_px / self.thumbnail_px) ** 2
+
+    def covers(self, lat_deg: NDArray[np.float64], lon_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which places lie in the area that is photographed; ``west_deg`` may be east of ``east_deg``, across 180°."""
+        eastward = (lon_deg - self.west_deg) % 360.0
+        width = self.east_deg - self.west_deg
+        inside = eastward <= (width if 0 <= width <= 360 else width % 360)
+        return (lat_deg >= self.south_deg) & (lat_deg <= self.north_deg) & inside
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], *, where: object = None) -> Camera:
@@ -56,9 +67,17 @@ class Camera:
             if key not in names:
                 raise InputError(f"a camera has no '{key}'", where=where, nearest=nearest(key, names))
         camera = cls(**mapping)
+        for name in names:
+            if isinstance(getattr(camera, name), bool) or not isinstance(getattr(camera, name), int | float):
+                raise InputError(f"{name} must be a number, not '{getattr(camera, name)}'", where=where)
         for name in ("swath_km", "product_px", "bands", "bits_per_sample", "thumbnail_px"):
             if getattr(camera, name) <= 0:
                 raise InputError(f"{name} must be positive", where=where)
+        if not -90 <= camera.south_deg < camera.north_deg <= 90:
+            raise InputError("south_deg must lie below north_deg, both between -90 and 90", where=where)
+        for name in ("west_deg", "east_deg"):
+            if not -180 <= getattr(camera, name) <= 180:
+                raise InputError(f"{name} must lie between -180 and 180", where=where)
         return camera
 
 
@@ -92,7 +111,7 @@ def plan_captures(
         earth: tells what is below.
         camera: its limits.
     """
-    lit = (sun_elevation_deg >= camera.minimum_sun_elevation_deg) & (np.abs(lat_deg) <= camera.maximum_latitude_deg)
+    lit = (sun_elevation_deg >= camera.minimum_sun_elevation_deg) & camera.covers(lat_deg, lon_deg)
     label, purity, water = earth.label(lat_deg[lit], lon_deg[lit], camera.swath_km)
     wanted = (label >= 0) & (purity >= camera.minimum_purity)
     rows = np.flatnonzero(lit)[wanted]

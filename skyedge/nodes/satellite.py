@@ -335,7 +335,9 @@ class Satellite:
         sent = no_items()
         if len(self._queue) and self._battery.may_transmit():
             sent = self._queue.transmit(session.times_us, session.cumulative_bytes, now, end)
-            joules = self._profile.transmit_w * (end - now) / SECOND
+            # The transmitter is switched off with the last byte that waits.
+            silent_from = end if len(self._queue) else int(sent.at.max())
+            joules = self._profile.transmit_w * (silent_from - now) / SECOND
             self._battery.spend(joules)
             effects.append(Record("energy", {"node": self.name, "purpose": "transmission", "joules": joules}))
         if len(sent):
