@@ -16,7 +16,7 @@ from skyedge.errors import InputError, RunStopped
 from skyedge.experiment.assembly import load_fleet
 from skyedge.experiment.loading import canonical, digest, load_experiment, resolve_arm
 from skyedge.experiment.metrics import RunMetrics, measure
-from skyedge.experiment.outcome import Outcome, conclude, equal_bytes_table, terminal_table
+from skyedge.experiment.outcome import Outcome, conclude, equal_bytes_table, terminal_tables
 from skyedge.experiment.records import RunRecord
 from skyedge.experiment.report import write_report
 from skyedge.experiment.run import prepare, record_path, run_experiment
@@ -103,7 +103,7 @@ def report_command(name: str, overrides: list[str], *, seeds: str | None, output
 def _console() -> Console:
     """A console that does not squeeze the table when the output goes to a file."""
     console = Console()
-    return console if console.is_terminal else Console(width=max(console.width, 165))
+    return console if console.is_terminal else Console(width=max(console.width, 180))
 
 
 def _measure(experiment: Experiment, record: RunRecord, scenes: SceneTable) -> RunMetrics:
@@ -139,7 +139,8 @@ def _finish(
     metrics = {arm: [run for _, run in runs] for arm, runs in complete.items()}
     finished = experiment.model_copy(update={"seeds": tuple(r.seed for r, _ in next(iter(complete.values())))})
     outcome = conclude(finished, metrics, stopped=stopped)
-    console.print(terminal_table(outcome))
+    for table in terminal_tables(outcome, console.width):
+        console.print(table)
     if len(outcome.equal_bytes) > 1:
         console.print(equal_bytes_table(outcome))
     for claim in outcome.claims:

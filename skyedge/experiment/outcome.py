@@ -17,8 +17,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from skyedge.experiment.claims import ClaimResult, judge
@@ -106,41 +108,65 @@ def _tests(metrics: Mapping[str, Sequence[RunMetrics]], base: str) -> dict[str, 
 TABLE_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("accuracy", "accuracy", "percent"),
     ("accuracy_gain", "gain over in-orbit", "percent"),
-    ("downlink_demanded_mb", "demanded GB", "giga"),
-    ("downlink_delivered_mb", "delivered GB", "giga"),
+    ("downlink_demanded_mb", "bytes demanded", "bytes"),
+    ("downlink_delivered_mb", "bytes delivered", "bytes"),
     ("downlink_reduction", "less than bent pipe", "saved"),
     ("downlink_reduction_over_raw", "less than raw", "saved"),
-    ("latency_p50_min", "p50 min", "plain"),
-    ("latency_p95_min", "p95 min", "plain"),
+    ("backhaul_reduction", "less backhaul", "saved"),
+    ("latency_p50_min", "latency p50 min", "plain"),
+    ("latency_p95_min", "latency p95 min", "plain"),
     ("orbit_joules_per_answer", "J per answer", "plain"),
 )
 """(metric, heading, how it is written) of the table on the terminal and in the report."""
 
+_STYLES = {"percent": (100.0, "%"), "saved": (100.0, "%"), "plain": (1.0, "")}
+_BYTE_UNITS = ((1e6, 1e-6, " TB"), (1e3, 1e-3, " GB"), (0.0, 1.0, " MB"))
+
 
 def written(estimate: Estimate | None, style: str) -> str:
-    """A mean with half the width of its interval, as ``52.3 ± 1.2 %``."""
+    """A mean with half the width of its interval, as ``52.3 ± 1.2%``, without a half that rounds to nothing; bytes come in megabytes."""
     if estimate is None or not math.isfinite(estimate.mean):
         return "–"
     if style == "saved" and estimate.mean < -1:
         return f"× {1 - estimate.mean:.1f}"
-    factor, unit = {"percent": (100.0, " %"), "saved": (100.0, " %"), "giga": (1e-3, ""), "plain": (1.0, "")}[style]
+    if style == "bytes":
+        factor, unit = next((factor, unit) for least, factor, unit in _BYTE_UNITS if estimate.mean >= least)
+    else:
+        factor, unit = _STYLES[style]
     value = estimate.mean * factor
-    digits = 1 if abs(value) >= 10 or unit else 2
-    if estimate.low is None or estimate.high is None:
-        return f"{value:.{digits}f}{unit}"
-    return f"{value:.{digits}f} ± {(estimate.high - estimate.low) / 2 * factor:.{digits}f}{unit}"
+    digits = 1 if abs(value) >= 10 or style in ("percent", "saved") else 2
+    half = (
+        "" if estimate.low is None or estimate.high is None else f"{(estimate.high - estimate.low) / 2 * factor:.{digits}f}"
+    )
+    return f"{value:.{digits}f}{f' ± {half}' if half.strip('0.') else ''}{unit}"
 
 
-def terminal_table(outcome: Outcome) -> Table:
-    """Arms by columns, for the terminal."""
+def terminal_tables(outcome: Outcome, width: int) -> list[Table]:
+    """Arms by columns: one table, or as many as it takes where ``width`` characters do not hold one."""
     seeds = len(outcome.seeds)
-    table = Table(title=f"{outcome.experiment}: {seeds} seed{'s' if seeds > 1 else ''}, mean ± half a 95 % interval")
-    table.add_column("arm", no_wrap=True)
-    for _, heading, _ in TABLE_COLUMNS:
-        table.add_column(heading, justify="right")
-    for arm, figures in outcome.arms.items():
-        table.add_row(arm, *(written(figures.get(metric), style) for metric, _, style in TABLE_COLUMNS))
-    return table
+    title = f"{outcome.experiment}: {seeds} seed{'s' if seeds > 1 else ''}, mean ± half a 95 % interval"
+    room = width - max(len(arm) for arm in outcome.arms) - 3
+    groups: list[list[tuple[str, list[str]]]] = [[]]
+    taken = 0
+    for metric, heading, style in TABLE_COLUMNS:
+        column = [written(figures.get(metric), style) for figures in outcome.arms.values()]
+        lines = wrap(heading, 9)
+        needed = max(map(len, [*column, *lines])) + 3
+        if groups[-1] and taken + needed > room:
+            groups.append([])
+            taken = 0
+        groups[-1].append(("\n".join(lines), column))
+        taken += needed
+    tables = []
+    for number, group in enumerate(groups):
+        table = Table(title=None if number else title, box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("arm", no_wrap=True)
+        for heading, _ in group:
+            table.add_column(heading, justify="right", no_wrap=True)
+        for row, arm in enumerate(outcome.arms):
+            table.add_row(arm, *(column[row] for _, column in group))
+        tables.append(table)
+    return tables
 
 
 def equal_bytes_table(outcome: Outcome) -> Table:
