@@ -124,7 +124,10 @@ _BYTE_UNITS = ((1e6, 1e-6, " TB"), (1e3, 1e-3, " GB"), (0.0, 1.0, " MB"))
 
 
 def written(estimate: Estimate | None, style: str) -> str:
-    """A mean with half the width of its interval, as ``52.3 ± 1.2%``, without a half that rounds to nothing; bytes come in megabytes."""
+    """A mean with half the width of its interval, as ``52.3 ± 1.2%``; a half that rounds to nothing is left out.
+
+    Bytes come in megabytes.
+    """
     if estimate is None or not math.isfinite(estimate.mean):
         return "–"
     if style == "saved" and estimate.mean < -1:
