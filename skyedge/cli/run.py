@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from skyedge.cli.stopped import log_below, log_fragments
 from skyedge.earth.scenes import SceneTable
 from skyedge.errors import InputError, RunStopped
 from skyedge.experiment.assembly import load_fleet
@@ -22,6 +23,7 @@ from skyedge.experiment.report import write_report
 from skyedge.experiment.run import prepare, record_path, run_experiment
 from skyedge.experiment.spec import Experiment
 from skyedge.experiment.world import make_sky
+from skyedge.runtime.stopping import StopSignals
 from skyedge.time import parse_duration
 
 Results = dict[tuple[str, int], tuple[RunRecord, RunMetrics]]
@@ -49,38 +51,66 @@ def run_command(
     for key, value in (("hosting", hosting), ("hosts", hosts), ("workers", workers)):
         if value is not None:
             overrides = [*overrides, f"runtime.{key}={value}"]
-    experiment = load_experiment(name, overrides, seeds=seeds, arms=arms)
     console = _console()
+    with StopSignals() as signals:
+        results: Results = {}
+        try:
+            experiment = load_experiment(name, overrides, seeds=seeds, arms=arms)
+            _fly(experiment, results, signals, console, address=address, resume=resume, output=output)
+            stopped = False
+        except KeyboardInterrupt:
+            if not results:
+                raise RunStopped("stopped before a run was finished; there is nothing to keep") from None
+            stopped = True
+        signals.close()
+        if stopped:
+            console.print("stopped; putting away what is finished", style="yellow")
+        _finish(experiment, results, output, json_path, console, stopped=stopped)
+
+
+def _fly(
+    experiment: Experiment,
+    results: Results,
+    signals: StopSignals,
+    console: Console,
+    *,
+    address: str | None,
+    resume: bool,
+    output: Path,
+) -> None:
+    """Run every arm with every seed into ``results``, which keeps what was finished if this is stopped."""
     # Whatever is wrong with the input is said before Ray is started and before anything is written.
     sky = make_sky(experiment, experiment.seeds[0])
     load_fleet(experiment, experiment.seeds[0], sky.camera.thumbnail_px)
     for warning in sky.constellation.stale(sky.start)[:1]:
         console.print(f"warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
-    results: Results = {}
     scenes_of: dict[int, SceneTable] = {}
-    stopped = False
+    total = len(experiment.seeds) * len(experiment.arms)
     with ExitStack() as stack:
         ray, cores = None, experiment.runtime.workers or len(os.sched_getaffinity(0))
         if experiment.runtime.hosting != "in-process":
-            from skyedge.runtime.ray_cluster import cluster
-
-            with console.status("starting Ray" if address is None else f"joining Ray at {address}"):
-                ray = stack.enter_context(cluster(address, cores))
+            ray = _enter_ray(stack, address, cores, signals, console)
         output.mkdir(parents=True, exist_ok=True)
-        runs = run_experiment(experiment, output, resume=resume, ray=ray, workers=cores)
-        total = len(experiment.seeds) * len(experiment.arms)
-        try:
-            for record, scenes in _with_progress(runs, total, console):
-                if scenes is not None:
-                    scenes_of[record.seed] = scenes
-                elif record.seed not in scenes_of:
-                    scenes_of[record.seed] = prepare(experiment, record.seed, output / "cache").world.scenes
+        runs = stack.enter_context(closing(run_experiment(experiment, output, resume=resume, ray=ray, workers=cores)))
+        for record, scenes in _with_progress(runs, total, console):
+            if scenes is not None:
+                scenes_of[record.seed] = scenes
+            elif record.seed not in scenes_of:
+                scenes_of[record.seed] = prepare(experiment, record.seed, output / "cache").world.scenes
+            with signals.held():
                 metrics = _measure(experiment, record, scenes_of[record.seed])
                 results[record.arm, record.seed] = (record, metrics)
-        except KeyboardInterrupt:
-            stopped = True
-            console.print("stopped; keeping what is finished", style="yellow")
-    _finish(experiment, results, output, json_path, console, stopped=stopped)
+        signals.close()
+
+
+def _enter_ray(stack: ExitStack, address: str | None, cores: int, signals: StopSignals, console: Console) -> Any:
+    from skyedge.runtime.ray_cluster import cluster
+
+    with console.status("starting Ray" if address is None else f"joining Ray at {address}"), signals.held():
+        # A Ray that is stopped half-way up would leave processes behind.
+        ray = stack.enter_context(cluster(address, cores))
+        signals.take_over()
+    return ray
 
 
 def report_command(name: str, overrides: list[str], *, seeds: str | None, output: Path) -> None:
@@ -135,7 +165,12 @@ def _finish(
 ) -> None:
     complete = _by_arm(experiment, results)
     if not complete:
-        raise RunStopped(f"no seed was finished by all arms; {len(results)} runs are kept, --resume goes on from there")
+        parent = log_fragments(experiment, {key: run for key, (_, run) in results.items()}, output)
+        kept = "1 run is" if len(results) == 1 else f"{len(results)} runs are"
+        raise RunStopped(
+            f"stopped before all arms had finished a seed; {kept} kept and logged below MLflow run {parent}, "
+            "--resume goes on from there"
+        )
     metrics = {arm: [run for _, run in runs] for arm, runs in complete.items()}
     finished = experiment.model_copy(update={"seeds": tuple(r.seed for r, _ in next(iter(complete.values())))})
     outcome = conclude(finished, metrics, stopped=stopped)
@@ -157,14 +192,14 @@ def _finish(
 
     uri = store_uri(output)
     with console.status("logging to MLflow"):
-        run_id = log_outcome(
-            open_client(uri), finished, outcome, metrics, [report, outcome_path], output / "mlflow-artifacts"
-        )
+        client = open_client(uri)
+        run_id = log_outcome(client, finished, outcome, metrics, [report, outcome_path], output / "mlflow-artifacts")
+        log_below(client, run_id, finished, {key: run for key, (_, run) in results.items() if key[1] not in outcome.seeds})
     console.print(f"report  {report}", soft_wrap=True, highlight=False)
     console.print(f"MLflow  {uri}  run {run_id}", soft_wrap=True, highlight=False)
     console.print(f"        to look: mlflow ui --backend-store-uri {uri}", soft_wrap=True, highlight=False)
     if stopped:
-        raise RunStopped("stopped before the end; --resume goes on from there")
+        raise RunStopped(f"stopped with {len(results)} runs finished and kept; --resume goes on from there")
 
 
 def _write_report(experiment: Experiment, outcome: Outcome, results: Results, output: Path) -> Path:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from skyedge.earth.scenes import SceneTable
 from skyedge.experiment.assembly import Assembly, Calibration, Fleet, assemble, calibrate, load_fleet
@@ -115,16 +117,18 @@ def run_engine(
     if ray is None or hosts == 1:
         local = [LocalHost(build) for build in assembly.builders(host_of, executor)]
         return Engine(local, host_of, assembly.channels, assembly.end, **{**common, "checkpoint_every_windows": 0}).run()
+    from skyedge.runtime.ray_cluster import homes
     from skyedge.runtime.ray_hosts import RayHost
 
     # The hosts get filled tables and no models, so that no actor pays for torch.
     fill_tables(assembly, executor)
     names = list(host_of) if runtime.hosting == "per-node" else [f"host-{number}" for number in range(hosts)]
-    actors = [
-        RayHost(ray, f"{name}-{os.getpid()}/{names[number]}", build)
-        for number, build in enumerate(assembly.builders(host_of, executor.frozen()))
-    ]
+    actors: list[RayHost] = []
     try:
+        for carried, home, build in zip(
+            names, homes(ray, hosts), assembly.builders(host_of, executor.frozen()), strict=True
+        ):
+            actors.append(RayHost(ray, f"{name}-{uuid4().hex[:8]}/{carried}", build, home=home))
         return Engine(actors, host_of, assembly.channels, assembly.end, **common).run()
     finally:
         for actor in actors:
@@ -144,28 +148,37 @@ def fill_tables(assembly: Assembly, executor: ModelExecutor) -> None:
 
 def run_experiment(
     experiment: Experiment, folder: Path, *, resume: bool, ray: Any = None, workers: int = 1
-) -> Iterator[tuple[RunRecord, SceneTable | None]]:
+) -> Generator[tuple[RunRecord, SceneTable | None], None, None]:
     """Run all arms with all seeds; pairs of record and scenes as they finish, records kept in ``folder``.
 
     ``resume`` takes the records of an earlier, stopped run instead of running them again (their scenes come as None).
     """
     jobs = []
+    cache = (folder / "cache").resolve()
+    cache.mkdir(parents=True, exist_ok=True)
     for seed in experiment.seeds:
         for arm in experiment.arms:
             path = record_path(experiment, folder, arm, seed)
             if resume and path.exists():
                 yield RunRecord.load(path), None
             else:
-                jobs.append(Job(seed, (experiment, arm, seed, folder / "cache")))
+                jobs.append(Job(seed, (experiment, arm, seed, cache), f"arm {arm}, seed {seed}"))
     # Hosts in actors of their own leave the engine here; whole runs are spread over workers.
     spread = ray is not None and experiment.runtime.hosting == "grouped" and experiment.runtime.hosts == 1
     if spread:
-        results = run_on_ray(ray, run_arm, jobs, workers)
+        results = run_on_ray(ray, _run_arm_anywhere, jobs, workers)
     else:
-        results = run_here(run_arm, [Job(job.group, (*job.arguments, ray)) for job in jobs])
-    for _, (record, scenes) in results:
-        record.save(record_path(experiment, folder, record.arm, record.seed))
-        yield record, scenes
+        results = run_here(run_arm, [Job(job.group, (*job.arguments, ray), job.name) for job in jobs])
+    with closing(results):
+        for _, (record, scenes) in results:
+            record.save(record_path(experiment, folder, record.arm, record.seed))
+            yield record, scenes
+
+
+def _run_arm_anywhere(experiment: Experiment, arm: str, seed: int, cache: Path) -> tuple[RunRecord, SceneTable]:
+    """:func:`run_arm` on a machine that may not share the driver's files: there it does without the cache, which
+    saves time and decides nothing."""
+    return run_arm(experiment, arm, seed, cache if os.access(cache, os.W_OK) else None)
 
 
 def record_path(experiment: Experiment, folder: Path, arm: str, seed: int) -> Path:

@@ -56,9 +56,10 @@ def cluster(address: str | None, cores: int) -> Iterator[Any]:
                 _temp_dir=_short_folder(),
                 **common,
             )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+        ray.shutdown()
         where = address or "a local Ray"
-        raise RayUnavailable(f"Ray did not start: {_first_line(error)}", where=where) from None
+        raise RayUnavailable(f"Ray did not start: {_one_line(error)}", where=where) from None
     try:
         yield ray
     finally:
@@ -97,6 +98,12 @@ def check_labels(ray: Any, labels: dict[str, str]) -> None:
         raise RayUnavailable(f"no machine is labelled {labels}; the cluster has {known or 'no labels'}")
 
 
+def homes(ray: Any, count: int) -> list[str]:
+    """Ids of the machines on which ``count`` hosts should live: dealt over all that are alive, in a fixed order."""
+    alive = sorted((node["NodeManagerAddress"], node["NodeID"]) for node in ray.nodes() if node["Alive"])
+    return [alive[number % len(alive)][1] for number in range(count)]
+
+
 def _short_folder() -> str:
     # Ray puts sockets below this folder, and a socket's path may have 107 characters at the most.
     folder = os.path.join(tempfile.gettempdir(), f"skyedge-ray-{os.getuid()}")
@@ -104,5 +111,12 @@ def _short_folder() -> str:
     return folder
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def reason_of(error: Exception) -> str:
+    """Why an actor or its task was lost, in a line: Ray says it at the end of a page."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300].rstrip(".") if lines else type(error).__name__
+
+
+def _one_line(error: Exception) -> str:
+    """All of a message of several lines, such as the one that tells the cluster's versions from this program's."""
+    return " ".join(str(error).split())[:400] or type(error).__name__

@@ -12,6 +12,7 @@ from typing import Any
 from skyedge.errors import SkyedgeError
 from skyedge.runtime.engine import HostLost
 from skyedge.runtime.host import Harvest, Host, Message, Report
+from skyedge.runtime.ray_cluster import reason_of
 from skyedge.time import Instant
 
 
@@ -63,6 +64,7 @@ class RayHost:
         ray: the module, so that it is imported where it is needed and nowhere else.
         name: name of the actor, unique in the cluster.
         build: makes the host, in the actor's process; large arrays in it should sit behind a Ray object.
+        home: id of the machine it should run on, while that lives.
         labels: labels of the machine it must run on.
         patience_s: how long an answer may take before the host counts as lost.
     """
@@ -73,12 +75,14 @@ class RayHost:
         name: str,
         build: Callable[[], Host],
         *,
+        home: str | None = None,
         labels: dict[str, str] | None = None,
         patience_s: float = 600.0,
     ) -> None:
         self._ray = ray
         self._name = name
         self._build = ray.put(build)
+        self._home = home
         self._labels = labels
         self._patience_s = patience_s
         self._epoch = 0
@@ -89,6 +93,10 @@ class RayHost:
         options: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "name": f"{self._name}#{self._epoch}"}
         if self._labels:
             options["label_selector"] = self._labels
+        elif self._home is not None:
+            from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(self._home, soft=True)
         actor_class = self._ray.remote(HostActor)
         return actor_class.options(**options).remote(self._epoch, self._build, checkpoint)
 
@@ -98,8 +106,10 @@ class RayHost:
             return self._ray.get(reference, timeout=self._patience_s)
         except exceptions.RayTaskError as error:
             raise (error.cause if isinstance(error.cause, SkyedgeError) else error) from None
-        except (exceptions.RayActorError, exceptions.GetTimeoutError, exceptions.ObjectLostError) as error:
-            raise HostLost(f"host {self._name} was lost: {type(error).__name__}") from None
+        except exceptions.RayError as error:
+            if getattr(error, "actor_init_failed", False):
+                raise SkyedgeError(f"host {self._name} does not start: {reason_of(error)}") from None
+            raise HostLost(f"host {self._name} was lost: {reason_of(error)}") from None
 
     def advance(self, horizon: Instant, inbox: Sequence[Message]) -> Callable[[], Report]:
         reference = self._actor.advance.remote(self._epoch, horizon, list(inbox))

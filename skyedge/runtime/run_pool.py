@@ -2,31 +2,36 @@
 
 Jobs with the same *group* (a seed: its scenes are rendered once) go to the same worker while they last, so that a
 worker's memory serves them all.  Results come back as they finish; a worker that dies costs its job one retry.
+
+A worker is dealt a job when it says that it is there.  In a busy cluster some workers wait for a free core, and a job
+dealt to one of those would wait with it while the others fall idle.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skyedge.errors import SkyedgeError
+from skyedge.errors import RayUnavailable, SkyedgeError
+from skyedge.runtime.ray_cluster import reason_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Job:
-    """Arguments of one call, and the group whose jobs like to share a worker."""
+    """Arguments of one call, the group whose jobs like to share a worker, and what to call it before the user."""
 
     group: Hashable
     arguments: tuple[Any, ...]
+    name: str = ""
 
 
 class WorkerLost(SkyedgeError):
     """A job took its worker down with it more than once."""
 
 
-def run_here(function: Callable[..., Any], jobs: Sequence[Job]) -> Iterator[tuple[Job, Any]]:
+def run_here(function: Callable[..., Any], jobs: Sequence[Job]) -> Generator[tuple[Job, Any], None, None]:
     """Run ``jobs`` in this process, one after the other."""
     for job in jobs:
         yield job, function(*job.arguments)
@@ -34,6 +39,9 @@ def run_here(function: Callable[..., Any], jobs: Sequence[Job]) -> Iterator[tupl
 
 class _Worker:
     """A process that calls functions; module-level caches live as long as it does."""
+
+    def is_there(self) -> None:
+        """Answers when the process runs."""
 
     def call(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         return function(*arguments)
@@ -62,39 +70,118 @@ class JobQueue:
         return job
 
 
-def run_on_ray(ray: Any, function: Callable[..., Any], jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Any]]:
-    """Run ``jobs`` on ``workers`` Ray actors; pairs of job and result in order of completion.
+def run_on_ray(
+    ray: Any, function: Callable[..., Any], jobs: Sequence[Job], workers: int, *, patience_s: float = 120.0
+) -> Generator[tuple[Job, Any], None, None]:
+    """Run ``jobs`` on up to ``workers`` Ray actors, one core each; pairs of job and result in order of completion.
+
+    Args:
+        ray: the module, joined to a cluster.
+        function: called in a worker with the arguments of a job.
+        jobs: what to call it with.
+        workers: at most this many at once, and no more than the cluster has cores.
+        patience_s: how long the cluster may take to give a core while no job is running.
 
     Raises:
+        RayUnavailable: if the cluster has no core for a worker, or does not give one.
         WorkerLost: if a job's worker died twice.  What a job itself raises is raised here.
     """
-    actor_class = ray.remote(num_cpus=1, max_restarts=0)(_Worker)
-    queue = JobQueue(jobs)
-    shared = ray.put(function)
-    retries: dict[int, int] = {}
-    running: dict[Any, tuple[Any, Job]] = {}
+    if not jobs:
+        return
+    cores = int(ray.cluster_resources().get("CPU", 0))
+    if cores < 1:
+        raise RayUnavailable("the cluster has no core to run on (num_cpus is 0 on every machine); a worker needs one")
+    pool = _Pool(ray, function, jobs, patience_s)
+    try:
+        for _ in range(min(workers, len(jobs), cores)):
+            pool.hire()
+        while pool.left:
+            finished = pool.wait()
+            if finished is not None:
+                yield finished
+    finally:
+        pool.dismiss()
 
-    def submit(worker: Any, job: Job) -> None:
-        running[worker.call.remote(shared, job.arguments)] = (worker, job)
 
-    for _ in range(min(workers, len(jobs))):
-        job = queue.next_for(None)
-        if job is not None:
-            submit(actor_class.remote(), job)
-    while running:
-        (reference,), _ = ray.wait(list(running), num_returns=1)
-        worker, job = running.pop(reference)
+class _Pool:
+    """The workers of one call of :func:`run_on_ray`: who is coming, who does what, and what is left."""
+
+    def __init__(self, ray: Any, function: Callable[..., Any], jobs: Sequence[Job], patience_s: float) -> None:
+        self._ray = ray
+        self._actor_class = ray.remote(num_cpus=1, max_restarts=0)(_Worker)
+        self._function = ray.put(function)
+        self._queue = JobQueue(jobs)
+        self._again: deque[Job] = deque()
+        self._deaths: dict[Job, int] = {}
+        self._coming: dict[Any, Any] = {}
+        self._running: dict[Any, tuple[Any, Job]] = {}
+        self._patience_s = patience_s
+        self._failed_starts = 0
+        self.left = len(jobs)
+
+    def hire(self) -> None:
+        """Ask for one more worker."""
+        worker = self._actor_class.remote()
+        self._coming[worker.is_there.remote()] = worker
+
+    def wait(self) -> tuple[Job, Any] | None:
+        """Wait until something happens; a job and its result if a job was finished."""
+        patience = None if self._running else self._patience_s
+        ready, _ = self._ray.wait([*self._running, *self._coming], num_returns=1, timeout=patience)
+        if not ready:
+            free = int(self._ray.available_resources().get("CPU", 0))
+            cores = int(self._ray.cluster_resources().get("CPU", 0))
+            raise RayUnavailable(
+                f"no worker has started within {patience:.0f} s: {free} of the cluster's {cores} cores are free"
+            )
+        reference = ready[0]
+        if reference in self._coming:
+            self._greet(self._coming.pop(reference), reference)
+            return None
+        worker, job = self._running.pop(reference)
+        exceptions = self._ray.exceptions
         try:
-            result = ray.get(reference)
-        except ray.exceptions.RayActorError as error:
-            retries[id(job)] = retries.get(id(job), 0) + 1
-            if retries[id(job)] > 1:
-                raise WorkerLost(f"the worker of job {job.group} died twice: {error}") from None
-            submit(actor_class.remote(), job)
-            continue
-        except ray.exceptions.RayTaskError as error:
+            result = self._ray.get(reference)
+        except exceptions.RayTaskError as error:
             raise (error.cause if isinstance(error.cause, SkyedgeError) else error) from None
-        following = queue.next_for(job.group)
-        if following is not None:
-            submit(worker, following)
-        yield job, result
+        except exceptions.RayError as error:
+            self._bury(job, error)
+            return None
+        self.left -= 1
+        self._deal(worker, job.group)
+        return job, result
+
+    def _greet(self, worker: Any, reference: Any) -> None:
+        try:
+            self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:
+            # Such as a machine that lacks the package, or one that was lost while the worker started.
+            self._failed_starts += 1
+            if self._failed_starts > 3:
+                raise WorkerLost(f"workers do not start: {reason_of(error)}") from None
+            self.hire()
+            return
+        self._failed_starts = 0
+        self._deal(worker, None)
+
+    def _bury(self, job: Job, error: Exception) -> None:
+        self._deaths[job] = self._deaths.get(job, 0) + 1
+        if self._deaths[job] > 1:
+            raise WorkerLost(
+                f"{job.name or job.group}: its worker died twice ({reason_of(error)}); "
+                "if memory is short, fewer workers at once need less"
+            )
+        self._again.append(job)
+        self.hire()
+
+    def _deal(self, worker: Any, group: Hashable | None) -> None:
+        job = self._again.popleft() if self._again else self._queue.next_for(group)
+        if job is None:
+            self._ray.kill(worker)
+        else:
+            self._running[worker.call.remote(self._function, job.arguments)] = (worker, job)
+
+    def dismiss(self) -> None:
+        """End every worker, at work or not: a cluster that was there before gets its cores back."""
+        for worker in [*self._coming.values(), *(worker for worker, _ in self._running.values())]:
+            self._ray.kill(worker)

@@ -1,0 +1,51 @@
+"""What a stopped `skyedge run` leaves in the MLflow store: every finished run, below a parent that is marked as stopped.
+
+A table needs seeds that every arm has finished.  A single run of one arm with one seed is worth keeping without one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from skyedge.experiment.loading import canonical, digest
+from skyedge.experiment.metrics import RunMetrics
+from skyedge.experiment.outcome import Outcome
+from skyedge.experiment.spec import Experiment
+
+Finished = Mapping[tuple[str, int], RunMetrics]
+"""Metrics by arm and seed."""
+
+
+def log_fragments(experiment: Experiment, finished: Finished, output: Path) -> str:
+    """Log runs of which no table can be made; returns the id of their parent run."""
+    from skyedge.experiment.tracking import log_outcome, open_client, store_uri
+
+    client = open_client(store_uri(output))
+    nothing = Outcome(experiment.metadata.name, digest(canonical(experiment)), (), True, {}, {}, {}, ())
+    parent_id = log_outcome(client, experiment, nothing, {}, [], output / "mlflow-artifacts")
+    log_below(client, parent_id, experiment, finished)
+    return parent_id
+
+
+def log_below(client: Any, parent_id: str, experiment: Experiment, finished: Finished) -> None:
+    """Log each run as a child of ``parent_id``, which has been logged."""
+    from mlflow.entities import Metric, Param
+
+    experiment_id = client.get_run(parent_id).info.experiment_id
+    whole = digest(canonical(experiment))
+    now = int(time.time() * 1000)
+    for (arm, seed), run in finished.items():
+        tags = {
+            "mlflow.parentRunId": parent_id,
+            "arm": arm,
+            "seed": str(seed),
+            "skyedge.digest": digest([whole, arm, seed]),
+        }
+        child = client.create_run(experiment_id, run_name=f"{arm} seed {seed}", tags=tags).info.run_id
+        figures = [Metric(name, value, now, 0) for name, value in run.figures.items() if math.isfinite(value)]
+        client.log_batch(child, metrics=figures, params=[Param("arm", arm), Param("seed", str(seed))])
+        client.set_terminated(child, "FINISHED")
