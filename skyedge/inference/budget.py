@@ -8,14 +8,14 @@ small model's answer and sureness, learned on the calibrate blocks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.errors import InputError
-from skyedge.inference.miners import Observation, Verdict
+from skyedge.inference.miners import Examples, Observation, Verdict
 from skyedge.inference.scores import margin, rounded
 
 
@@ -75,7 +75,7 @@ class Budgeted:
     Args:
         share_of_captures: pictures offered so far may not exceed this share of the scenes captured so far.
         minimum_gain: scenes that should gain less are never candidates.
-        curve: expected gains; fitted by the experiment on calibrate blocks if None.
+        curve: expected gains; :meth:`fitted` on calibrate blocks.
     """
 
     share_of_captures: float = 0.08
@@ -87,6 +87,10 @@ class Budgeted:
     def __post_init__(self) -> None:
         if not 0 <= self.share_of_captures <= 1:
             raise InputError(f"share_of_captures must lie between 0 and 1, not {self.share_of_captures}")
+
+    def fitted(self, examples: Examples) -> Budgeted:
+        """The miner that expects the gains of ``examples``."""
+        return replace(self, curve=GainCurve.fit(examples.small_logits, examples.big_logits, examples.labels))
 
     def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
         """Marks candidates; which of them are offered is decided pass by pass, by :func:`choose`."""

@@ -10,20 +10,31 @@ originals only where those are defective:
 * Random draws from a stream of its own, not from global state.
 
 A verdict has a *value* besides the yes or no, the expected worth of sending, which orders the downlink queue.
+
+A miner may have a method ``fitted(examples) -> miner``: before the flight it is shown what both models said on calibrate
+blocks, and flies as the miner that it returns.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.errors import InputError, nearest
-from skyedge.inference.scores import confidence, energy, margin, normalised_certainty, softmax
+from skyedge.inference.scores import (
+    ClassDistance,
+    confidence,
+    energy,
+    fit_temperature,
+    margin,
+    normalised_certainty,
+    softmax,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +51,15 @@ class Observation:
 
     def __len__(self) -> int:
         return len(self.scenes)
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """What both models said of clear scenes over calibrate blocks, and the truth: for miners that learn before flight."""
+
+    small_logits: NDArray[np.float32]  # (scenes, classes)
+    big_logits: NDArray[np.float32]  # (scenes, classes), of the pictures as they reach the ground
+    labels: NDArray[np.integer]  # (scenes,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +117,24 @@ class CrossEntropy:
     def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
         certainty = normalised_certainty(softmax(_logits(observation)))
         return _verdict(certainty < self.threshold_cross_entropy, 1.0 - certainty)
+
+
+@dataclass(frozen=True)
+class IBT:
+    """Hard where the share of boxes with score <= ``threshold_box`` is at least 1 − ``threshold_img``.
+
+    A scene is one box with the confidence as its score; for real boxes see :mod:`box_miners`.
+    """
+
+    threshold_box: float = 0.5
+    threshold_img: float = 0.5
+    needs_logits: ClassVar[bool] = True
+    uses_truth: ClassVar[bool] = False
+
+    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
+        sure = confidence(_logits(observation))
+        # One box is either doubtful, a share of one and never too few, or not.
+        return _verdict(sure <= self.threshold_box, 1.0 - sure)
 
 
 @dataclass(frozen=True)
@@ -163,15 +201,19 @@ class Energy:
 
 @dataclass(frozen=True)
 class CalibratedConfidence:
-    """Hard where the confidence at ``temperature`` (fitted on calibrate blocks) is below ``threshold``."""
+    """Hard where the confidence at ``temperature`` is below ``threshold``; fitted on calibrate blocks if not given."""
 
     threshold: float = 0.6
-    temperature: float = 1.0
+    temperature: float | None = None
     needs_logits: ClassVar[bool] = True
     uses_truth: ClassVar[bool] = False
 
+    def fitted(self, examples: Examples) -> CalibratedConfidence:
+        """The miner at the temperature of ``examples``, unless it was given one."""
+        return replace(self, temperature=self.temperature or fit_temperature(examples.small_logits, examples.labels))
+
     def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
-        sure = confidence(_logits(observation), self.temperature)
+        sure = confidence(_logits(observation), self.temperature or 1.0)
         return _verdict(sure < self.threshold, 1.0 - sure)
 
 
@@ -181,7 +223,7 @@ class ThreeZone:
 
     p: float = 0.2
     q: float = 0.7
-    temperature: float = 1.0
+    temperature: float | None = None
     needs_logits: ClassVar[bool] = True
     uses_truth: ClassVar[bool] = False
 
@@ -189,9 +231,36 @@ class ThreeZone:
         if not 0 <= self.p <= self.q <= 1:
             raise InputError(f"ThreeZone needs 0 <= p <= q <= 1, not p={self.p}, q={self.q}")
 
+    def fitted(self, examples: Examples) -> ThreeZone:
+        """The miner at the temperature of ``examples``, unless it was given one."""
+        return replace(self, temperature=self.temperature or fit_temperature(examples.small_logits, examples.labels))
+
     def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
-        sure = confidence(_logits(observation), self.temperature)
+        sure = confidence(_logits(observation), self.temperature or 1.0)
         return Verdict((sure >= self.p) & (sure <= self.q), sure >= self.p, 1.0 - sure)
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfDistribution:
+    """Hard where the answer lies far from those to calibrate scenes: Mahalanobis distance above ``threshold``.
+
+    The distance (Lee et al. 2018) is taken between vectors of logits, which is all that the int8 network gives away.
+    """
+
+    threshold: float = 20.0
+    reference: ClassDistance | None = None
+    needs_logits: ClassVar[bool] = True
+    uses_truth: ClassVar[bool] = False
+
+    def fitted(self, examples: Examples) -> OutOfDistribution:
+        """The miner that measures distances to ``examples``."""
+        return replace(self, reference=ClassDistance.fit(examples.small_logits, examples.labels))
+
+    def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
+        if self.reference is None:
+            raise InputError("the out-of-distribution miner has not been fitted on calibrate scenes")
+        distance = self.reference.distance(_logits(observation))
+        return _verdict(distance > self.threshold, distance)
 
 
 @dataclass(frozen=True)
@@ -212,6 +281,7 @@ MINERS: dict[str, type[Any]] = {
     for miner in (
         Threshold,
         CrossEntropy,
+        IBT,
         Random,
         CloudOnly,
         EdgeOnly,
@@ -219,6 +289,7 @@ MINERS: dict[str, type[Any]] = {
         Energy,
         CalibratedConfidence,
         ThreeZone,
+        OutOfDistribution,
         Oracle,
     )
 }

@@ -24,6 +24,8 @@ KNOBS: dict[str, tuple[str, float, float]] = {
     "Energy": ("threshold", 60.0, -60.0),
     "CalibratedConfidence": ("threshold", 0.0, 1.0),
     "ThreeZone": ("q", 0.0, 1.0),
+    "IBT": ("threshold_box", 0.0, 1.0),
+    "OutOfDistribution": ("threshold", 1e4, 0.0),
 }
 """By miner: the parameter to turn, where it sends least, and where most."""
 

@@ -11,7 +11,7 @@ from skyedge.inference.box_miners import BoxIBT, BoxThreshold
 from skyedge.inference.budget import Budgeted, GainCurve, choose, pool_adjacent_violators
 from skyedge.inference.cloud_filter import CloudFilter
 from skyedge.inference.int8 import Convolution, Dense, QuantizedNetwork
-from skyedge.inference.miners import MINERS, Observation, build_miner, upload_ratio
+from skyedge.inference.miners import MINERS, Examples, Observation, build_miner, upload_ratio
 from skyedge.inference.scores import energy, fit_temperature, margin, normalised_certainty, softmax
 
 LOGITS = arrays(np.float32, (6, 4), elements=st.floats(-20, 20, width=32))
@@ -54,8 +54,11 @@ def test_cross_entropy_scores_a_zero_probability_and_a_single_class():
 @given(LOGITS)
 def test_every_miner_answers_for_every_scene(logits):
     observation = Observation(np.arange(6, dtype=np.int32), logits, np.zeros(6, bool))
+    examples = Examples(logits, logits, np.array([0, 1, 2, 3, 0, 1]))
     for miner_class in MINERS.values():
-        verdict = miner_class().mine(observation, generator())
+        miner = miner_class()
+        miner = miner.fitted(examples) if hasattr(miner, "fitted") else miner
+        verdict = miner.mine(observation, generator())
         assert verdict.send.shape == verdict.keep_answer.shape == verdict.value.shape == (6,)
         assert np.isfinite(verdict.value).all()
 
@@ -66,6 +69,24 @@ def test_scores_do_not_move_with_a_constant(logits):
     assert np.allclose(softmax(logits), softmax(logits + 3), atol=1e-5)
     assert np.allclose(energy(logits), energy(logits + 3) + 3, atol=1e-3)
     assert ((margin(logits) >= 0) & (margin(logits) <= 1)).all()
+
+
+def test_an_answer_unlike_all_calibrate_answers_is_out_of_distribution():
+    draw = np.random.default_rng(3)
+    labels = draw.integers(0, 4, 400)
+    known = (4 * np.eye(4)[labels] + draw.normal(0, 0.3, (400, 4))).astype(np.float32)
+    miner = build_miner("OutOfDistribution", {}).fitted(Examples(known, known, labels))
+    strange = np.array([[4, 4, 4, 4], [-9, 0, 0, 9]], np.float32)
+    verdict = miner.mine(Observation(np.arange(402), np.concatenate([known, strange])), generator())
+    assert verdict.send[:400].mean() < 0.01
+    assert verdict.send[400:].all()
+
+
+def test_a_fitted_miner_keeps_the_temperature_that_it_was_given():
+    logits = np.random.default_rng(4).normal(0, 3, (200, 4)).astype(np.float32)
+    examples = Examples(logits, logits, np.random.default_rng(5).integers(0, 4, 200))
+    assert build_miner("CalibratedConfidence", {"temperature": 2.0}).fitted(examples).temperature == 2.0
+    assert build_miner("CalibratedConfidence", {}).fitted(examples).temperature > 2.0  # sure of answers that are noise
 
 
 def test_three_zones_discard_accept_and_send_between():
