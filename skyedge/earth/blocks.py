@@ -24,13 +24,14 @@ SPLIT_NAMES = ("train", "calibrate", "evaluate")
 TRAIN_SHARE, CALIBRATE_SHARE = 0.40, 0.15
 
 
-def _split_of(block: int) -> int:
-    digest = hashlib.blake2b(f"skyedge block {block}".encode(), digest_size=8).digest()
+def split_by_hash(name: str) -> int:
+    """The split of whatever has this name: TRAIN, CALIBRATE or EVALUATE in their shares."""
+    digest = hashlib.blake2b(f"skyedge {name}".encode(), digest_size=8).digest()
     draw = int.from_bytes(digest, "big") / 2**64
     return TRAIN if draw < TRAIN_SHARE else CALIBRATE if draw < TRAIN_SHARE + CALIBRATE_SHARE else EVALUATE
 
 
-SPLIT_OF_BLOCK: NDArray[np.int8] = np.array([_split_of(block) for block in range(ROWS * COLUMNS)], np.int8)
+SPLIT_OF_BLOCK: NDArray[np.int8] = np.array([split_by_hash(f"block {block}") for block in range(ROWS * COLUMNS)], np.int8)
 
 
 def block_of(lat_deg: ArrayLike, lon_deg: ArrayLike) -> NDArray[np.int16]:
