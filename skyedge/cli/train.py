@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from skyedge.earth.camera import Camera
@@ -21,10 +22,11 @@ def train_command(card: Path, replicas: str) -> None:
     console = Console()
     with console.status(f"training {card.name}"):
         measured = train_card(card, list(range(int(first), int(last or first) + 1)), Camera())
-    table = Table(title=f"{card.stem}: accuracy on evaluate blocks, {measured['pictures']} pictures")
+    table = Table(title=f"{card.stem}: accuracy on {measured['pictures']} pictures that it was not trained on")
     table.add_column("of")
     table.add_column("accuracy", justify="right")
-    rows = {"all": measured["accuracy"], **measured["accuracy_by_month"], **measured["accuracy_by_climate_zone"]}
-    for key, value in rows.items():
-        table.add_row(f"month {key}" if isinstance(key, int) else key, f"{value:.1%}")
+    table.add_row("all", f"{measured['accuracy']:.1%}")
+    for what in ("class", "month", "climate zone"):
+        for key, value in measured[f"accuracy_by_{what.replace(' ', '_')}"].items():
+            table.add_row(escape(f"{what} {key}"), f"{value:.1%}")
     console.print(table)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from skyedge.errors import InputError, nearest
 from skyedge.resources import find
@@ -20,13 +20,21 @@ class Recipe(_Part):
     """How the model is trained."""
 
     name: str = Field(description="Keys the random streams, so that two models with one recipe differ.")
-    months: tuple[int, ...] = Field(description="Months whose pictures are trained on.")
-    per_class: int = Field(gt=0, description="Places a class, at most; each is seen in every month.")
+    months: tuple[int, ...] = Field((), description="Months whose pictures are trained on; tiles of a folder have none.")
+    folder: str | None = Field(None, description="Train on this folder of labelled tiles, found beside the card.")
+    per_class: int = Field(gt=0, description="Places a class, at most, each seen in every month; or tiles a class.")
+    thumbnail_px: int = Field(16, gt=0, description="Side of the pictures: that of the camera that is to fly.")
     steps: int = Field(gt=0, description="Batches of 128 pictures.")
     learning_rate: float = Field(gt=0)
     weight_decay: float = 1e-4
     label_smoothing: float = 0.0
     augment: Literal["light", "strong"] = "light"
+
+    @model_validator(mode="after")
+    def _months_or_folder(self) -> Recipe:
+        if bool(self.months) == (self.folder is not None):
+            raise ValueError("either months or a folder of tiles is needed")
+        return self
 
 
 class Card(_Part):
@@ -36,7 +44,9 @@ class Card(_Part):
     kind: Literal["Model"] = "Model"
     name: str
     description: str = ""
-    task: Literal["land-cover", "cloud"]
+    task: Literal["land-cover", "classification", "cloud"] = Field(
+        description="What the Earth's map says, what a folder's names say, or clear and cloudy."
+    )
     classes: tuple[str, ...]
     format: Literal["int8", "float16", "module"]
     architecture: str = Field(description="A name of skyedge.learning.networks, or package.module:Class of your own.")
@@ -66,4 +76,16 @@ def read_card(name_or_path: str | Path, beside: Path | None = None) -> tuple[Car
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         hint = nearest(str(first["loc"][-1]), Card.model_fields) if first["type"] == "extra_forbidden" else None
-        raise InputError(f"{key}: {first['msg'].lower()}", where=path, nearest=hint) from None
+        message = first["msg"].removeprefix("Value error, ").lower()
+        raise InputError(f"{key}: {message}", where=path, nearest=hint) from None
+
+
+def check_classes(name: str, known: tuple[str, ...], labels: tuple[str, ...], where: object = None) -> None:
+    """Check that the model called ``name`` tells apart what the pictures are labelled with.
+
+    Raises:
+        InputError: naming the classes that only one of them has.
+    """
+    if known != labels:
+        odd = sorted(set(known) ^ set(labels)) or [f"the order is {', '.join(labels)}"]
+        raise InputError(f"model {name} has other classes than the pictures: {', '.join(odd)}", where=where)

@@ -1,23 +1,28 @@
-"""Training pictures from the Earth: chosen months, chosen blocks, the same renderer that the fleet sees through.
+"""Training pictures, from the Earth or from a user's folder, by the same renderer that the fleet sees through.
 
-Two shapes.  :func:`make_pictures` makes a fixed set, for calibration and for examinations.  :class:`Archive` makes
-batches without end: the ground of a place in one of its months under a sky that it never had before, so that a network
-cannot learn clouds by heart.  The independent footprints of the train blocks are some hundreds; all else is augmentation.
+Two shapes.  *Pictures* are a fixed set, for calibration and for examinations.  An :class:`Archive` makes batches without
+end: a ground (of a place, in one of its months) under a sky that it never had before, so that a network cannot learn
+clouds by heart.  The independent footprints of the Earth's train blocks are some hundreds; all else is augmentation.
+
+Two sources of either.  :class:`EarthSource` has places in chosen months and chosen blocks, :class:`FolderSource` has
+tiles, and lays over them the skies of places in the blocks of the same split.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skyedge.earth import TRAIN, Earth
+from skyedge.earth import CLASSES, TRAIN, Earth
 from skyedge.earth.blocks import sample_points
 from skyedge.earth.camera import Camera
 from skyedge.earth.cloud import CloudField
 from skyedge.earth.scenes import render
+from skyedge.earth.tile_folder import TileFolder
 from skyedge.streams import stream
 from skyedge.time import DAY, parse_utc
 
@@ -25,6 +30,10 @@ YEAR = 2022
 """The year of the training pictures' clouds; the Blue Marble itself is of 2004."""
 SKIES = 12_000
 """Skies of an archive before the cloudier half goes."""
+FOLDER_SKIES = 6_000
+"""The same over the tiles of a folder, for thumbnails of 16 px; of larger ones as many as have the same pixels."""
+_FEWEST_SKIES = 1_000
+_DRAWS_FOR_SKIES = 20_000
 BATCHES_AT_ONCE = 16
 """Batches rendered together, which is quicker than one by one."""
 SUN_ELEVATION_DEG = (10.0, 70.0)
@@ -37,8 +46,8 @@ class Pictures:
     tiles: NDArray[np.uint8]  # (pictures, size, size, 3)
     label: NDArray[np.int64]
     cloud_cover: NDArray[np.float32]
-    month: NDArray[np.int8]
-    climate: NDArray[np.int8]
+    month: NDArray[np.int8]  # 0 where pictures have none
+    climate: NDArray[np.int8]  # 0 where pictures have none
 
     def __len__(self) -> int:
         return len(self.label)
@@ -134,6 +143,99 @@ class Archive:
             for start in range(0, count, size):
                 rows = slice(start, start + size)
                 yield tiles[rows], Pictured(self.shares[place[rows]], self.cover[sky[rows]])
+
+
+class Source(Protocol):
+    """Where labelled pictures come from."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the labels."""
+        ...
+
+    def pictures(
+        self, split: int, months: tuple[int, ...], per_class: int, seed: int, *, clear_only: bool = True
+    ) -> Pictures:
+        """A fixed set from a split, of some ``per_class`` pictures a class (and month, where there are any)."""
+        ...
+
+    def archive(self, months: tuple[int, ...], per_class: int, seed: int, *, clear_only: bool = True) -> Archive:
+        """What to train on: at most ``per_class`` grounds of each class from the train split."""
+        ...
+
+
+@dataclass(frozen=True)
+class EarthSource:
+    """Places of the Earth."""
+
+    earth: Earth
+    camera: Camera
+    classes: tuple[str, ...] = CLASSES
+
+    def pictures(
+        self, split: int, months: tuple[int, ...], per_class: int, seed: int, *, clear_only: bool = True
+    ) -> Pictures:
+        """See :func:`make_pictures`."""
+        return make_pictures(self.earth, self.camera, split, months, per_class, seed, clear_only=clear_only)
+
+    def archive(self, months: tuple[int, ...], per_class: int, seed: int, *, clear_only: bool = True) -> Archive:
+        """See :meth:`Archive.of`."""
+        return Archive.of(self.earth, self.camera, months, per_class, seed, clear_only=clear_only)
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """Tiles of a folder, which know no month."""
+
+    folder: TileFolder
+    earth: Earth
+    camera: Camera
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The folder's."""
+        return self.folder.classes
+
+    def pictures(
+        self, split: int, months: tuple[int, ...], per_class: int, seed: int, *, clear_only: bool = True
+    ) -> Pictures:
+        """Tiles as the fleet meets them, each as often as the next; a small split is seen again under other skies."""
+        draw = stream(seed, "folder", "training pictures")
+        rows = draw.permutation(self.folder.rows_of(split))
+        count = per_class * len(self.classes)
+        rows = np.tile(rows, max(1, count // len(rows)))[:count]
+        opacity = self._skies(split, max(_FEWEST_SKIES, 2 * len(rows)), seed, draw, clear_only=clear_only)
+        opacity = opacity[draw.integers(0, len(opacity), len(rows))]
+        ground = self.folder.tiles(self.camera.thumbnail_px)[rows]
+        tiles = render(ground, opacity, draw.uniform(*SUN_ELEVATION_DEG, len(rows)), seed)
+        none = np.zeros(len(rows), np.int8)
+        return Pictures(tiles, self.folder.label[rows].astype(np.int64), _cover(opacity), none, none)
+
+    def archive(self, months: tuple[int, ...], per_class: int, seed: int, *, clear_only: bool = True) -> Archive:
+        """Train tiles under the skies of train blocks; rare classes are drawn more often, half-way to balance."""
+        draw = stream(seed, "archive", "training pictures")
+        rows = draw.permutation(self.folder.rows_of(TRAIN))
+        every = self.folder.label[rows]
+        rows = np.sort(np.concatenate([rows[every == label][:per_class] for label in range(len(self.classes))]))
+        label = self.folder.label[rows]
+        weight = 1 / np.sqrt(np.bincount(label))[label]
+        opacity = self._skies(TRAIN, FOLDER_SKIES, seed, draw, clear_only=clear_only)
+        ground = self.folder.tiles(self.camera.thumbnail_px)[rows][:, None]
+        shares = np.eye(len(self.classes), dtype=np.float32)[label]
+        return Archive(ground, shares, weight / weight.sum(), opacity, _cover(opacity))
+
+    def _skies(
+        self, split: int, count: int, seed: int, draw: np.random.Generator, *, clear_only: bool
+    ) -> NDArray[np.float32]:
+        """At most ``count`` skies over land in blocks of a split, before the cloudier half goes: (skies, size, size)."""
+        camera = self.camera
+        affordable = max(_FEWEST_SKIES, FOLDER_SKIES * 16**2 // camera.thumbnail_px**2)
+        lat, lon, label = sample_points(
+            self.earth, split, camera.swath_km, camera.minimum_purity, _DRAWS_FOR_SKIES, draw, draws=_DRAWS_FOR_SKIES
+        )
+        under = draw.integers(0, len(label), min(count, affordable))
+        opacity = _skies(self.earth, camera, lat[under], lon[under], 1, seed, draw)
+        return opacity[_cover(opacity) <= 0.5] if clear_only else opacity
 
 
 def _mid(month: int) -> int:
