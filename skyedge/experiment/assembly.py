@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from skyedge.earth import CALIBRATE, Earth
-from skyedge.earth.camera import Camera
+from skyedge.earth import CALIBRATE, CLASSES, Earth
 from skyedge.earth.imagery import MID_MONTH_DAYS, MONTHS
 from skyedge.earth.scenes import degrade, product_bytes
 from skyedge.errors import InputError, nearest
 from skyedge.experiment.spec import Experiment
-from skyedge.experiment.world import World, read_yaml
-from skyedge.inference.budget import Budgeted, GainCurve
+from skyedge.experiment.world import World, read_yaml, tile_folder
+from skyedge.inference.budget import Budgeted
 from skyedge.inference.cloud_filter import CloudFilter, cloud_score
 from skyedge.inference.device import DeviceProfile
-from skyedge.inference.miners import CalibratedConfidence, Miner, Observation, build_miner
+from skyedge.inference.miners import Examples, Miner, Observation, build_miner
 from skyedge.inference.scores import fit_temperature
 from skyedge.inference.sweep import set_to_share
-from skyedge.learning.data import Pictures, make_pictures
+from skyedge.learning.card import check_classes
+from skyedge.learning.data import EarthSource, FolderSource, Pictures, Source
 from skyedge.learning.zoo import Model, check_same_classes, load_model
 from skyedge.nodes.answering import ModelService
 from skyedge.nodes.backhaul import BackhaulProfile
@@ -64,7 +64,7 @@ def load_fleet(experiment: Experiment, seed: int, thumbnail_px: int) -> Fleet:
     """The models, replica ``seed`` of each (counted round).
 
     Raises:
-        InputError: if one is missing, or they answer different questions.
+        InputError: if one is missing, they answer different questions, or the user's own imagery asks another.
     """
     names = experiment.models
     fleet = Fleet(
@@ -74,6 +74,10 @@ def load_fleet(experiment: Experiment, seed: int, thumbnail_px: int) -> Fleet:
         )
     )
     check_same_classes([fleet.flight, fleet.archive, fleet.edge, fleet.ground])
+    folder = tile_folder(experiment)
+    check_classes(fleet.flight.name, fleet.flight.classes, folder.classes if folder else CLASSES, experiment.imagery.folder)
+    if folder is not None:
+        folder.tiles(thumbnail_px)  # a file that is no picture is named here, before anything is run
     return fleet
 
 
@@ -83,14 +87,17 @@ class Calibration:
 
     cloud_filter: CloudFilter
     temperature: dict[str, float]
-    gain: dict[str, GainCurve]
+    examples: dict[str, Examples]
 
 
 def calibrate(experiment: Experiment, fleet: Fleet, world: World, view: str) -> Calibration:
-    """Thresholds, temperatures and gain curves; ``view`` is how hard scenes reach the ground."""
+    """Thresholds, temperatures and examples for miners; ``view`` is how hard scenes reach the ground."""
     day = float(day_of_year(world.start))
     month = MONTHS[int(np.abs(MID_MONTH_DAYS - day).argmin())]
-    pictures = _calibration_pictures(world.camera, month)
+    folder = tile_folder(experiment)
+    earth = Earth.load()
+    source = EarthSource(earth, world.camera) if folder is None else FolderSource(folder, earth, world.camera)
+    pictures = _calibration_pictures(source, month)
     scores = cloud_score(fleet.cloud_filter.logits(pictures.tiles))
     cloudy = pictures.cloud_cover > experiment.imagery.clouds.cloudy_above
     clear = pictures.take(~cloudy)
@@ -102,16 +109,14 @@ def calibrate(experiment: Experiment, fleet: Fleet, world: World, view: str) -> 
     return Calibration(
         CloudFilter.for_clear_loss(scores, cloudy, experiment.pipeline.maximum_clear_loss),
         temperature,
-        {role: GainCurve.fit(logits, big, clear.label) for role, logits in small.items()},
+        {role: Examples(logits, big, clear.label) for role, logits in small.items()},
     )
 
 
 @lru_cache(maxsize=2)
-def _calibration_pictures(camera: Camera, month: int) -> Pictures:
+def _calibration_pictures(source: Source, month: int) -> Pictures:
     """The pictures of a month, which the seeds of an experiment share."""
-    return make_pictures(
-        Earth.load(), camera, CALIBRATE, (month,), CALIBRATION_PER_CLASS, CALIBRATION_SEED, clear_only=False
-    )
+    return source.pictures(CALIBRATE, (month,), CALIBRATION_PER_CLASS, CALIBRATION_SEED, clear_only=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,11 +292,10 @@ def _miner(experiment: Experiment, world: World, calibration: Calibration, execu
         return None
     role, share = pipeline.on_board_model, pipeline.miner.set_to_share
     miner = build_miner(pipeline.miner.name, pipeline.miner.parameters, where="pipeline.miner")
-    if isinstance(miner, Budgeted):
-        share = miner.share_of_captures if share is None else share
-        return Budgeted(share, miner.minimum_gain, calibration.gain[role])
-    if isinstance(miner, CalibratedConfidence) and "temperature" not in pipeline.miner.parameters:
-        miner = replace(miner, temperature=calibration.temperature[role])
+    if hasattr(miner, "fitted"):
+        miner = miner.fitted(calibration.examples[role])
+    if isinstance(miner, Budgeted):  # its knob is the share itself
+        return miner if share is None else replace(miner, share_of_captures=share)
     if share is None:
         return miner
     # What the fleet itself sees over calibrate blocks, without its truth: those scenes are never scored.

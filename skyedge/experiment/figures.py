@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from PIL import Image
 
-from skyedge.earth import CLASSES, CLIMATE_ZONES, Earth
+from skyedge.earth import CLIMATE_ZONES, Earth
 from skyedge.experiment.metrics import confusion, counted_answers, worth_answering
 from skyedge.experiment.outcome import Outcome
 from skyedge.experiment.records import RunRecord
@@ -163,6 +163,7 @@ def latencies(records: Records, world: World, deadlines_us: Mapping[str, int]) -
 
 def confusions(records: Records, world: World, deadlines_us: Mapping[str, int]) -> str:
     """Truth against answer, in shares of the truth, for each arm."""
+    classes = world.classes
     count = len(records)
     columns = min(3, count)
     rows = -(-count // columns)
@@ -170,13 +171,13 @@ def confusions(records: Records, world: World, deadlines_us: Mapping[str, int]) 
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, (arm, record) in zip(grid.flat, records.items(), strict=False):
-        table = confusion(record, world.scenes, deadlines_us[arm], world.end).astype(float)
+        table = confusion(record, world.scenes, len(classes), deadlines_us[arm], world.end).astype(float)
         share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
         axes.set_axis_on()
         axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
         axes.set_title(arm, fontsize=9)
-        axes.set_xticks(range(len(CLASSES) + 1), [*CLASSES, "no answer"], rotation=90, fontsize=6)
-        axes.set_yticks(range(len(CLASSES)), CLASSES, fontsize=6)
+        axes.set_xticks(range(len(classes) + 1), [*classes, "no answer"], rotation=90, fontsize=6)
+        axes.set_yticks(range(len(classes)), classes, fontsize=6)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     pyplot.close(figure)

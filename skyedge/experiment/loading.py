@@ -14,6 +14,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from skyedge.earth.tile_folder import TileFolder, find_folder
 from skyedge.errors import InputError, nearest
 from skyedge.experiment.spec import Experiment
 from skyedge.resources import find
@@ -48,9 +49,10 @@ def load_experiment(
     if seeds is not None:
         content["seeds"] = seeds
         marks["seeds",] = "--seeds"
-    experiment = _validate(content, marks)
+    experiment = _sealed(_validate(content, marks), marks)
     for name in experiment.arms:
-        resolve_arm(experiment, name, marks)
+        if resolve_arm(experiment, name, marks).imagery.folder != experiment.imagery.folder:
+            raise InputError(f"arm {name} cannot see another folder than the others", where=marks.get(("arms", name)))
     if arms:
         for name in arms:
             if name not in experiment.arms:
@@ -78,6 +80,10 @@ def canonical(experiment: Experiment) -> dict[str, Any]:
     content = experiment.model_dump(mode="json")
     del content["runtime"]["hosting"], content["runtime"]["hosts"], content["runtime"]["workers"]
     del content["runtime"]["checkpoint_every_windows"]
+    # What a folder of tiles holds decides the results, and not where it lies.
+    if content["imagery"]["folder_digest"] is not None:
+        content["imagery"]["folder"] = None
+    content["imagery"] = {key: value for key, value in content["imagery"].items() if value is not None}
     return content
 
 
@@ -110,6 +116,11 @@ def _read(path: Path, chain: tuple[Path, ...]) -> tuple[dict[str, Any], Marks]:
         raise InputError("an experiment is a mapping of keys to values", where=path)
     marks: Marks = {}
     _mark(node, (), path, marks)
+    imagery = content.get("imagery")
+    if isinstance(imagery, dict) and isinstance(imagery.get("folder"), str):
+        # A folder is looked for beside the file that names it, also where another file extends that one.
+        beside = path.parent / imagery["folder"]
+        imagery["folder"] = str(beside if beside.exists() else imagery["folder"])
     base_name = content.pop("extends", None)
     if base_name is None:
         return content, marks
@@ -140,6 +151,17 @@ def _mark(node: yaml.Node | None, path: tuple[str | int, ...], file: Path, marks
         for number, value in enumerate(node.value):
             marks[(*path, number)] = f"{file}:{value.start_mark.line + 1}"
             _mark(value, (*path, number), file, marks)
+
+
+def _sealed(experiment: Experiment, marks: Marks) -> Experiment:
+    """The experiment with its folder of tiles found and its content named, so that no other is taken for it later."""
+    imagery = experiment.imagery
+    if imagery.folder is None:
+        return experiment
+    path = find_folder(imagery.folder, kind="experiments", where=marks.get(("imagery", "folder"), "imagery.folder"))
+    content = imagery.folder_digest or TileFolder.open(path).digest
+    sealed = imagery.model_copy(update={"folder": str(path), "folder_digest": content})
+    return experiment.model_copy(update={"imagery": sealed})
 
 
 def _put(content: dict[str, Any], keys: Sequence[str], value: Any) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.earth.blocks import COLUMNS, EVALUATE, ROWS
-from skyedge.earth.land import CLASSES, CLIMATE_ZONES
+from skyedge.earth.land import CLIMATE_ZONES
 from skyedge.earth.scenes import SceneTable
 from skyedge.experiment.records import TIERS, RunRecord
 from skyedge.time import MINUTE, Instant
@@ -106,19 +106,18 @@ def measure(record: RunRecord, scenes: SceneTable, deadline_us: int, end: Instan
 def macro_f1(truth: NDArray[np.integer], predicted: NDArray[np.integer]) -> float:
     """Mean over the classes that occur of F1; no answer is a wrong one."""
     scores = []
-    for label in range(len(CLASSES)):
+    for label in np.unique(truth):
         true, said = truth == label, predicted == label
-        if true.any():
-            scores.append(2 * np.count_nonzero(true & said) / (np.count_nonzero(true) + np.count_nonzero(said)))
+        scores.append(2 * np.count_nonzero(true & said) / (np.count_nonzero(true) + np.count_nonzero(said)))
     return float(np.mean(scores)) if scores else float("nan")
 
 
-def confusion(record: RunRecord, scenes: SceneTable, deadline_us: int, end: Instant) -> NDArray[np.int64]:
-    """Scored scenes by truth (rows) and answer (columns; the last column is "none in time")."""
+def confusion(record: RunRecord, scenes: SceneTable, classes: int, deadline_us: int, end: Instant) -> NDArray[np.int64]:
+    """Scored scenes by truth (rows) and answer (columns; the last column is "none in time"): (classes, classes + 1)."""
     scored = worth_answering(scenes, deadline_us, end)
     said = counted_answers(record, scenes, deadline_us).predicted[scored]
-    table = np.zeros((len(CLASSES), len(CLASSES) + 1), np.int64)
-    np.add.at(table, (scenes.label[scored], np.where(said < 0, len(CLASSES), said)), 1)
+    table = np.zeros((classes, classes + 1), np.int64)
+    np.add.at(table, (scenes.label[scored], np.where(said < 0, classes, said)), 1)
     return table
 
 

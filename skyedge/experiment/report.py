@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skyedge.earth import CLASSES, CLIMATE_ZONES
+from skyedge.earth import CLIMATE_ZONES
 from skyedge.experiment import figures
 from skyedge.experiment.loading import as_yaml, resolve_arm
 from skyedge.experiment.metrics import worth_answering
@@ -139,6 +139,7 @@ def _gallery(
     big = executor.table("ground", pipeline.scene_view)
     answers = records[arm].answers
     from_ground = set(answers["scene"][answers["tier"] == TIERS.index("ground")].tolist())
+    classes = [html.escape(name) for name in world.classes]
     cards = []
     for scene in chosen.tolist():
         row = world.scenes
@@ -147,10 +148,10 @@ def _gallery(
         sure = float(spread.max() / spread.sum())
         reason = f"{pipeline.miner.name}: the small model was {sure:.0%} sure"
         marks = ["✓" if answer == truth else "✗" for answer in (said, ground)]
-        arrived = f"{CLASSES[ground]} {marks[1]}" if scene in from_ground else "did not arrive in time"
+        arrived = f"{classes[ground]} {marks[1]}" if scene in from_ground else "did not arrive in time"
         cards.append(
             f"<div><img alt='scene {scene}' src='{figures.data_uri(world.pictures[scene])}'>"
-            f"<b>{CLASSES[truth]}</b>, {CLIMATE_ZONES[row.climate[scene]]}<br>small: {CLASSES[said]} {marks[0]}<br>"
+            f"<b>{classes[truth]}</b>, {CLIMATE_ZONES[row.climate[scene]]}<br>small: {classes[said]} {marks[0]}<br>"
             f"big: {arrived}<br><span class=note>{html.escape(reason)}</span></div>"
         )
     note = f"<p class=note>Arm {html.escape(arm)}, first seed. Bold: the truth. Evenly chosen from the scenes sent.</p>"

@@ -101,6 +101,12 @@ class Imagery(Part):
     camera: dict[str, Any] = Field(default_factory=dict, description="Figures of the camera.")
     clouds: Clouds = Clouds()
     accept_blend: bool = Field(default=False, description="Accept September to December as a blend of August and January.")
+    folder: str | None = Field(
+        default=None, description="A folder of labelled tiles to see instead of the Earth, found beside this file."
+    )
+    folder_digest: str | None = Field(
+        default=None, description="Names the folder's content. Filled in by skyedge; if given, other content is refused."
+    )
 
 
 class Models(Part):

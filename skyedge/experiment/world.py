@@ -1,13 +1,14 @@
 """The world of one seed: who flies where, what is photographed, and what the pictures look like.
 
-Made once and shared by all arms: an arm changes what is done with a scene, never the scene.
+Made once and shared by all arms: an arm changes what is done with a scene, never the scene.  Where a user's own folder
+of tiles stands for the Earth, the fleet takes its pictures where and when it would, and each shows one of the tiles.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from skyedge.earth import CALIBRATE, CLASSES, EVALUATE, TRAIN
 from skyedge.earth.camera import Camera, plan_captures
 from skyedge.earth.cloud import CloudField
 from skyedge.earth.imagery import Earth
 from skyedge.earth.scenes import SceneTable, degrade, render, scene_table, sky_over, with_clouds
+from skyedge.earth.tile_folder import TileFolder, open_sealed
 from skyedge.errors import InputError
 from skyedge.experiment.spec import Experiment
 from skyedge.resources import find
@@ -57,6 +60,7 @@ class World:
     sunlit_s: NDArray[np.float64]  # (satellites, samples)
     scenes: SceneTable
     pictures: NDArray[np.uint8]  # (scenes, size, size, 3)
+    classes: tuple[str, ...] = CLASSES  # what the scenes' labels stand for
 
     def view(self, name: str) -> NDArray[np.uint8]:
         """The pictures in a view: as taken, or compressed."""
@@ -93,16 +97,51 @@ def make_world(experiment: Experiment, seed: int) -> World:
     clouds = CloudField(seed)
     opacity = sky_over(scenes, clouds, sky.camera)
     scenes = with_clouds(scenes, opacity, experiment.imagery.clouds.cloudy_above)
-    ground = earth.tiles(
-        scenes.lat_deg,
-        scenes.lon_deg,
-        scenes.captured_at,
-        sky.camera.swath_km,
-        sky.camera.thumbnail_px,
-        accept_blend=experiment.imagery.accept_blend,
-    )
+    folder = tile_folder(experiment)
+    if folder is not None:
+        shown = tiles_shown(folder, scenes, sky.constellation.names, seed)
+        scenes = replace(scenes, label=folder.label[shown])
+        ground = folder.tiles(sky.camera.thumbnail_px)[shown]
+    else:
+        ground = earth.tiles(
+            scenes.lat_deg,
+            scenes.lon_deg,
+            scenes.captured_at,
+            sky.camera.swath_km,
+            sky.camera.thumbnail_px,
+            accept_blend=experiment.imagery.accept_blend,
+        )
     pictures = render(ground, opacity, scenes.sun_elevation_deg, seed)
-    return World(**{**sky.__dict__, "scenes": scenes, "pictures": pictures})
+    classes = CLASSES if folder is None else folder.classes
+    return World(**{**sky.__dict__, "scenes": scenes, "pictures": pictures, "classes": classes})
+
+
+def tile_folder(experiment: Experiment) -> TileFolder | None:
+    """The user's own imagery, if the experiment has any.
+
+    Raises:
+        InputError: if it is missing or wrong, or its content is not what it was when the experiment was read.
+    """
+    imagery = experiment.imagery
+    if imagery.folder is None:
+        return None
+    if imagery.folder_digest is None:
+        return TileFolder.open(Path(imagery.folder))
+    return open_sealed(Path(imagery.folder), imagery.folder_digest)
+
+
+def tiles_shown(folder: TileFolder, scenes: SceneTable, satellites: Sequence[str], seed: int) -> NDArray[np.intp]:
+    """Which tile each scene shows, (scenes,): one of the split of its footprint, drawn by a stream of its own.
+
+    A footprint that reaches into two splits is never scored; it shows a train tile, so that no tile to be examined on is
+    seen outside of the examination.
+    """
+    shown = np.empty(len(scenes), np.intp)
+    rows_of = {split: folder.rows_of(split) for split in (TRAIN, CALIBRATE, EVALUATE)}
+    for scene, (satellite, at, split) in enumerate(zip(scenes.satellite, scenes.captured_at, scenes.split, strict=True)):
+        rows = rows_of[max(int(split), TRAIN)]
+        shown[scene] = rows[stream(seed, f"{satellites[satellite]} at {at}", "tile").integers(len(rows))]
+    return shown
 
 
 def make_sky(experiment: Experiment, seed: int) -> World:
