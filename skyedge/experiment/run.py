@@ -117,7 +117,6 @@ def run_engine(
     if ray is None or hosts == 1:
         local = [LocalHost(build) for build in assembly.builders(host_of, executor)]
         return Engine(local, host_of, assembly.channels, assembly.end, **{**common, "checkpoint_every_windows": 0}).run()
-    from skyedge.runtime.ray_cluster import homes
     from skyedge.runtime.ray_hosts import RayHost
 
     # The hosts get filled tables and no models, so that no actor pays for torch.
@@ -125,10 +124,8 @@ def run_engine(
     names = list(host_of) if runtime.hosting == "per-node" else [f"host-{number}" for number in range(hosts)]
     actors: list[RayHost] = []
     try:
-        for carried, home, build in zip(
-            names, homes(ray, hosts), assembly.builders(host_of, executor.frozen()), strict=True
-        ):
-            actors.append(RayHost(ray, f"{name}-{uuid4().hex[:8]}/{carried}", build, home=home))
+        for number, build in enumerate(assembly.builders(host_of, executor.frozen())):
+            actors.append(RayHost(ray, f"{name}-{uuid4().hex[:8]}/{names[number]}", build, place=number))
         return Engine(actors, host_of, assembly.channels, assembly.end, **common).run()
     finally:
         for actor in actors:

@@ -98,10 +98,11 @@ def check_labels(ray: Any, labels: dict[str, str]) -> None:
         raise RayUnavailable(f"no machine is labelled {labels}; the cluster has {known or 'no labels'}")
 
 
-def homes(ray: Any, count: int) -> list[str]:
-    """Ids of the machines on which ``count`` hosts should live: dealt over all that are alive, in a fixed order."""
-    alive = sorted((node["NodeManagerAddress"], node["NodeID"]) for node in ray.nodes() if node["Alive"])
-    return [alive[number % len(alive)][1] for number in range(count)]
+def machines(ray: Any) -> list[str]:
+    """Ids of the machines that are alive, in order of their addresses."""
+    return [
+        name for _, name in sorted((node["NodeManagerAddress"], node["NodeID"]) for node in ray.nodes() if node["Alive"])
+    ]
 
 
 def _short_folder() -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from skyedge.errors import SkyedgeError
 from skyedge.runtime.engine import HostLost
 from skyedge.runtime.host import Harvest, Host, Message, Report
-from skyedge.runtime.ray_cluster import reason_of
+from skyedge.runtime.ray_cluster import machines, reason_of
 from skyedge.time import Instant
 
 
@@ -64,8 +64,9 @@ class RayHost:
         ray: the module, so that it is imported where it is needed and nowhere else.
         name: name of the actor, unique in the cluster.
         build: makes the host, in the actor's process; large arrays in it should sit behind a Ray object.
-        home: id of the machine it should run on, while that lives.
-        labels: labels of the machine it must run on.
+        place: which machine it runs on, counted round; after a loss it moves to the next, since the old one may be
+            dead without the cluster's knowing.
+        labels: labels of the machine it must run on; they come before ``place``.
         patience_s: how long an answer may take before the host counts as lost.
     """
 
@@ -75,14 +76,14 @@ class RayHost:
         name: str,
         build: Callable[[], Host],
         *,
-        home: str | None = None,
+        place: int | None = None,
         labels: dict[str, str] | None = None,
         patience_s: float = 600.0,
     ) -> None:
         self._ray = ray
         self._name = name
         self._build = ray.put(build)
-        self._home = home
+        self._place = place
         self._labels = labels
         self._patience_s = patience_s
         self._epoch = 0
@@ -93,10 +94,13 @@ class RayHost:
         options: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "name": f"{self._name}#{self._epoch}"}
         if self._labels:
             options["label_selector"] = self._labels
-        elif self._home is not None:
+        elif self._place is not None:
             from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(self._home, soft=True)
+            alive = machines(self._ray)
+            home = alive[(self._place + self._epoch) % len(alive)]
+            # Not soft: Ray takes a soft wish lightly while a machine has no idle process.
+            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(home, soft=False)
         actor_class = self._ray.remote(HostActor)
         return actor_class.options(**options).remote(self._epoch, self._build, checkpoint)
 
