@@ -66,12 +66,13 @@ def compare(
     first: Annotated[str, typer.Argument(help="An outcome file (JSON), or an MLflow run id or name.", metavar="A")],
     second: Annotated[str, typer.Argument(help="The other one.", metavar="B")],
     arm: Annotated[str | None, typer.Option(help="Compare this arm only.")] = None,
+    open_ui: Annotated[bool, typer.Option("--open", help="Open the same view in the MLflow UI.")] = False,
     output: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Print the differences between two outcomes, with intervals over their common seeds."""
     from skyedge.cli.compare import compare_command
 
-    compare_command(first, second, arm=arm, output=output)
+    compare_command(first, second, arm=arm, output=output, open_ui=open_ui)
 
 
 def report(

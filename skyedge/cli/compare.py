@@ -16,8 +16,8 @@ from skyedge.experiment.statistics import RESAMPLES, SEEDS_FOR_A_MEAN
 from skyedge.streams import stream
 
 
-def compare_command(first: str, second: str, *, arm: str | None, output: Path) -> None:
-    """Print B − A for each arm and figure, over the seeds that both have."""
+def compare_command(first: str, second: str, *, arm: str | None, output: Path, open_ui: bool = False) -> None:
+    """Print B − A for each arm and figure, over the seeds that both have; ``open_ui`` shows both in MLflow."""
     a, b = read_outcome(first, output), read_outcome(second, output)
     seeds = [seed for seed in a["seeds"] if seed in b["seeds"]]
     if not seeds:
@@ -40,11 +40,14 @@ def compare_command(first: str, second: str, *, arm: str | None, output: Path) -
                 table.add_row(name, heading, *means, _difference(values[1] - values[0]))
     console = Console()
     console.print(table)
-    runs = json.dumps([outcome["run_id"] for outcome in (a, b) if "run_id" in outcome])
     uri = f"sqlite:///{(output / 'mlflow.db').resolve()}"
-    console.print(f"the same in MLflow: mlflow ui --backend-store-uri {uri}", soft_wrap=True, highlight=False)
-    if runs != "[]":
-        console.print(f"  then open http://127.0.0.1:5000/#/compare-runs?runs={runs}", soft_wrap=True, highlight=False)
+    if not open_ui:
+        console.print(f"the same in MLflow: --open, or mlflow ui --backend-store-uri {uri}", soft_wrap=True, highlight=False)
+        return
+    from skyedge.cli.mlflow_view import comparison_path, show
+
+    runs = [_logged_run(outcome, name, output) for outcome, name in ((a, first), (b, second))]
+    show(uri, comparison_path([run.info.run_id for run in runs], [run.info.experiment_id for run in runs]), console)
 
 
 def read_outcome(name: str, output: Path) -> dict[str, Any]:
@@ -78,6 +81,27 @@ def read_outcome(name: str, output: Path) -> dict[str, Any]:
             return {**json.loads(Path(local).read_text()), "run_id": run.info.run_id}
     known = [run.info.run_name for run in parents] + list(names.values())
     raise InputError(f"there is no run '{name}'", where=output, nearest=nearest(name, known))
+
+
+def _logged_run(outcome: dict[str, Any], name: str, output: Path) -> Any:
+    """The parent run in MLflow that an outcome came from."""
+    from skyedge.experiment.tracking import open_client, store_uri
+
+    if not (output / "mlflow.db").is_file():
+        raise InputError("there is no MLflow store here", where=output)
+    client = open_client(store_uri(output))
+    if "run_id" in outcome:
+        return client.get_run(outcome["run_id"])
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    found = client.search_runs(
+        experiments,
+        f"tags.`skyedge.digest` = '{outcome['digest']}'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+    )
+    if not found:
+        raise InputError(f"the MLflow store holds no run of {name}", where=output)
+    return found[0]
 
 
 def _values(outcome: dict[str, Any], arm: str, metric: str, seeds: list[int]) -> Any:
