@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sgp4 import omm
 from sgp4.api import WGS72, Satrec, SatrecArray
 from sgp4.earth_gravity import wgs72
 
 from skyedge.errors import InputError, nearest
+from skyedge.space.omm import parse_omm
+from skyedge.space.tle import parse_tle
 from skyedge.time import DAY, Instant, format_utc, parse_utc
 
 SGP4_EPOCH = parse_utc("1949-12-31")
+OMM_SUFFIXES = (".csv", ".xml", ".json")
 STALE_AFTER = 14 * DAY
 """SGP4's error grows by one to three kilometres a day; after two weeks a pass may be off by many seconds."""
 
@@ -44,16 +46,18 @@ class WalkerShell:
 
     def check(self, where: object) -> None:
         """Raise an InputError for a shell that cannot be."""
+        for key in ("total", "planes", "phasing"):
+            value = getattr(self, key)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise InputError(f"walker.{key}: '{value}' is not a whole number", where=where)
         if self.total <= 0 or self.planes <= 0 or self.total % self.planes:
             raise InputError(f"{self.total} satellites do not divide over {self.planes} planes", where=where)
-        if not 160 <= self.altitude_km <= 40_000:
-            raise InputError(f"altitude_km: {self.altitude_km} is not between 160 and 40000", where=where)
-        if not 0 <= self.inclination_deg <= 180:
-            raise InputError(f"inclination_deg: {self.inclination_deg} is not between 0 and 180", where=where)
+        _check_number("walker.altitude_km", self.altitude_km, 160, 40_000, where)
+        _check_number("walker.inclination_deg", self.inclination_deg, 0, 180, where)
+        _check_number("walker.first_raan_deg", self.first_raan_deg, -360, 360, where)
         if self.pattern not in ("delta", "star"):
-            raise InputError(
-                f"unknown pattern '{self.pattern}'", where=where, nearest=nearest(self.pattern, ("delta", "star"))
-            )
+            hint = nearest(str(self.pattern), ("delta", "star"))
+            raise InputError(f"unknown pattern '{self.pattern}'", where=where, nearest=hint)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,57 +95,33 @@ class Constellation:
         Raises:
             InputError: with file and line, for a bad checksum or a line that is not what it should be.
         """
-        names: list[str] = []
-        records: list[Satrec] = []
-        title, first = "", ""
-        for number, text in enumerate(_read(path).splitlines(), start=1):
-            line = text.rstrip()
-            where = f"{path}:{number}"
-            if not line:
-                continue
-            if line.startswith("1 ") and not first:
-                check_tle_line(line, where)
-                first = line
-            elif first:
-                if not line.startswith("2 "):
-                    raise InputError("line 2 of an element set should follow here", where=where)
-                check_tle_line(line, where)
-                if line[2:7] != first[2:7]:
-                    raise InputError(f"line 2 is of satellite {line[2:7]}, line 1 of {first[2:7]}", where=where)
-                records.append(Satrec.twoline2rv(first, line))
-                names.append(title or line[2:7].strip())
-                title, first = "", ""
-            else:
-                title = line.removeprefix("0 ").strip()
-        if first:
-            raise InputError("the last element set has no line 2", where=path)
-        if not records:
+        sets = parse_tle(_read(path), path)
+        if not sets:
             raise InputError("there is no element set in this file", where=path)
-        return cls(_unique(names), tuple(records))
+        return cls._of(sets)
 
     @classmethod
     def from_omm(cls, path: Path) -> Constellation:
-        """Orbit mean-elements messages (CCSDS 502.0) in CSV or XML."""
-        parse = omm.parse_csv if path.suffix == ".csv" else omm.parse_xml
-        names: list[str] = []
-        records: list[Satrec] = []
-        try:
-            with path.open() as stream:
-                for message in parse(stream):
-                    record = Satrec()
-                    omm.initialize(record, message)
-                    records.append(record)
-                    names.append(str(message["OBJECT_NAME"]))
-        except (KeyError, ValueError, SyntaxError) as error:
-            raise InputError(f"this is no orbit mean-elements message: {error}", where=path) from None
-        if not records:
+        """Orbit mean-elements messages (CCSDS 502.0): ``.csv``, ``.xml`` or ``.json``.
+
+        Raises:
+            InputError: with the file, the message and the field that is missing or wrong.
+        """
+        messages = parse_omm(_read(path), path)
+        if not messages:
             raise InputError("there is no message in this file", where=path)
+        return cls._of(messages)
+
+    @classmethod
+    def _of(cls, satellites: Sequence[tuple[str, Satrec]]) -> Constellation:
+        names, records = zip(*satellites, strict=True)
         return cls(_unique(names), tuple(records))
 
     @classmethod
     def walker(cls, shell: WalkerShell, *, where: object = None) -> Constellation:
         """The satellites of a Walker shell, plane by plane."""
         shell.check(where)
+        epoch = _epoch(shell.epoch, where)
         spread_deg = 360.0 if shell.pattern == "delta" else 180.0
         per_plane = shell.total // shell.planes
         names: list[str] = []
@@ -152,7 +132,7 @@ class Constellation:
                 records.append(
                     mean_elements(
                         len(records) + 1,
-                        parse_utc(shell.epoch),
+                        epoch,
                         altitude_km=shell.altitude_km,
                         inclination_deg=shell.inclination_deg,
                         raan_deg=(shell.first_raan_deg + spread_deg * plane / shell.planes) % 360.0,
@@ -165,29 +145,60 @@ class Constellation:
     def from_mapping(cls, mapping: Mapping[str, Any], *, where: object = None) -> Constellation:
         """From parsed YAML: ``walker: {...}``, or ``epoch`` and ``satellites: [{name, altitude_km, ...}]``."""
         if "walker" in mapping:
-            accepted = [field.name for field in fields(WalkerShell)]
-            _check_keys(mapping["walker"], accepted, where)
+            _check_keys(mapping, ["walker"], where)
+            figures = _mapping(mapping["walker"], "walker", where)
+            _check_keys(figures, [field.name for field in fields(WalkerShell)], where)
+            if "epoch" in figures:
+                figures["epoch"] = str(figures["epoch"])
             try:
-                figures: dict[str, Any] = {k: str(v) if k == "epoch" else v for k, v in mapping["walker"].items()}
                 shell = WalkerShell(**figures)
             except TypeError as error:
                 raise InputError(f"walker: {error}", where=where) from None
             return cls.walker(shell, where=where)
         _check_keys(mapping, ["epoch", "satellites"], where)
-        accepted = ["name", "altitude_km", "inclination_deg", "raan_deg", "mean_anomaly_deg", "eccentricity"]
-        names: list[str] = []
-        records: list[Satrec] = []
-        for number, satellite in enumerate(mapping.get("satellites", ()), start=1):
-            _check_keys(satellite, accepted, where)
-            elements = dict(satellite)
-            names.append(str(elements.pop("name", f"satellite-{number}")))
-            try:
-                records.append(mean_elements(number, parse_utc(str(mapping["epoch"])), **elements))
-            except (KeyError, TypeError) as error:
-                raise InputError(f"satellites: {error}", where=where) from None
-        if not records:
+        if "epoch" not in mapping:
+            raise InputError("these elements have no 'epoch'", where=where)
+        epoch = _epoch(mapping["epoch"], where)
+        satellites = mapping.get("satellites") or ()
+        if not isinstance(satellites, Sequence) or isinstance(satellites, str):
+            raise InputError("satellites: this should be a list", where=where)
+        made: list[tuple[str, Satrec]] = []
+        for number, satellite in enumerate(satellites, start=1):
+            key = f"satellites.{number}"
+            elements = _mapping(satellite, key, where)
+            _check_keys(elements, ["name", *_REQUIRED_ELEMENTS, *_OTHER_ELEMENTS], where)
+            name = str(elements.pop("name", f"satellite-{number}"))
+            made.append((name, _checked_elements(number, epoch, elements, key, where)))
+        if not made:
             raise InputError("this constellation has no satellites", where=where)
-        return cls(_unique(names), tuple(records))
+        return cls._of(made)
+
+
+_REQUIRED_ELEMENTS = {
+    "altitude_km": (100.0, 400_000.0),
+    "inclination_deg": (0.0, 180.0),
+    "raan_deg": (-360.0, 360.0),
+    "mean_anomaly_deg": (-360.0, 360.0),
+}
+_OTHER_ELEMENTS = {"eccentricity": (0.0, 0.99), "argument_of_perigee_deg": (-360.0, 360.0)}
+_LOWEST_PERIGEE_KM = 100.0
+
+
+def _checked_elements(number: int, epoch: Instant, elements: Mapping[str, Any], key: str, where: object) -> Satrec:
+    for name in _REQUIRED_ELEMENTS:
+        if name not in elements:
+            raise InputError(f"{key} has no '{name}'", where=where)
+    for name, value in elements.items():
+        _check_number(f"{key}.{name}", value, *{**_REQUIRED_ELEMENTS, **_OTHER_ELEMENTS}[name], where)
+    eccentricity = elements.get("eccentricity", 0.0)
+    perigee_km = (wgs72.radiusearthkm + elements["altitude_km"]) * (1 - eccentricity) - wgs72.radiusearthkm
+    if perigee_km < _LOWEST_PERIGEE_KM:
+        raise InputError(
+            f"{key}.eccentricity: {eccentricity} at altitude_km {elements['altitude_km']} puts the perigee at "
+            f"{perigee_km:.0f} km, below {_LOWEST_PERIGEE_KM:.0f}",
+            where=where,
+        )
+    return mean_elements(number, epoch, **elements)
 
 
 def mean_elements(
@@ -224,31 +235,44 @@ def mean_elements(
     return record
 
 
-def check_tle_line(line: str, where: str) -> None:
-    """Check length and checksum (the sum of the digits, a minus counting as one, modulo ten) of a TLE line."""
-    if len(line) < 69:
-        raise InputError(f"a line of an element set has 69 characters, this one {len(line)}", where=where)
-    total = sum(int(c) if c.isdigit() else c == "-" for c in line[:68]) % 10
-    if not line[68].isdigit() or int(line[68]) != total:
-        raise InputError(f"the checksum is {line[68]} but the line adds up to {total}", where=where)
-
-
 def load_elements(path: Path) -> Constellation:
-    """A constellation from a TLE (``.tle``, ``.txt``) or OMM (``.csv``, ``.xml``) file."""
-    return Constellation.from_omm(path) if path.suffix in (".csv", ".xml") else Constellation.from_tle(path)
+    """A constellation from an OMM (``.csv``, ``.xml``, ``.json``) or a TLE file (any other suffix)."""
+    return Constellation.from_omm(path) if path.suffix.lower() in OMM_SUFFIXES else Constellation.from_tle(path)
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError("this is not a text file in UTF-8", where=path) from None
+    except (OSError, ValueError) as error:
         raise InputError(f"cannot read this file: {getattr(error, 'strerror', None) or error}", where=path) from None
+
+
+def _epoch(value: object, where: object) -> Instant:
+    try:
+        return parse_utc(str(value))
+    except InputError as error:
+        raise InputError(f"epoch: {error.message}", where=where) from None
+
+
+def _mapping(value: object, key: str, where: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InputError(f"{key}: this should be a mapping of keys to values", where=where)
+    return dict(value)
+
+
+def _check_number(key: str, value: object, low: float, high: float, where: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{key}: '{value}' is not a number", where=where)
+    if not low <= value <= high:
+        raise InputError(f"{key}: {value} is not between {low:g} and {high:g}", where=where)
 
 
 def _check_keys(mapping: Mapping[str, Any], accepted: Sequence[str], where: object) -> None:
     for key in mapping:
         if key not in accepted:
-            raise InputError(f"unknown key '{key}'", where=where, nearest=nearest(key, accepted))
+            raise InputError(f"unknown key '{key}'", where=where, nearest=nearest(str(key), accepted))
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:

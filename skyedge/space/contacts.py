@@ -72,8 +72,9 @@ def doppler_ratio(
 
 def find_contacts(ephemeris: Ephemeris, sites: Sites, start: Instant, end: Instant, mask_deg: float) -> ContactTable:
     """All contacts between ``start`` and ``end``; one that is open at either is cut off there."""
-    groups = np.array_split(np.arange(len(ephemeris)), max(1, -(-len(ephemeris) // _SATELLITES_AT_ONCE)))
-    pieces = [find_edges(ephemeris, sites, satellites, mask_deg) for satellites in groups]
+    groups = [np.flatnonzero(ephemeris.spacing_us == spacing) for spacing in np.unique(ephemeris.spacing_us)]
+    parts = [part for group in groups for part in np.array_split(group, -(-len(group) // _SATELLITES_AT_ONCE))]
+    pieces = [find_edges(ephemeris, sites, satellites, mask_deg) for satellites in parts]
     satellite, site, at = (
         np.concatenate([getattr(piece, name) for piece in pieces]) for name in ("satellite", "site", "at_us")
     )

@@ -32,8 +32,7 @@ def illumination(positions_km: NDArray[np.float64], sun_km: NDArray[np.float64])
 
 def sunlit_seconds(ephemeris: Ephemeris, step_s: int = 20) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Sunlight since the start: instants (samples,), and seconds of full sun up to each, (satellites, samples)."""
-    end = int(ephemeris.node_times[-1])
-    times = np.arange(ephemeris.start, end + 1, step_s * SECOND, dtype=np.int64)
+    times = np.arange(ephemeris.start, ephemeris.end + 1, step_s * SECOND, dtype=np.int64)
     sun = sun_position_km(times)
     total = np.zeros((len(ephemeris), len(times)))
     for satellite in range(len(ephemeris)):

@@ -3,7 +3,7 @@
 SGP4 costs about half a microsecond a call and a run asks millions of times; the curve between two calls some minutes
 apart is smooth.  Position and velocity come from SGP4, the acceleration from the Earth's pull with its oblateness, in the
 turning frame; the quintic through all three at both ends errs by less than two metres, far below SGP4's own kilometre.
-The nodes are as far apart as the fastest satellite at its perigee allows.
+The nodes of a satellite are as far apart as its speed at perigee allows.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sgp4.api import SGP4_ERRORS, SatrecArray
+from sgp4.api import SGP4_ERRORS, Satrec, SatrecArray
 
 from skyedge.errors import InputError
 from skyedge.space.constellation import Constellation
 from skyedge.space.frames import EARTH_ROTATION_RAD_S, to_earth_fixed
-from skyedge.time import SECOND, Instant, julian_date
+from skyedge.time import SECOND, Instant, format_utc, julian_date
 
+Floats = NDArray[np.float64]
 Times = NDArray[np.int64] | NDArray[np.float64]
 
-NODE_ANGLE_RAD = 0.33
+NODE_ANGLE_RAD = 0.335
 """How far a satellite may turn from one node to the next, at its perigee."""
-MAXIMUM_SPACING_S = 300
+SPACINGS_S = (1200, 600, *range(300, 0, -30), 10)
+"""Spacings to choose from: few, since satellites of one spacing are propagated and searched together."""
 
 ROUND_ECCENTRICITY = 0.003
 """Above it SGP4's velocity is not the slope of its positions closely enough (2 m/s off at an eccentricity of 0.7)."""
@@ -37,13 +39,19 @@ _J2 = 0.001082616
 
 @dataclass(frozen=True, eq=False)
 class Ephemeris:
-    """Earth-fixed states of all satellites at evenly spaced nodes."""
+    """Earth-fixed states of all satellites, each at evenly spaced nodes of its own."""
 
     constellation: Constellation
     start: Instant
-    spacing_us: int
+    spacing_us: NDArray[np.int64]
+    """Between the nodes of each satellite, (satellites,)."""
+    nodes: NDArray[np.intp]
+    """How many nodes each satellite has, (satellites,)."""
     states: NDArray[np.float64]
-    """Position in km, velocity in km/s, acceleration in km/s², relative to the turning Earth: (satellites, nodes, 3, 3)."""
+    """Position in km, velocity in km/s, acceleration in km/s², relative to the turning Earth: (satellites, nodes, 3, 3).
+
+    The last state of a satellite with fewer nodes than others is repeated.
+    """
 
     @classmethod
     def of(cls, constellation: Constellation, start: Instant, end: Instant, spacing_s: int | None = None) -> Ephemeris:
@@ -52,19 +60,19 @@ class Ephemeris:
         Raises:
             InputError: if SGP4 cannot propagate a satellite that far.
         """
-        spacing_us = (spacing_s or node_spacing_s(constellation)) * SECOND
-        times = start + np.arange(-(-(end - start) // spacing_us) + 2, dtype=np.int64) * spacing_us
-        whole, fraction = julian_date(times)
-        errors, position, velocity = constellation.array().sgp4(whole, fraction)
-        if errors.any():
-            satellite, _ = np.argwhere(errors)[0]
-            reason = SGP4_ERRORS[int(errors[errors != 0][0])]
-            raise InputError(f"satellite {constellation.names[satellite]} cannot be propagated: {reason}")
-        states = np.empty((*position.shape[:2], 3, 3))
-        states[..., 0, :], states[..., 1, :] = _turning(position, velocity, times)
-        states[..., 2, :] = _acceleration(states[..., 0, :], states[..., 1, :])
-        _take_differences(constellation, times, states)
-        return cls(constellation, start, spacing_us, states)
+        spacing_us = np.array([(spacing_s or node_spacing_s(record)) * SECOND for record in constellation.records], np.int64)
+        nodes = (-(-(end - start) // spacing_us) + 2).astype(np.intp)
+        states = np.empty((len(constellation), nodes.max(initial=0), 3, 3))
+        for spacing in np.unique(spacing_us).tolist():
+            chosen = np.flatnonzero(spacing_us == spacing)
+            group = Constellation(
+                tuple(constellation.names[number] for number in chosen),
+                tuple(constellation.records[number] for number in chosen),
+            )
+            count = int(nodes[chosen[0]])
+            known = _states(group, start + np.arange(count, dtype=np.int64) * spacing)
+            states[chosen, :count], states[chosen, count:] = known, known[:, -1:]
+        return cls(constellation, start, spacing_us, nodes, states)
 
     def __len__(self) -> int:
         return len(self.states)
@@ -80,14 +88,14 @@ class Ephemeris:
         return self.states[..., 1, :]
 
     @property
-    def node_times(self) -> NDArray[np.int64]:
-        """Instants of the nodes, (nodes,)."""
-        return self.start + np.arange(self.states.shape[1], dtype=np.int64) * self.spacing_us
+    def end(self) -> Instant:
+        """The last instant at which every satellite has a node or an earlier and a later one."""
+        return int((self.start + (self.nodes - 1) * self.spacing_us).min())
 
     def at(self, satellite: NDArray[np.integer] | int, times_us: Times) -> NDArray[np.float64]:
         """Earth-fixed positions in km (times, 3) of ``satellite`` (one, or one a time) at ``times_us`` (times,)."""
         c, t = self._polynomials(satellite, times_us)
-        return np.asarray(c[0] + t * (c[1] + t * (c[2] + t * (c[3] + t * (c[4] + t * c[5])))))
+        return np.moveaxis(c[0] + t * (c[1] + t * (c[2] + t * (c[3] + t * (c[4] + t * c[5])))), 0, -1)
 
     def velocity_at(self, satellite: NDArray[np.integer] | int, times_us: Times) -> NDArray[np.float64]:
         """Velocities in km/s (times, 3) relative to the turning Earth: the derivative of :meth:`at`."""
@@ -100,7 +108,8 @@ class Ephemeris:
         c, t = self._polynomials(satellite, times_us)
         position = c[0] + t * (c[1] + t * (c[2] + t * (c[3] + t * (c[4] + t * c[5]))))
         slope = c[1] + t * (2 * c[2] + t * (3 * c[3] + t * (4 * c[4] + t * 5 * c[5])))
-        return np.asarray(position), np.asarray(slope / (self.spacing_us / SECOND))
+        slope /= self.spacing_us[satellite] / SECOND
+        return np.moveaxis(position, 0, -1), np.moveaxis(slope, 0, -1)
 
     def exactly_at(self, satellite: NDArray[np.integer], times_us: Times) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Position in km and velocity in km/s, each (times, 3), by SGP4 itself at whole microseconds.
@@ -117,35 +126,59 @@ class Ephemeris:
                 _, position[rows], velocity[rows] = record.sgp4_array(whole[rows], fraction[rows])
         return _turning(position, velocity, times)
 
-    def _polynomials(
-        self, satellite: NDArray[np.integer] | int, times_us: Times
-    ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
-        """Six coefficients (times, 3) of the quintic in the fraction t (times, 1) of a node spacing."""
-        offset = (np.asarray(times_us) - self.start) / self.spacing_us
-        node = np.clip(np.floor(offset).astype(np.intp), 0, self.states.shape[1] - 2)
-        coefficients = quintic(self.states[satellite, node], self.states[satellite, node + 1], self.spacing_us / SECOND)
-        return coefficients, (offset - node)[..., None]
+    def states_at_nodes(self, satellite: NDArray[np.integer] | int, node: NDArray[np.integer]) -> Floats:
+        """Position, velocity and acceleration, each by component, (3, 3, ...): long rows, which NumPy is quick with."""
+        rows = np.asarray(satellite * self.states.shape[1] + node)
+        taken = self.states.reshape(-1, 9).take(rows.reshape(-1), axis=0)
+        return np.ascontiguousarray(taken.T).reshape(3, 3, *rows.shape)
+
+    def _polynomials(self, satellite: NDArray[np.integer] | int, times_us: Times) -> tuple[list[Floats], Floats]:
+        """Six coefficients (3, times) of the quintic in the fraction t (times,) of a node spacing."""
+        spacing_us = self.spacing_us[satellite]
+        offset = (np.asarray(times_us) - self.start) / spacing_us
+        node = np.clip(np.floor(offset).astype(np.intp), 0, self.nodes[satellite] - 2)
+        before, after = self.states_at_nodes(satellite, node), self.states_at_nodes(satellite, node + 1)
+        return quintic(before, after, spacing_us / SECOND), offset - node
 
 
-def quintic(before: NDArray[np.float64], after: NDArray[np.float64], spacing_s: float) -> list[NDArray[np.float64]]:
-    """Coefficients, each (..., 3), of the quintic Hermite polynomial between two states (..., 3, 3)."""
+def quintic(before: Floats, after: Floats, spacing_s: Floats | float) -> list[Floats]:
+    """Coefficients, each (3, ...), of the quintic Hermite polynomial between two states (3, 3, ...).
+
+    ``spacing_s`` is the time between them, one or (...).
+    """
     h = spacing_s
-    p0, v0, a0 = before[..., 0, :], before[..., 1, :] * h, before[..., 2, :] * (h * h / 2)
+    half_square = h * h / 2
+    p0, v0, a0 = before[0], before[1] * h, before[2] * half_square
     # What is missing at the far end to position, velocity and half the acceleration of the first three terms:
-    p = after[..., 0, :] - (p0 + v0 + a0)
-    v = after[..., 1, :] * h - (v0 + 2 * a0)
-    a = after[..., 2, :] * (h * h / 2) - a0
+    p = after[0] - (p0 + v0 + a0)
+    v = after[1] * h - (v0 + 2 * a0)
+    a = after[2] * half_square - a0
     return [p0, v0, a0, 10 * p - 4 * v + a, -15 * p + 7 * v - 2 * a, 6 * p - 3 * v + a]
 
 
-def node_spacing_s(constellation: Constellation) -> int:
+def node_spacing_s(record: Satrec) -> int:
     """Seconds between nodes that keep the quintic within two metres of SGP4."""
-    fastest = 0.0
-    for record in constellation.records:
-        perigee_km = (1 + record.altp) * _RADIUS_KM
-        # Angular momentum over radius squared is the rate at perigee.
-        fastest = max(fastest, np.sqrt(_MU_KM3_S2 * perigee_km * (1 + record.ecco)) / perigee_km**2)
-    return max(10, min(MAXIMUM_SPACING_S, int(NODE_ANGLE_RAD / fastest / 10) * 10))
+    perigee_km = (1 + record.altp) * _RADIUS_KM
+    # Angular momentum over radius squared is the rate at perigee.
+    rate = np.sqrt(_MU_KM3_S2 * perigee_km * (1 + record.ecco)) / perigee_km**2
+    return next((spacing for spacing in SPACINGS_S if spacing * rate <= NODE_ANGLE_RAD), SPACINGS_S[-1])
+
+
+def _states(constellation: Constellation, times_us: NDArray[np.int64]) -> Floats:
+    """States of satellites at common instants, (satellites, times, 3, 3)."""
+    whole, fraction = julian_date(times_us)
+    errors, position, velocity = constellation.array().sgp4(whole, fraction)
+    if errors.any():
+        satellite, time = np.argwhere(errors)[0]
+        raise InputError(
+            f"satellite {constellation.names[satellite]} cannot be propagated to "
+            f"{format_utc(int(times_us[time]), 'seconds')}: {SGP4_ERRORS[int(errors[satellite, time])]}"
+        )
+    states = np.empty((*position.shape[:2], 3, 3))
+    states[..., 0, :], states[..., 1, :] = _turning(position, velocity, times_us)
+    states[..., 2, :] = _acceleration(states[..., 0, :], states[..., 1, :])
+    _take_differences(constellation, times_us, states)
+    return states
 
 
 def _take_differences(constellation: Constellation, times_us: NDArray[np.int64], states: NDArray[np.float64]) -> None:

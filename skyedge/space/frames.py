@@ -1,7 +1,8 @@
 """From the frame of SGP4 to the Earth: true-equator-mean-equinox to Earth-fixed, and to latitude and longitude.
 
 The Earth's turn is Greenwich mean sidereal time (IAU 1982: Aoki et al. 1982, eq. 14) at UT1.  UT1 differs from UTC by
-up to 0.9 s, or 400 m at the equator, so UT1−UTC is tabulated; polar motion (about 10 m) is left out.
+up to 0.9 s, or 400 m at the equator, so it is looked up (:mod:`skyedge.space.earth_rotation`); polar motion (about 10 m)
+is left out.
 """
 
 from __future__ import annotations
@@ -9,28 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skyedge.time import julian_date, parse_utc
+from skyedge.space.earth_rotation import ut1_minus_utc
+from skyedge.time import julian_date
 
 EQUATORIAL_RADIUS_KM = 6378.137
 FLATTENING = 1 / 298.257223563
 EARTH_ROTATION_RAD_S = 7.292115146706979e-5  # Vallado 2013, eq. 3-40
-
-# UT1−UTC in seconds at the start of each quarter from 2020 on: the IERS series as carried (and, from 2026, predicted)
-# by skyfield 1.55.  Between two quarters it is interpolated, beyond the ends held: 0.05 s is 23 m at the equator.
-_UT1_MINUS_UTC = np.array(
-    [
-        *(-0.1772, -0.2252, -0.2401, -0.1735, -0.1754, -0.1742, -0.1674, -0.1052),  # 2020, 2021
-        *(-0.1105, -0.0995, -0.0687, -0.0051, -0.0199, -0.0244, -0.0361, 0.0117),  # 2022, 2023
-        *(0.0088, -0.0143, -0.0039, 0.0590, 0.0463, 0.0369, 0.0434, 0.0931),  # 2024, 2025
-        *(0.0741, 0.0457, 0.0507, 0.0934, 0.0879, 0.0974, 0.1019, 0.1056),  # 2026, 2027
-    ]
-)
-_UT1_INSTANTS = np.array([parse_utc(f"{year}-{month:02d}-01") for year in range(2020, 2028) for month in (1, 4, 7, 10)])
-
-
-def ut1_minus_utc(times_us: NDArray[np.int64]) -> NDArray[np.float64]:
-    """UT1−UTC in seconds, in the shape of ``times_us``."""
-    return np.asarray(np.interp(times_us, _UT1_INSTANTS, _UT1_MINUS_UTC))
 
 
 def greenwich_sidereal_angle(times_us: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from skyedge.space.contacts import ContactTable, elevation_deg
 from skyedge.space.ephemeris import Ephemeris
 from skyedge.space.link import LinkProfile
 from skyedge.space.sites import Sites
-from skyedge.time import SECOND, Instant, format_utc
+from skyedge.time import MINUTE, SECOND, Instant, format_utc
 
 SAMPLE_S = 10.0
 MINIMUM_SESSION_S = 60.0
@@ -107,7 +107,8 @@ def plan_contacts(
     opens = calls + round(link.acquisition_s * SECOND)
     yields = np.array(
         [
-            link.pass_yield(seed, satellite_names[satellite], sites.names[site], int(rise))
+            # By the minute, so that a better ephemeris, a millisecond off, does not draw another fortune.
+            link.pass_yield(seed, satellite_names[satellite], sites.names[site], round(int(rise) / MINUTE) * MINUTE)
             for satellite, site, rise in zip(chosen.satellite, chosen.site, chosen.rise_us, strict=True)
         ],
         float,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,19 @@ class Sites:
 
     def positions_km(self) -> NDArray[np.float64]:
         """Earth-fixed, (sites, 3)."""
-        return from_geodetic(self.lat_deg, self.lon_deg, self.height_m / 1000.0)
+        return self._positions_km
 
     def zeniths(self) -> NDArray[np.float64]:
         """Unit vectors straight up, Earth-fixed, (sites, 3)."""
+        return self._zeniths
+
+    # The search for contacts asks hundreds of times.
+    @cached_property
+    def _positions_km(self) -> NDArray[np.float64]:
+        return from_geodetic(self.lat_deg, self.lon_deg, self.height_m / 1000.0)
+
+    @cached_property
+    def _zeniths(self) -> NDArray[np.float64]:
         return zenith(self.lat_deg, self.lon_deg)
 
     @classmethod
