@@ -22,7 +22,7 @@ def train_command(card: Path, replicas: str) -> None:
     console = Console()
     with console.status(f"training {card.name}"):
         measured = train_card(card, list(range(int(first), int(last or first) + 1)), Camera())
-    table = Table(title=f"{card.stem}: accuracy on {measured['pictures']} pictures that it was not trained on")
+    table = Table(title=f"{card.stem}, {measured['pictures']} pictures")
     table.add_column("of")
     table.add_column("accuracy", justify="right")
     table.add_row("all", f"{measured['accuracy']:.1%}")
