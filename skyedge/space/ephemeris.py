@@ -17,7 +17,7 @@ from sgp4.api import SGP4_ERRORS, Satrec, SatrecArray
 from skyedge.errors import InputError
 from skyedge.space.constellation import Constellation
 from skyedge.space.frames import EARTH_ROTATION_RAD_S, to_earth_fixed
-from skyedge.time import SECOND, Instant, format_utc, julian_date
+from skyedge.time import MINUTE, SECOND, Instant, format_utc, julian_date
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64] | NDArray[np.float64]
@@ -30,6 +30,9 @@ SPACINGS_S = (1200, 600, *range(300, 0, -30), 10)
 ROUND_ECCENTRICITY = 0.003
 """Above it SGP4's velocity is not the slope of its positions closely enough (2 m/s off at an eccentricity of 0.7)."""
 DEEP_SPACE_PERIOD_S = 225 * 60
+SLOPE_TOLERANCE_KM_S = 4e-5
+RESONANCE_STEP_US = 720 * MINUTE
+_ASIDE_S = 4.0
 
 # The constants that SGP4 itself uses (WGS 72; Vallado et al. 2006, table 1).
 _MU_KM3_S2 = 398600.8
@@ -159,8 +162,9 @@ def quintic(before: Floats, after: Floats, spacing_s: Floats | float) -> list[Fl
 def node_spacing_s(record: Satrec) -> int:
     """Seconds between nodes that keep the quintic within two metres of SGP4."""
     perigee_km = (1 + record.altp) * _RADIUS_KM
-    # Angular momentum over radius squared is the rate at perigee.
-    rate = np.sqrt(_MU_KM3_S2 * perigee_km * (1 + record.ecco)) / perigee_km**2
+    # Angular momentum over radius squared is the rate at perigee; an orbit through the Earth's centre has none.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate = np.sqrt(_MU_KM3_S2 * perigee_km * (1 + record.ecco)) / np.square(perigee_km)
     return next((spacing for spacing in SPACINGS_S if spacing * rate <= NODE_ANGLE_RAD), SPACINGS_S[-1])
 
 
@@ -168,12 +172,12 @@ def _states(constellation: Constellation, times_us: NDArray[np.int64]) -> Floats
     """States of satellites at common instants, (satellites, times, 3, 3)."""
     whole, fraction = julian_date(times_us)
     errors, position, velocity = constellation.array().sgp4(whole, fraction)
-    if errors.any():
-        satellite, time = np.argwhere(errors)[0]
-        raise InputError(
-            f"satellite {constellation.names[satellite]} cannot be propagated to "
-            f"{format_utc(int(times_us[time]), 'seconds')}: {SGP4_ERRORS[int(errors[satellite, time])]}"
-        )
+    bad = (errors != 0) | ~np.isfinite(position).all(axis=-1)
+    if bad.any():
+        satellite, time = np.argwhere(bad)[0]
+        reason = SGP4_ERRORS.get(int(errors[satellite, time]), "its elements are no orbit")
+        at = format_utc(int(times_us[time]), "seconds")
+        raise InputError(f"satellite {constellation.names[satellite]} cannot be propagated to {at}: {reason}")
     states = np.empty((*position.shape[:2], 3, 3))
     states[..., 0, :], states[..., 1, :] = _turning(position, velocity, times_us)
     states[..., 2, :] = _acceleration(states[..., 0, :], states[..., 1, :])
@@ -182,20 +186,41 @@ def _states(constellation: Constellation, times_us: NDArray[np.int64]) -> Floats
 
 
 def _take_differences(constellation: Constellation, times_us: NDArray[np.int64], states: NDArray[np.float64]) -> None:
-    """Replace, for eccentric and deep-space orbits, velocity and acceleration by differences of positions over a second."""
-    chosen = [
-        number
-        for number, record in enumerate(constellation.records)
-        if record.ecco > ROUND_ECCENTRICITY or 2 * np.pi / record.no_kozai * 60 > DEEP_SPACE_PERIOD_S
-    ]
-    if not chosen:
+    """Replace velocity and acceleration by differences of positions over a second, where SGP4's velocity is not their slope.
+
+    That is so on eccentric and on deep-space orbits, and where drag is strong, which three instants tell.
+    """
+    tried = [0, len(times_us) // 2, len(times_us) - 1]
+    slope, _ = _differences(constellation.array(), times_us[tried], states[:, tried, 0, :])
+    off_km_s = np.linalg.norm(slope - states[:, tried, 1, :], axis=-1).max(axis=1)
+    deep = np.array([2 * np.pi / record.no_kozai * 60 > DEEP_SPACE_PERIOD_S for record in constellation.records])
+    eccentric = np.array([record.ecco > ROUND_ECCENTRICITY for record in constellation.records])
+    chosen = np.flatnonzero(deep | eccentric | (off_km_s > SLOPE_TOLERANCE_KM_S))
+    if not len(chosen):
         return
     records = SatrecArray([constellation.records[number] for number in chosen])
+    states[chosen, :, 1, :], states[chosen, :, 2, :] = _differences(records, times_us, states[chosen, :, 0, :])
+    epochs = constellation.epochs_us()
+    for number in np.flatnonzero(deep):
+        # SGP4 takes resonances in steps of half a day and jumps by some millimetres at each, which must not come between.
+        from_jump = (times_us - epochs[number] + RESONANCE_STEP_US // 2) % RESONANCE_STEP_US - RESONANCE_STEP_US // 2
+        near = np.flatnonzero(np.abs(from_jump) <= 2 * SECOND)
+        if len(near):
+            aside = times_us[near] + round(_ASIDE_S * SECOND)
+            record = constellation.records[number]
+            beside = to_earth_fixed(record.sgp4_array(*julian_date(aside))[1], aside)
+            velocity, acceleration = (part[0] for part in _differences(SatrecArray([record]), aside, beside[None]))
+            jerk = (_acceleration(beside, velocity) - _acceleration(*np.moveaxis(states[number, near, :2], 1, 0))) / _ASIDE_S
+            states[number, near, 2, :] = acceleration - jerk * _ASIDE_S
+            states[number, near, 1, :] = velocity - acceleration * _ASIDE_S + jerk * (_ASIDE_S**2 / 2)
+
+
+def _differences(records: SatrecArray, times_us: NDArray[np.int64], now: Floats) -> tuple[Floats, Floats]:
+    """Velocity and acceleration (satellites, times, 3) from positions ``now``, a second before and a second after."""
     before, after = (
         to_earth_fixed(records.sgp4(*julian_date(moments))[1], moments) for moments in (times_us - SECOND, times_us + SECOND)
     )
-    states[chosen, :, 1, :] = (after - before) / 2
-    states[chosen, :, 2, :] = after + before - 2 * states[chosen, :, 0, :]
+    return (after - before) / 2, after + before - 2 * now
 
 
 def _turning(
