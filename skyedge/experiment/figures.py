@@ -26,6 +26,7 @@ from skyedge.space.frames import to_geodetic
 from skyedge.time import DAY, HOUR, MINUTE, SECOND
 
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999933", "#dd7733", "#777777", "#114477")
+MARKERS = ("o", "s", "^", "D")
 Records = Mapping[str, RunRecord]
 
 
@@ -49,8 +50,8 @@ def data_uri(picture: NDArray[np.uint8], scale: int = 1, form: str = "PNG") -> s
     return f"data:image/{form.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def pareto(outcome: Outcome) -> str:
-    """Accuracy against bytes demanded of the downlink, with intervals."""
+def pareto(outcome: Outcome, bent_pipe: str) -> str:
+    """Accuracy against bytes demanded of the downlink, with intervals and the frontier of what is no oracle."""
 
     def draw(axes: Axes) -> None:
         for number, (arm, table) in enumerate(outcome.arms.items()):
@@ -61,16 +62,36 @@ def pareto(outcome: Outcome) -> str:
                 max(bytes_.mean, 1e-3),
                 accuracy.mean,
                 yerr=[[max(0, low)], [max(0, high)]],
-                fmt="o",
+                fmt=MARKERS[number // len(COLOURS) % len(MARKERS)],
                 capsize=3,
                 color=COLOURS[number % len(COLOURS)],
                 label=arm,
             )
+        axes.plot(*_frontier(outcome), drawstyle="steps-post", color="#999999", lw=1, zorder=0, label="best for its bytes")
+        if bent_pipe in outcome.arms:
+            tenth = 0.1 * outcome.arms[bent_pipe]["downlink_demanded_mb"].mean
+            axes.axvline(tenth, color="#b42318", lw=1, ls=":", zorder=0, label=f"a tenth of {bent_pipe}")
         axes.set(xscale="log", xlabel="megabytes demanded of the downlink", ylabel="accuracy")
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
-    return _svg(draw, 9.0, 4.2)
+    return _svg(draw, 11.0, 4.6)
+
+
+def _frontier(outcome: Outcome) -> tuple[list[float], list[float]]:
+    """Bytes and accuracy of the arms that no cheaper arm beats; oracles are bounds and not arms."""
+    points = sorted(
+        (max(table["downlink_demanded_mb"].mean, 1e-3), table["accuracy"].mean)
+        for arm, table in outcome.arms.items()
+        if not arm.startswith("oracle")
+    )
+    bytes_: list[float] = []
+    accuracy: list[float] = []
+    for demanded, correct in points:
+        if not accuracy or correct > accuracy[-1]:
+            bytes_.append(demanded)
+            accuracy.append(correct)
+    return bytes_, accuracy
 
 
 def world_map(world: World) -> str:
@@ -119,7 +140,7 @@ def pass_timeline(world: World) -> str:
         axes.set_xlabel("hours after the start")
         axes.legend(ncols=6, fontsize="small", frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
-    return _svg(draw, 9.0, 3.4)
+    return _svg(draw, 11.0, 3.6)
 
 
 def gauges(records: Records, world: World, column: str, label: str, factor: float) -> str:
@@ -141,7 +162,7 @@ def gauges(records: Records, world: World, column: str, label: str, factor: floa
         axes.grid(alpha=0.3)
         axes.legend(fontsize="x-small", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
-    return _svg(draw, 8.0, 3.2)
+    return _svg(draw, 11.0, 3.2)
 
 
 def latencies(records: Records, world: World, deadlines_us: Mapping[str, int]) -> str:
@@ -158,7 +179,7 @@ def latencies(records: Records, world: World, deadlines_us: Mapping[str, int]) -
         axes.grid(alpha=0.3)
         axes.legend(fontsize="x-small", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
-    return _svg(draw, 8.0, 3.4)
+    return _svg(draw, 11.0, 3.6)
 
 
 def confusions(records: Records, world: World, deadlines_us: Mapping[str, int]) -> str:
@@ -199,4 +220,4 @@ def zones(outcome: Outcome) -> str:
         axes.set_ylabel("accuracy")
         axes.legend(fontsize="x-small", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
-    return _svg(draw, 9.0, 3.2)
+    return _svg(draw, 11.0, 3.4)

@@ -24,13 +24,18 @@ from skyedge.runtime.model_executor import ModelExecutor
 from skyedge.time import format_utc, parse_duration
 
 GALLERY_SCENES = 24
+FRUGAL = 0.9
+"""Share of the bent pipe's bytes that an arm must save to stand among the large figures: the bar of the field's claim."""
 
 _STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem;color:#1b2330}
+body{font:16px/1.5 system-ui,sans-serif;max-width:1240px;margin:2rem auto;padding:0 1rem;color:#1b2330}
 h1{margin-bottom:.2rem} h2{margin-top:2.4rem;border-bottom:1px solid #d5dbe3;padding-bottom:.2rem}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem} td,th{padding:.3rem .6rem;text-align:right}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.82rem}
+th{vertical-align:bottom} td{white-space:nowrap} td,th{padding:.3rem .5rem;text-align:right}
 td:first-child,th:first-child{text-align:left} tr:nth-child(even){background:#f4f6f9} .scroll{overflow-x:auto}
-.met{color:#1a7f37}.not{color:#b42318}.untested{color:#8a6d00} svg,img.map{max-width:100%;height:auto}
+.met{color:#1a7f37}.not{color:#b42318}.untested{color:#8a6d00} svg,img.map{width:100%;max-width:100%;height:auto}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:1rem;margin:1.4rem 0}
+.tiles div{background:#f4f6f9;border-radius:8px;padding:.8rem 1rem}.tiles b{display:block;font-size:1.7rem;line-height:1.3}
 .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:.8rem;font-size:.78rem;line-height:1.3}
 .gallery img{width:100%;image-rendering:pixelated;border-radius:4px} .note{color:#5a6675;font-size:.9rem}
 details{margin-top:2rem} pre{font-size:.8rem;overflow-x:auto;background:#f4f6f9;padding:1rem}
@@ -54,11 +59,13 @@ def write_report(
         f"<p class=note>{len(outcome.seeds)} seeds; first seed flies {format_utc(world.start, 'seconds')} to "
         f"{format_utc(world.end, 'seconds')}; {len(world.scenes):,} captures; spec {outcome.digest}"
         f"{'; stopped before the end' if outcome.stopped else ''}</p>",
+        _tiles(experiment, outcome),
         "<h2>Claims</h2>" + _claims(outcome),
         "<h2>Arms</h2><div class=scroll>" + _table(outcome) + "</div>",
         "<p class=note>Mean and half the width of a 95 % interval from a bootstrap over seeds and 10° blocks. "
-        "Accuracy counts a scene that was not answered in time as wrong.</p>",
-        "<h2>Accuracy against bytes</h2>" + figures.pareto(outcome) + _equal_bytes(outcome),
+        "Accuracy counts a scene that was not answered in time as wrong. Places differ more than arms do, so intervals of "
+        f"single arms overlap; gains are paired. {_test_note(outcome)}</p>",
+        "<h2>Accuracy against bytes</h2>" + figures.pareto(outcome, experiment.baselines.bent_pipe) + _equal_bytes(outcome),
         "<h2>Where the fleet flew</h2>",
         f"<img class=map alt='ground tracks, captures and stations' src='{figures.world_map(world)}'>",
         f"<p class=note>Tracks of the first day, captures of the whole run, seed {seed}.</p>",
@@ -93,15 +100,49 @@ def _claims(outcome: Outcome) -> str:
     return f"<ul>{''.join(rows)}</ul>" if rows else "<p>This experiment makes no claim.</p>"
 
 
+def _tiles(experiment: Experiment, outcome: Outcome) -> str:
+    """What a reader should take home, in a few large figures."""
+    roles = experiment.baselines
+    names = {roles.in_orbit: "answered in orbit", roles.bent_pipe: "answered on the ground, everything sent"}
+    others = [arm for arm in outcome.arms if arm not in names and "downlink_reduction" in outcome.arms[arm]]
+    frugal = [
+        arm
+        for arm in others
+        if resolve_arm(experiment, arm).pipeline.mode == "collaborative"
+        and not arm.startswith("oracle")
+        and outcome.arms[arm]["downlink_reduction"].mean >= FRUGAL
+    ]
+    tiles = [(f"accuracy {words}", written(outcome.arms[arm]["accuracy"], "percent"), arm) for arm, words in names.items()
+             if arm in outcome.arms]  # fmt: skip
+    if frugal:
+        best = max(frugal, key=lambda arm: outcome.arms[arm]["accuracy"].mean)
+        table = outcome.arms[best]
+        tiles.append(("accuracy together, sending a tenth", written(table["accuracy"], "percent"), best))
+        tiles.append(("fewer bytes than the compressed bent pipe", written(table["downlink_reduction"], "saved"), best))
+    return "<div class=tiles>" + "".join(
+        f"<div>{html.escape(words)}<b>{figure}</b><span class=note>{html.escape(arm)}</span></div>"
+        for words, figure, arm in tiles
+    ) + "</div>"  # fmt: skip
+
+
 def _table(outcome: Outcome) -> str:
     head = "".join(f"<th>{html.escape(heading)}</th>" for _, heading, _ in TABLE_COLUMNS)
     rows = []
     for arm, table in outcome.arms.items():
         cells = "".join(f"<td>{written(table.get(metric), style)}</td>" for metric, _, style in TABLE_COLUMNS)
         test = outcome.tests.get(arm)
-        verdict = f"{test.difference_points:+.1f} points, {test.verdict}" if test else "–"
+        verdict = "–" if test is None else f"{test.difference_points:+.1f}"
+        if test is not None and test.p_holm is not None:
+            verdict += f", p {test.p_holm:.3f}, {test.verdict}"
         rows.append(f"<tr><td>{html.escape(arm)}</td>{cells}<td>{html.escape(verdict)}</td></tr>")
-    return f"<table><tr><th>arm</th>{head}<th>against in-orbit</th></tr>{''.join(rows)}</table>"
+    return f"<table><tr><th>arm</th>{head}<th>points over in-orbit</th></tr>{''.join(rows)}</table>"
+
+
+def _test_note(outcome: Outcome) -> str:
+    untested = next((test.verdict for test in outcome.tests.values() if test.p is None), None)
+    if untested is None:
+        return "p: exact paired permutation over the seeds, corrected by Holm."
+    return f"Whether a difference is real was {html.escape(untested)}."
 
 
 def _equal_bytes(outcome: Outcome) -> str:
