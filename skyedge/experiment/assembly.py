@@ -13,6 +13,7 @@ from skyedge.earth import CALIBRATE, CLASSES, Earth
 from skyedge.earth.imagery import MID_MONTH_DAYS, MONTHS
 from skyedge.earth.scenes import degrade, product_bytes
 from skyedge.errors import InputError, nearest
+from skyedge.experiment.inputs import find_device
 from skyedge.experiment.spec import Experiment
 from skyedge.experiment.world import World, read_yaml, tile_folder
 from skyedge.inference.budget import Budgeted
@@ -31,7 +32,6 @@ from skyedge.nodes.edge_node import EdgeNode
 from skyedge.nodes.ground_station import GroundStation, GroundStationProfile, PlannedSession
 from skyedge.nodes.node import Node
 from skyedge.nodes.satellite import OnBoardModel, Satellite, SatelliteProfile, Session
-from skyedge.resources import find
 from skyedge.runtime.horizon import AlwaysOpen, Channel, Downlink, Uplink
 from skyedge.runtime.host import Executor, Host, Reboot
 from skyedge.runtime.model_executor import ModelExecutor
@@ -277,7 +277,7 @@ _DEVICES = ("satellite_device", "edge_device", "ground_device")
 
 def read_device(name: str) -> DeviceProfile:
     """The device profile of that name in ``models/devices/``, or at that path."""
-    path = find(name if name.endswith(".yaml") else f"devices/{name}.yaml", kind="models")
+    path = find_device(name)
     return DeviceProfile.from_mapping(read_yaml(path), where=path)
 
 

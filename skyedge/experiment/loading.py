@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from skyedge.earth.tile_folder import TileFolder, find_folder
 from skyedge.errors import InputError, nearest
+from skyedge.experiment.inputs import content_digest, place_beside
 from skyedge.experiment.spec import Experiment
 from skyedge.resources import find
 
@@ -84,6 +85,10 @@ def canonical(experiment: Experiment) -> dict[str, Any]:
     if content["imagery"]["folder_digest"] is not None:
         content["imagery"]["folder"] = None
     content["imagery"] = {key: value for key, value in content["imagery"].items() if value is not None}
+    # The same holds for all other files.
+    content["inputs"] = content_digest(experiment)
+    content["space"] = {key: None if isinstance(value, str) else value for key, value in content["space"].items()}
+    del content["models"]
     return content
 
 
@@ -116,11 +121,8 @@ def _read(path: Path, chain: tuple[Path, ...]) -> tuple[dict[str, Any], Marks]:
         raise InputError("an experiment is a mapping of keys to values", where=path)
     marks: Marks = {}
     _mark(node, (), path, marks)
-    imagery = content.get("imagery")
-    if isinstance(imagery, dict) and isinstance(imagery.get("folder"), str):
-        # A folder is looked for beside the file that names it, also where another file extends that one.
-        beside = path.parent / imagery["folder"]
-        imagery["folder"] = str(beside if beside.exists() else imagery["folder"])
+    # Files are looked for beside the file that names them, also where another file extends that one.
+    place_beside(content, path.parent)
     base_name = content.pop("extends", None)
     if base_name is None:
         return content, marks

@@ -43,7 +43,7 @@ _KEPT: dict[str, Prepared] = {}
 def world_digest(experiment: Experiment, seed: int) -> str:
     """Identifies what a seed's arms share: all that is not the pipeline."""
     content = canonical(experiment)
-    shared = {key: content[key] for key in ("time", "space", "imagery", "models")}
+    shared = {key: content[key] for key in ("time", "space", "imagery", "inputs")}
     outages = [fault for fault in content["faults"] if fault["kind"] == "station-outage"]
     return digest([shared, outages, seed])
 

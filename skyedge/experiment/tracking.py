@@ -74,7 +74,8 @@ def log_outcome(
     parent = client.create_run(experiment_id, run_name=f"{name} {stamp}", tags=tags)
     parent_id = parent.info.run_id
     figures = {f"{arm}/{metric}": estimate.mean for arm, table in outcome.arms.items() for metric, estimate in table.items()}
-    _log(client, parent_id, figures, _flat(canonical(experiment)))
+    # The arms have runs of their own, and the whole file is an artifact.
+    _log(client, parent_id, figures, _flat(experiment.model_dump(mode="json", exclude={"arms", "claims", "metadata"})))
     for path in artifacts:
         client.log_artifact(parent_id, str(path))
     client.log_text(parent_id, as_yaml(experiment), "experiment.yaml")
