@@ -67,10 +67,10 @@ def cluster(address: str | None, cores: int) -> Iterator[Any]:
 
 
 def check_reachable(address: str, timeout_s: float = 5.0) -> None:
-    """Try the port of ``address``; Ray itself would try for a minute before it gave up.
+    """Try the port of ``address``, and whether Ray is what listens there; Ray itself would try for minutes.
 
     Raises:
-        RayUnavailable: if the address is malformed or nobody listens there.
+        RayUnavailable: if the address is malformed, or nobody or somebody else listens there.
     """
     if address in ("auto", "local"):
         return
@@ -84,6 +84,15 @@ def check_reachable(address: str, timeout_s: float = 5.0) -> None:
         raise RayUnavailable(
             f"no Ray cluster answers ({error.strerror or error}); start one with 'ray start --head'", where=address
         ) from None
+    import grpc  # type: ignore[import-untyped, unused-ignore]
+
+    # Ray's head speaks gRPC and knows gRPC's own question after its health; a refusal to answer is an answer too.
+    with grpc.insecure_channel(f"{host}:{port}", options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=timeout_s)
+        except grpc.RpcError as error:
+            if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                raise RayUnavailable("something listens there, but it is no Ray cluster", where=address) from None
 
 
 def check_labels(ray: Any, labels: dict[str, str]) -> None:
