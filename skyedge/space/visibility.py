@@ -99,9 +99,14 @@ def find_edges(ephemeris: Ephemeris, sites: Sites, satellites: Rows, mask_deg: f
     guess = low + _cubic_root(g, row, sample) * step_us
     found = [_newton(pairs.take(row), low, low + step_us, g[row, sample], guess)]
     rows = [row]
+    # Only an interval that comes near the mask, for the bend of its curve, can hide a peak or a dip.
+    close = np.flatnonzero(np.abs(g).min(axis=1) <= np.abs(_second_differences(g)).max(axis=1))
     for sign in (1.0, -1.0):
-        hidden, before, top, after = _hidden_peaks(pairs, np.multiply(sign, g), first_us, step_us, sign)
+        hidden, before, top, after = _hidden_peaks(
+            pairs.take(close), np.multiply(sign, g[close]), first_us[close], step_us, sign
+        )
         if len(hidden):
+            hidden = close[hidden]
             there = pairs.take(hidden)
             for low, high in ((before, top), (top, after)):
                 at_low, at_high = there.height(low), there.height(high)
@@ -173,6 +178,10 @@ def _sampled(pairs: Pairs, node: Rows, spacing_s: float) -> Floats:
     return np.ascontiguousarray((up - pairs.sine * np.sqrt(x * x + y * y + z * z)).T)
 
 
+def _second_differences(g: Floats) -> Floats:
+    return np.asarray(g[:, :-2] - 2 * g[:, 1:-1] + g[:, 2:])
+
+
 def _hidden_peaks(
     pairs: Pairs, g: Floats, first_us: Floats, step_us: float, sign: float
 ) -> tuple[Rows, Floats, Floats, Floats]:
@@ -184,7 +193,7 @@ def _hidden_peaks(
     """
     count = g.shape[1]
     padded = np.pad(g, ((0, 0), (1, 1)), constant_values=-np.inf)
-    bend = np.pad(np.abs(g[:, :-2] - 2 * g[:, 1:-1] + g[:, 2:]), ((0, 0), (1, 1)), mode="edge")
+    bend = np.pad(np.abs(_second_differences(g)), ((0, 0), (1, 1)), mode="edge")
     row, sample = np.nonzero((g <= 0) & (g > -bend) & (g >= padded[:, :-2]) & (g >= padded[:, 2:]))
     # A peak that a neighbour has already lifted above zero is bracketed by a change of sign.
     near = np.maximum(padded[row, sample], padded[row, sample + 2]) <= 0
