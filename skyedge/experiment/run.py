@@ -163,7 +163,7 @@ def run_experiment(
     # Hosts in actors of their own leave the engine here; whole runs are spread over workers.
     spread = ray is not None and experiment.runtime.hosting == "grouped" and experiment.runtime.hosts == 1
     if spread:
-        results = run_on_ray(ray, _run_arm_anywhere, jobs, workers)
+        results = run_on_ray(ray, run_arm_anywhere, jobs, workers)
     else:
         results = run_here(run_arm, [Job(job.group, (*job.arguments, ray), job.name) for job in jobs])
     with closing(results):
@@ -172,7 +172,7 @@ def run_experiment(
             yield record, scenes
 
 
-def _run_arm_anywhere(experiment: Experiment, arm: str, seed: int, cache: Path) -> tuple[RunRecord, SceneTable]:
+def run_arm_anywhere(experiment: Experiment, arm: str, seed: int, cache: Path) -> tuple[RunRecord, SceneTable]:
     """:func:`run_arm` on a machine that may not share the driver's files: there it does without the cache, which
     saves time and decides nothing."""
     return run_arm(experiment, arm, seed, cache if os.access(cache, os.W_OK) else None)

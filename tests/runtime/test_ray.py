@@ -14,7 +14,7 @@ import pytest
 from skyedge.errors import RayUnavailable
 from skyedge.experiment.loading import load_experiment
 from skyedge.experiment.records import record_of
-from skyedge.experiment.run import assemble_arm, fill_tables, run_arm
+from skyedge.experiment.run import assemble_arm, fill_tables, run_arm, run_arm_anywhere
 from skyedge.runtime.engine import Engine
 from skyedge.runtime.ray_cluster import check_labels, cluster
 from skyedge.runtime.ray_hosts import RayHost
@@ -59,12 +59,18 @@ def living(ray):
     return {node["NodeManagerAddress"]: node["NodeID"] for node in ray.nodes() if node["Alive"]}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def second_machine(ray):
-    """A second raylet, on an address of its own; its process group can be killed like a machine."""
+    """A second raylet, on an address of its own; its process group can be killed like a machine (once)."""
     head = ray.get_runtime_context().gcs_address
     command = [str(Path(sys.executable).with_name("ray")), "start", f"--address={head}", "--node-ip-address=127.0.0.3"]
-    modest = ["--num-cpus=1", f"--object-store-memory={100 << 20}", f"--memory={1 << 30}", "--disable-usage-stats"]
+    modest = [
+        "--num-cpus=1",
+        "--labels=tier=satellite",
+        f"--object-store-memory={100 << 20}",
+        f"--memory={1 << 30}",
+        "--disable-usage-stats",
+    ]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen([*command, *modest, "--block"], start_new_session=True, **quiet)
     try:
@@ -121,6 +127,15 @@ def test_two_hosts_on_ray_give_the_same_digits_also_when_one_is_killed(ray, worl
     same(record, alone)
 
 
+def test_a_host_can_be_pinned_to_a_label(ray, world, second_machine):
+    experiment, _ = world
+    prepared, assembly = assemble_arm(experiment, "in-orbit", 0, None)
+    (build,) = assembly.builders(assembly.host_of("grouped", 1), prepared.executor.frozen())
+    host = RayHost(ray, "pinned", build, labels={"tier": "satellite"})
+    assert host.process()[1] == living(ray)["127.0.0.3"]
+    host.stop()
+
+
 @pytest.mark.slow
 def test_hosts_live_on_both_machines_and_move_when_one_is_lost_without_changing_a_digit(ray, world, second_machine):
     experiment, alone = world
@@ -131,10 +146,19 @@ def test_hosts_live_on_both_machines_and_move_when_one_is_lost_without_changing_
         os.killpg(second_machine.pid, signal.SIGKILL)
 
     machines = living(ray)
+    check_labels(ray, {"tier": "satellite"})
     outcome, record = run_on_hosts(ray, experiment, 3, "moved", lose_the_second_machine)
     assert lived_on == [machines["127.0.0.2"], machines["127.0.0.3"], machines["127.0.0.2"]]
     assert outcome.recoveries >= 1
     same(record, alone)
+
+
+def test_a_worker_that_does_not_see_the_folder_of_the_driver_does_without_its_cache(world, tmp_path):
+    experiment, alone = world
+    elsewhere = tmp_path / "of another machine" / "cache"
+    record, _ = run_arm_anywhere(experiment, "collaborative", 0, elsewhere)
+    same(record, alone)
+    assert not elsewhere.exists()
 
 
 def double(value):
