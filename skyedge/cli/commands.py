@@ -110,7 +110,7 @@ def train(
 
 
 def passes(
-    tle: Annotated[Path, typer.Option(help="Two-line elements (or OMM as .csv or .xml).")],
+    tle: Annotated[Path, typer.Option(help="Two-line elements, or OMM as .csv, .xml or .json.")],
     sites: Annotated[Path, typer.Option(help="CSV: name,lat_deg,lon_deg,height_m.")],
     start: Annotated[str, typer.Option(help="UTC, ISO 8601, for example 2023-01-03T00:00:00Z.")],
     duration: Annotated[str, typer.Option(help="For example 24h.")] = "24h",

@@ -346,9 +346,11 @@ def _channels(
         if station.edge:
             channels.append(AlwaysOpen(station.name, station.edge, 1, quantum_us))
             channels.append(AlwaysOpen(station.edge, CLOUD, latency_us, quantum_us))
+        by_satellite: dict[str, list[PlannedSession]] = {}
+        for session in sessions:
+            by_satellite.setdefault(session.satellite, []).append(session)
         for satellite in satellites:
-            mine = [session for session in sessions if session.satellite == satellite.name]
-            if mine:
+            if mine := by_satellite.get(satellite.name):
                 opens = tuple(session.opens_at for session in mine)
                 # What was sent just before the end of a pass arrives a light time after it.
                 closes = tuple(session.closes_at + SECOND for session in mine)
