@@ -13,7 +13,7 @@ from skyedge.errors import InputError
 from skyedge.learning.card import Recipe, read_card
 from skyedge.learning.curriculum import EVALUATE_PER_CLASS
 from skyedge.learning.data import Archive, make_pictures
-from skyedge.learning.networks import TinyNet
+from skyedge.learning.networks import ResidualNet, TinyNet
 from skyedge.learning.quantise import quantise
 from skyedge.learning.training import as_input, train
 from skyedge.learning.zoo import check_same_classes, load_model
@@ -73,6 +73,15 @@ def test_int8_agrees_with_the_network_it_was_made_from():
         exact = network(as_input(TILES)).numpy()
     rounded = quantise(network, TILES).forward(TILES)
     assert (exact.argmax(axis=1) == rounded.argmax(axis=1)).mean() > 0.9
+
+
+def test_a_narrow_network_trains_on_large_tiles_without_ending_the_process():
+    tiles = np.random.default_rng(1).integers(0, 256, (128, 48, 48, 3)).astype(np.uint8)
+    network = ResidualNet(4, (8, 16))
+    before = network.dense.bias.detach().clone()
+    recipe = Recipe(name="t", months=(7,), per_class=1, steps=2, learning_rate=0.01)
+    train(network, repeat((tiles, np.eye(4, dtype=np.float32)[np.arange(128) % 4])), recipe, stream(0, "t", "training"))
+    assert not torch.equal(network.dense.bias, before)
 
 
 def test_training_twice_gives_the_same_weights():
