@@ -35,6 +35,8 @@ def cluster(address: str | None, cores: int) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Ray's workers would give way (niceness 15) to every other program: a run beside one would take many times as long.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     if address is not None:
         check_reachable(address)
     import ray
