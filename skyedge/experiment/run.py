@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from skyedge import __version__
 from skyedge.earth.scenes import SceneTable
 from skyedge.experiment.assembly import Assembly, Calibration, Fleet, assemble, calibrate, load_fleet
 from skyedge.experiment.loading import canonical, digest, resolve_arm
@@ -53,7 +54,7 @@ def run_digest(experiment: Experiment, arm: str, seed: int) -> str:
     content = canonical(resolve_arm(experiment, arm))
     for key in ("arms", "seeds", "claims", "baselines", "metadata"):
         del content[key]
-    return digest([content, seed])
+    return digest([__version__, content, seed])
 
 
 def prepare(experiment: Experiment, seed: int, cache: Path | None) -> Prepared:
