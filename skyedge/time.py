@@ -24,6 +24,8 @@ SECOND: int = 1_000_000
 MINUTE: int = 60 * SECOND
 HOUR: int = 60 * MINUTE
 DAY: int = 24 * HOUR
+LONGEST: int = 36_525 * DAY
+"""No duration is longer: a hundred years, which leaves room to add some without an overflow."""
 FOREVER: int = 2**62
 """Later than any instant of any run; the horizon of a node that nobody can reach."""
 
@@ -66,9 +68,11 @@ def parse_duration(text: str | float) -> int:
     """A duration such as ``24h``, ``7d`` or ``1h30m`` in microseconds; a bare number is seconds.
 
     Raises:
-        InputError: if ``text`` has an unknown unit or none of the known forms.
+        InputError: if ``text`` has an unknown unit or none of the known forms, or is longer than a hundred years.
     """
     if isinstance(text, int | float):
+        if not 0 <= text * SECOND <= LONGEST:
+            raise InputError(f"{text} is not a duration in seconds")
         return seconds(text)
     total, position = 0.0, 0
     while position < len(text):
@@ -79,6 +83,8 @@ def parse_duration(text: str | float) -> int:
         position = match.end()
     if position == 0 or position != len(text):
         raise InputError(f"'{text}' is not a duration such as 90s, 30min, 24h or 7d")
+    if total > LONGEST:
+        raise InputError(f"'{text}' is longer than {LONGEST // DAY} days")
     return round(total)
 
 

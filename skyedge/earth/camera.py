@@ -7,14 +7,29 @@ looking at it, the thumbnail is what the models see.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.earth.imagery import Earth
-from skyedge.errors import InputError, nearest
+from skyedge.errors import InputError
+from skyedge.profiles import profile_from
+
+_RANGES = {
+    "swath_km": (0.1, 5000.0),
+    "product_px": (1, 1_000_000),
+    "bands": (1, 1000),
+    "bits_per_sample": (1, 64),
+    "thumbnail_px": (1, 512),
+    "minimum_sun_elevation_deg": (-90.0, 90.0),
+    "minimum_purity": (0.0, 1.0),
+    "south_deg": (-90.0, 90.0),
+    "north_deg": (-90.0, 90.0),
+    "west_deg": (-180.0, 180.0),
+    "east_deg": (-180.0, 180.0),
+}
 
 
 @dataclass(frozen=True)
@@ -60,24 +75,11 @@ class Camera:
         """A camera from parsed YAML.
 
         Raises:
-            InputError: for an unknown key or a figure out of range.
+            InputError: for an unknown key, or a figure that is none or out of range.
         """
-        names = [field.name for field in fields(cls)]
-        for key in mapping:
-            if key not in names:
-                raise InputError(f"a camera has no '{key}'", where=where, nearest=nearest(key, names))
-        camera = cls(**mapping)
-        for name in names:
-            if isinstance(getattr(camera, name), bool) or not isinstance(getattr(camera, name), int | float):
-                raise InputError(f"{name} must be a number, not '{getattr(camera, name)}'", where=where)
-        for name in ("swath_km", "product_px", "bands", "bits_per_sample", "thumbnail_px"):
-            if getattr(camera, name) <= 0:
-                raise InputError(f"{name} must be positive", where=where)
+        camera = profile_from(cls, mapping, _RANGES, what="a camera", where=where)
         if not -90 <= camera.south_deg < camera.north_deg <= 90:
-            raise InputError("south_deg must lie below north_deg, both between -90 and 90", where=where)
-        for name in ("west_deg", "east_deg"):
-            if not -180 <= getattr(camera, name) <= 180:
-                raise InputError(f"{name} must lie between -180 and 180", where=where)
+            raise InputError("south_deg must lie below north_deg", where=where)
         return camera
 
 

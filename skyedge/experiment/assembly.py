@@ -15,7 +15,7 @@ from skyedge.earth.scenes import degrade, product_bytes
 from skyedge.errors import InputError, nearest
 from skyedge.experiment.inputs import find_device
 from skyedge.experiment.spec import Experiment
-from skyedge.experiment.world import World, read_yaml, tile_folder
+from skyedge.experiment.world import World, tile_folder
 from skyedge.inference.budget import Budgeted
 from skyedge.inference.cloud_filter import CloudFilter, cloud_score
 from skyedge.inference.device import DeviceProfile
@@ -37,6 +37,7 @@ from skyedge.runtime.host import Executor, Host, Reboot
 from skyedge.runtime.model_executor import ModelExecutor
 from skyedge.space.power import Battery
 from skyedge.time import MILLISECOND, SECOND, Instant, day_of_year, parse_duration
+from skyedge.yaml_files import read_yaml
 
 CLOUD = "cloud"
 UNLIMITED_BYTES_S = 1e12

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -17,11 +17,13 @@ from pydantic import BaseModel, ValidationError
 from skyedge.earth.tile_folder import TileFolder, find_folder
 from skyedge.errors import InputError, nearest
 from skyedge.experiment.inputs import content_digest, place_beside
-from skyedge.experiment.spec import Experiment
+from skyedge.experiment.metrics import METRICS
+from skyedge.experiment.spec import Baselines, Experiment
 from skyedge.resources import find
+from skyedge.yaml_files import Marks, parse_value, read_marked
 
-Marks = dict[tuple[str | int, ...], str]
-"""Where each key of a file stands, as ``file:line``."""
+OF_AN_ARM = ("time", "space", "imagery", "models", "pipeline", "terrestrial", "cloud", "faults")
+"""What an arm may set; the rest belongs to the experiment as a whole."""
 
 
 def load_experiment(
@@ -37,25 +39,26 @@ def load_experiment(
         InputError: for anything that is wrong with the file or the overrides.
     """
     named = Path(path) if Path(path).suffix else Path(f"{path}.yaml")
-    content, marks = _read(find(named, kind="experiments"), ())
+    named = find(named, kind="experiments")
+    content, marks = _read(named, ())
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals:
             raise InputError(f"'{override}' should be KEY=VALUE", where="--set")
-        try:
-            _put(content, key.split("."), yaml.safe_load(value))
-        except yaml.YAMLError:
-            raise InputError(f"'{value}' is not a value", where=f"--set {key}") from None
+        _put(content, key.split("."), parse_value(value, f"--set {key}"), f"--set {key}")
         marks[tuple(key.split("."))] = f"--set {key}"
     if seeds is not None:
         content["seeds"] = seeds
         marks["seeds",] = "--seeds"
     experiment = _sealed(_validate(content, marks), marks)
+    _check_names(experiment, marks, named)
     for name in experiment.arms:
         if resolve_arm(experiment, name, marks).imagery.folder != experiment.imagery.folder:
             raise InputError(f"arm {name} cannot see another folder than the others", where=marks.get(("arms", name)))
     if arms:
-        for name in arms:
+        for number, name in enumerate(arms):
+            if name in arms[:number]:
+                raise InputError(f"arm '{name}' is there twice", where="--arms")
             if name not in experiment.arms:
                 raise InputError(f"there is no arm '{name}'", where="--arms", nearest=nearest(name, experiment.arms))
         experiment = experiment.model_copy(update={"arms": {name: experiment.arms[name] for name in arms}})
@@ -68,8 +71,10 @@ def resolve_arm(experiment: Experiment, name: str, marks: Marks | None = None) -
     arm_marks: Marks = dict(marks or {})
     for key, value in experiment.arms[name].set.items():
         parts = key.split(".")
-        _put(content, parts, value)
         place = (marks or {}).get(("arms", name, "set", key))
+        if parts[0] in Experiment.model_fields and parts[0] not in OF_AN_ARM and key != "runtime.transfer_burst":
+            raise InputError(f"arm {name} cannot set '{key}', which holds for all arms", where=place)
+        _put(content, parts, value, place or f"arms.{name}.set")
         if place:
             arm_marks[tuple(parts)] = place
     content["arms"] = {name: content["arms"][name]}
@@ -107,20 +112,9 @@ def _read(path: Path, chain: tuple[Path, ...]) -> tuple[dict[str, Any], Marks]:
     """Content and marks of a file, laid over those of the file that it extends."""
     if path in chain:
         raise InputError("this file extends itself", where=path)
-    try:
-        text = path.read_text()
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "this is not YAML"
-        raise InputError(str(problem), where=f"{path}:{mark.line + 1}" if mark else path) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read this file: {getattr(error, 'strerror', None) or error}", where=path) from None
+    content, marks = read_marked(path)
     if not isinstance(content, dict):
         raise InputError("an experiment is a mapping of keys to values", where=path)
-    marks: Marks = {}
-    _mark(node, (), path, marks)
     # Files are looked for beside the file that names them, also where another file extends that one.
     place_beside(content, path.parent)
     base_name = content.pop("extends", None)
@@ -143,22 +137,13 @@ def _laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _mark(node: yaml.Node | None, path: tuple[str | int, ...], file: Path, marks: Marks) -> None:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            place = (*path, str(key.value))
-            marks[place] = f"{file}:{key.start_mark.line + 1}"
-            _mark(value, place, file, marks)
-    elif isinstance(node, yaml.SequenceNode):
-        for number, value in enumerate(node.value):
-            marks[(*path, number)] = f"{file}:{value.start_mark.line + 1}"
-            _mark(value, (*path, number), file, marks)
-
-
 def _sealed(experiment: Experiment, marks: Marks) -> Experiment:
     """The experiment with its folder of tiles found and its content named, so that no other is taken for it later."""
     imagery = experiment.imagery
     if imagery.folder is None:
+        if imagery.folder_digest is not None:
+            place = marks.get(("imagery", "folder_digest"), "imagery.folder_digest")
+            raise InputError("there is no imagery.folder whose content this could be", where=place)
         return experiment
     path = find_folder(imagery.folder, kind="experiments", where=marks.get(("imagery", "folder"), "imagery.folder"))
     content = imagery.folder_digest or TileFolder.open(path).digest
@@ -166,15 +151,39 @@ def _sealed(experiment: Experiment, marks: Marks) -> Experiment:
     return experiment.model_copy(update={"imagery": sealed})
 
 
-def _put(content: dict[str, Any], keys: Sequence[str], value: Any) -> None:
-    inner: Any = content
-    for key in keys[:-1]:
-        step = inner.get(key) if isinstance(inner, dict) else None
+def _put(content: dict[str, Any], keys: Sequence[str], value: Any, where: object) -> None:
+    inner = content
+    for depth, key in enumerate(keys[:-1], start=1):
+        step = inner.get(key)
+        if step is None:
+            step = inner[key] = {}
         if not isinstance(step, dict):
-            step = {}
-            inner[key] = step
+            above = ".".join(keys[:depth])
+            what = "a list" if isinstance(step, list | tuple) else f"'{step}'"
+            raise InputError(f"{above} is {what}: it has no '{keys[depth]}' and can only be set as a whole", where=where)
         inner = step
     inner[keys[-1]] = value
+
+
+def _check_names(experiment: Experiment, marks: Marks, file: Path) -> None:
+    """Check that roles and claims name arms and figures that there are."""
+    for role, field in Baselines.model_fields.items():
+        name = getattr(experiment.baselines, role)
+        # An arm that is not there under its usual name is a comparison that is not wanted.
+        if name not in experiment.arms and name != field.default:
+            place = marks.get(("baselines", role), f"baselines.{role}")
+            raise InputError(f"there is no arm '{name}'", where=place, nearest=nearest(name, experiment.arms))
+    for number, claim in enumerate(experiment.claims):
+        for arm_number, arm in enumerate(claim.arms):
+            place = marks.get(("claims", number, "arms", arm_number), "")
+            # An heir may drop an arm of which an inherited claim speaks.
+            if arm not in experiment.arms and place.startswith(f"{file}:"):
+                raise InputError(f"there is no arm '{arm}'", where=place, nearest=nearest(arm, experiment.arms))
+        for part_number, part in enumerate(claim.parts):
+            if part.metric not in METRICS:
+                key = ("claims", number, "parts", part_number, "metric")
+                place = marks.get(key, ".".join(map(str, key)))
+                raise InputError(f"no arm measures '{part.metric}'", where=place, nearest=nearest(part.metric, METRICS))
 
 
 def _validate(content: Mapping[str, Any], marks: Marks) -> Experiment:
@@ -186,12 +195,16 @@ def _validate(content: Mapping[str, Any], marks: Marks) -> Experiment:
 
 def _sentence(error: ValidationError, marks: Marks) -> InputError:
     """The first error in the order of the file, as one sentence."""
-    found = []
+    found: list[tuple[int, tuple[str | int, ...], str | None, Any]] = []
     for detail in error.errors():
-        path = tuple(part for part in detail["loc"] if not (isinstance(part, str) and part.startswith("function-")))
+        parts = [part for part in detail["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
+        # Where a file or figures may stand, pydantic names each kind that it tried.
+        kind = next((n for n, part in enumerate(parts) if str(part) in _KINDS), None)
+        path = tuple(parts[:kind])
         place = next((marks[path[:n]] for n in range(len(path), 0, -1) if path[:n] in marks), None)
         line = int(place.rpartition(":")[2]) if place and place.rpartition(":")[2].isdigit() else 0
-        found.append((line, path, place, detail))
+        if not any(path == other[1] for other in found):
+            found.append((line, path, place, detail if kind is None else {**detail, "type": "file_or_figures"}))
     _, path, place, detail = min(found, key=lambda item: item[0])
     hint = None
     dotted = ".".join(str(part) for part in path)
@@ -202,20 +215,44 @@ def _sentence(error: ValidationError, marks: Marks) -> InputError:
     elif detail["type"] == "literal_error":
         hint = nearest(str(detail["input"]), str(detail["ctx"]["expected"]).split("'")[1::2])
         message = f"'{detail['input']}' should be {detail['ctx']['expected']}"
-    elif detail["type"] == "missing":
-        message = "this key is missing"
+    elif detail["type"] in _WORDS:
+        message = _WORDS[detail["type"]]
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return InputError(f"{dotted}: {message}{more}", where=place, nearest=hint)
+
+
+_KINDS = ("str", "dict[str,any]", "list[dict[str,any]]")
+_WORDS = {
+    "missing": "this key is missing",
+    "file_or_figures": "this should be the name of a file, or its content in place",
+    "tuple_type": "this should be a list",
+    "list_type": "this should be a list",
+    "dict_type": "this should be a mapping of keys to values",
+    "model_type": "this should be a mapping of keys to values",
+    "string_type": "this should be a word or a text",
+    "too_short": "at least one is needed here",
+    "int_parsing": "this should be a whole number",
+    "int_type": "this should be a whole number",
+    "int_from_float": "this should be a whole number",
+    "float_parsing": "this should be a number",
+    "float_type": "this should be a number",
+    "invalid_key": "a key should be a word",
+}
+"""What the commonest errors of pydantic are called here."""
 
 
 def _keys_at(path: Sequence[str | int]) -> list[str]:
     """The keys that the spec knows at a place."""
     model: Any = Experiment
+    named_by_user = False
     for part in path:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            if part not in model.model_fields:
-                return []
-            model = model.model_fields[str(part)].annotation
-        candidates = [model, *get_args(model)]
-        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model)
+        if named_by_user or isinstance(part, int):
+            named_by_user = False
+            continue
+        if not (isinstance(model, type) and issubclass(model, BaseModel)) or part not in model.model_fields:
+            return []
+        annotation = model.model_fields[part].annotation
+        named_by_user = get_origin(annotation) is dict
+        candidates = [annotation, *get_args(annotation)]
+        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), annotation)
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

@@ -21,6 +21,26 @@ from skyedge.time import MINUTE, Instant
 
 BLOCKS = ROWS * COLUMNS
 
+METRICS = (
+    "scored_scenes",
+    "accuracy",
+    "delivered_accuracy",
+    "answered_share",
+    "macro_f1",
+    "downlink_demanded_mb",
+    "downlink_delivered_mb",
+    "backhaul_mb_hops",
+    "uplink_mb",
+    *(f"latency_p{percent}_min" for percent in (50, 95, 99)),
+    "orbit_joules_per_answer",
+    "orbit_compute_share",
+    *(f"answered_by_{tier.replace('-', '_')}" for tier in TIERS),
+    *(f"accuracy_{zone}" for zone in CLIMATE_ZONES[1:]),
+    *(f"accuracy_gain{points}{base}" for points in ("", "_points") for base in ("", "_over_archive")),
+    *(f"{link}_reduction{base}" for link in ("downlink", "backhaul") for base in ("", "_over_raw")),
+)
+"""Every figure that there can be; some need a baseline, or scenes in a climate zone."""
+
 
 @dataclass(frozen=True, eq=False)
 class RunMetrics:

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from skyedge.errors import InputError
-from skyedge.time import parse_duration, parse_utc
+from skyedge.time import DAY, SECOND, format_utc, parse_duration, parse_utc
 
 
 def _duration(value: Any) -> Any:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         try:
-            parse_duration(value)
+            length = parse_duration(value)
         except InputError as error:
             raise ValueError(str(error)) from None
-        return str(value)
+        # A bare number is of seconds.
+        return value if isinstance(value, str) else f"{length}us"
+    return value
+
+
+def _positive(value: str) -> str:
+    if parse_duration(value) <= 0:
+        raise ValueError("this must last for some time")
     return value
 
 
@@ -29,10 +36,25 @@ def _instant(value: Any) -> Any:
     text = value.isoformat() if hasattr(value, "isoformat") else value
     if isinstance(text, str):
         try:
-            parse_utc(text)
-        except InputError as error:
+            year = format_utc(parse_utc(text))[:4]
+        except (InputError, OverflowError) as error:
             raise ValueError(str(error)) from None
+        if not FIRST_YEAR <= int(year) <= LAST_YEAR:
+            raise ValueError(f"{text} does not lie between the years {FIRST_YEAR} and {LAST_YEAR}")
     return text
+
+
+def _at_most_a_year(value: str) -> str:
+    if parse_duration(value) > LONGEST_RUN:
+        raise ValueError(f"'{value}' is longer than {LONGEST_RUN // DAY} days")
+    return value
+
+
+def _at_least_a_second(value: str) -> str:
+    # Every burst is an event: a very short one would never come to an end.
+    if parse_duration(value) < SECOND:
+        raise ValueError(f"'{value}' is shorter than a second")
+    return value
 
 
 def _seeds(value: Any) -> Any:
@@ -42,22 +64,51 @@ def _seeds(value: Any) -> Any:
         seeds: list[int] = []
         for part in value.split(","):
             first, dash, last = part.strip().partition("-")
-            if not first.isdigit() or (dash and not last.isdigit()):
+            if not _is_number(first) or (dash and not _is_number(last)):
                 raise ValueError(f"'{value}' is not a list of seeds such as 0-4 or 0,3,7")
+            if dash and int(last) < int(first):
+                raise ValueError(f"'{part.strip()}' runs backwards")
+            if int(last or first) - int(first) >= MOST_SEEDS:
+                raise ValueError(f"'{part.strip()}' is more than {MOST_SEEDS:,} seeds")
             seeds += range(int(first), int(last or first) + 1)
         return seeds
     return value
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    # The same seed twice is the same run twice, and an interval over both would be narrower than what is known.
+    twice = next((seed for number, seed in enumerate(seeds) if seed in seeds[:number]), None)
+    if twice is not None:
+        raise ValueError(f"seed {twice} is there twice")
+    return seeds
+
+
+MOST_SEEDS = 10_000
+FIRST_YEAR, LAST_YEAR = 1957, 2099
+LONGEST_RUN = 366 * DAY
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Duration = Annotated[str, BeforeValidator(_duration)]
+Length = Annotated[Duration, AfterValidator(_positive)]
 Moment = Annotated[str, BeforeValidator(_instant)]
-Seeds = Annotated[tuple[int, ...], BeforeValidator(_seeds)]
+Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_seeds), AfterValidator(_distinct)]
 
 
 class Part(BaseModel):
     """A mapping of the file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_yes_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and kind in (int, float, int | None, float | None):
+            raise ValueError(f"this should be a number, not {str(value).lower()}")
+        return value
 
 
 class Metadata(Part):
@@ -71,8 +122,10 @@ class Time(Part):
     """When the fleet flies."""
 
     start: Moment = Field(description="UTC, ISO 8601.")
-    duration: Duration = Field(description="For example 7d.")
-    departure_spread_days: int = Field(default=0, ge=0, description="A seed moves the start by 0 to this many whole days.")
+    duration: Annotated[Length, AfterValidator(_at_most_a_year)] = Field(description="For example 7d; at most 366d.")
+    departure_spread_days: int = Field(
+        default=0, ge=0, le=366, description="A seed moves the start by 0 to this many whole days."
+    )
 
 
 class Space(Part):
@@ -80,11 +133,13 @@ class Space(Part):
 
     constellation: str | dict[str, Any] = Field(description="A file (TLE, OMM, YAML) or elements in place.")
     sites: str | list[dict[str, Any]] = Field(description="A CSV file name,lat_deg,lon_deg,height_m or rows in place.")
-    antennas_per_site: int = Field(default=1, ge=1)
+    antennas_per_site: int = Field(default=1, ge=1, le=1000)
     mask_deg: float = Field(default=5.0, ge=0, lt=90, description="Lowest elevation at which a station can see.")
     link: str | dict[str, Any] = Field(default_factory=dict, description="A file of a link profile, or its figures.")
     spacecraft: str | dict[str, Any] = Field(default_factory=dict, description="A file of a power profile, or figures.")
-    control_bytes_per_pass: int = Field(20_000, ge=0, description="Sent up in each pass: the plan, acknowledgements.")
+    control_bytes_per_pass: int = Field(
+        20_000, ge=0, le=10**12, description="Sent up in each pass: the plan, acknowledgements."
+    )
 
 
 class Clouds(Part):
@@ -145,9 +200,9 @@ class Pipeline(Part):
     mining_mode: Literal["inference-then-mining", "mining-then-inference"] = "inference-then-mining"
     miner: MinerSpec = MinerSpec()
     scene_view: str = Field(default="q50", description="'camera' for raw pictures, or a JPEG quality such as q50.")
-    result_bytes: int = Field(default=64, gt=0, description="An answer with its framing.")
-    deadline: Duration = Field(default="24h", description="An answer later than this after the capture is worth nothing.")
-    storage_gb: float = Field(default=32.0, gt=0)
+    result_bytes: int = Field(default=64, gt=0, le=10**9, description="An answer with its framing.")
+    deadline: Length = Field(default="24h", description="An answer later than this after the capture is worth nothing.")
+    storage_gb: float = Field(default=32.0, gt=0, le=1e6)
     edge_node: bool = Field(default=False, description="A middle-sized model at each station answers what it is sure of.")
     edge_accept_confidence: float = Field(default=0.8, ge=0, le=1)
     unlimited_links: bool = Field(default=False, description="Every satellite always in touch, at any rate: a bound.")
@@ -156,16 +211,16 @@ class Pipeline(Part):
 class Terrestrial(Part):
     """From the stations to the cloud."""
 
-    backhaul_mbps: float = Field(default=100.0, gt=0)
-    latency_ms: float = Field(default=40.0, gt=0)
-    hops: int = Field(default=3, ge=1)
-    exchange_quantum: Duration = Field(default="1s", description="Grid on which links that are always open deliver.")
+    backhaul_mbps: float = Field(default=100.0, ge=1e-4, le=1e9)
+    latency_ms: float = Field(default=40.0, gt=0, le=3.6e6)
+    hops: int = Field(default=3, ge=1, le=1000)
+    exchange_quantum: Length = Field(default="1s", description="Grid on which links that are always open deliver.")
 
 
 class Cloud(Part):
     """The pool that runs the big model."""
 
-    replicas: int = Field(default=1, ge=1)
+    replicas: int = Field(default=1, ge=1, le=10**6)
 
 
 class Fault(Part):
@@ -184,7 +239,9 @@ class Runtime(Part):
     hosts: int = Field(default=1, ge=1, le=64, description="Hosts per run; 1 leaves a run whole and spreads the runs.")
     workers: int | None = Field(default=None, ge=1, description="Runs at once; the number of cores if not given.")
     checkpoint_every_windows: int = Field(default=200, ge=0)
-    transfer_burst: Duration = Field(default="60s", description="A pass is planned anew this often.")
+    transfer_burst: Annotated[Length, AfterValidator(_at_least_a_second)] = Field(
+        default="60s", description="A pass is planned anew this often."
+    )
 
 
 class Arm(Part):
@@ -232,10 +289,17 @@ class Experiment(Part):
     pipeline: Pipeline = Pipeline()
     terrestrial: Terrestrial = Terrestrial()
     cloud: Cloud = Cloud()
-    layers: dict[str, Any] = Field(default_factory=dict, max_length=0, description="Reserved for the control plane.")
+    layers: dict[str, Any] = Field(default_factory=dict, description="Reserved for the control plane.")
     faults: tuple[Fault, ...] = ()
     runtime: Runtime = Runtime()
     arms: dict[str, Arm] = Field(min_length=1)
     baselines: Baselines = Baselines()
     seeds: Seeds = Field(default=(0,), min_length=1)
     claims: tuple[Claim, ...] = ()
+
+    @field_validator("layers")
+    @classmethod
+    def _no_layers_yet(cls, layers: dict[str, Any]) -> dict[str, Any]:
+        if layers:
+            raise ValueError("this is reserved for the control plane and must stay empty")
+        return layers

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from skyedge.earth import CALIBRATE, CLASSES, EVALUATE, TRAIN
@@ -37,6 +36,7 @@ from skyedge.space.sites import Sites
 from skyedge.space.sun import sun_elevation_deg
 from skyedge.streams import stream
 from skyedge.time import DAY, SECOND, Instant, parse_duration, parse_utc
+from skyedge.yaml_files import read_yaml
 
 LIGHT_KM_S = 299_792.458
 STRIP_SCENES = 10
@@ -212,22 +212,6 @@ def read_sites(source: str | list[dict[str, Any]]) -> Sites:
     if isinstance(source, str):
         return Sites.from_csv(find(source, kind="orbit"))
     return Sites.from_rows([(row, f"space.sites.{number}") for number, row in enumerate(source)])
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A mapping from a YAML file.
-
-    Raises:
-        InputError: if it holds none.
-    """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise InputError("this is not YAML", where=f"{path}:{mark.line + 1}" if mark else path) from None
-    if not isinstance(content, dict):
-        raise InputError("this file should hold a mapping of keys to values", where=path)
-    return content
 
 
 def _profile(profile: Any, source: str | Mapping[str, Any], key: str) -> Any:

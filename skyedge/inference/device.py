@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from skyedge.errors import InputError, nearest
+from skyedge.profiles import profile_from
+
+_RANGES = {"macs_per_second": (1.0, 1e21), "watts": (1e-6, 1e9), "overhead_s": (0.0, 1e5)}
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,4 @@ class DeviceProfile:
         Raises:
             InputError: for an unknown or missing key, or a figure that is not positive.
         """
-        names = [field.name for field in fields(cls)]
-        for key in mapping:
-            if key not in names:
-                raise InputError(f"unknown key '{key}' in a device profile", where=where, nearest=nearest(key, names))
-        for key in ("name", "macs_per_second", "watts"):
-            if key not in mapping:
-                raise InputError(f"a device profile needs '{key}'", where=where)
-        profile = cls(**mapping)
-        if profile.macs_per_second <= 0 or profile.watts <= 0 or profile.overhead_s < 0:
-            raise InputError("a device's rate and power must be positive", where=where)
-        return profile
+        return profile_from(cls, mapping, _RANGES, what="a device profile", where=where)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from skyedge.errors import InputError, nearest
 from skyedge.resources import find
+from skyedge.yaml_files import read_yaml
 
 
 class _Part(BaseModel):
@@ -65,13 +65,7 @@ def read_card(name_or_path: str | Path, beside: Path | None = None) -> tuple[Car
     text = str(name_or_path)
     path = find(text if text.endswith((".yaml", ".yml")) else f"{text}.yaml", kind="models", beside=beside)
     try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise InputError("this is not YAML", where=where) from None
-    try:
-        return Card.model_validate(content), path
+        return Card.model_validate(read_yaml(path)), path
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])

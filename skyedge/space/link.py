@@ -13,17 +13,32 @@ is log-uniform down to 1/18, are assumptions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skyedge.errors import InputError, nearest
+from skyedge.profiles import profile_from
 from skyedge.streams import stream
 from skyedge.time import Instant
 
 BOLTZMANN_DB = -228.599
+_RANGES = {
+    "frequency_ghz": (0.01, 1000.0),
+    "eirp_dbw": (-100.0, 200.0),
+    "gain_over_temperature_db_k": (-100.0, 200.0),
+    "other_losses_db": (0.0, 200.0),
+    "saturation_ebn0_db": (-50.0, 100.0),
+    "low_rate_mbps": (1e-4, 1e6),
+    "high_rate_mbps": (1e-4, 1e6),
+    "high_rate_from_elevation_deg": (-90.0, 90.0),
+    "minimum_ebn0_db": (-50.0, 9.99),
+    "acquisition_s": (1e-3, 3600.0),
+    "uplink_mbps": (1e-6, 1e6),
+    "poor_pass_share": (0.0, 1.0),
+    "poorest_yield": (1e-6, 1.0),
+}
 
 
 @dataclass(frozen=True)
@@ -49,18 +64,9 @@ class LinkProfile:
         """A profile from parsed YAML.
 
         Raises:
-            InputError: for an unknown key or a figure out of range.
+            InputError: for an unknown key, or a figure that is none or out of range.
         """
-        names = [field.name for field in fields(cls)]
-        for key in mapping:
-            if key not in names:
-                raise InputError(f"a link profile has no '{key}'", where=where, nearest=nearest(key, names))
-        profile = cls(**mapping)
-        if profile.acquisition_s <= 0 or profile.uplink_mbps <= 0 or profile.low_rate_mbps <= 0:
-            raise InputError("acquisition_s, uplink_mbps and low_rate_mbps must be positive", where=where)
-        if not 0 <= profile.poor_pass_share <= 1 or not 0 < profile.poorest_yield <= 1:
-            raise InputError("poor_pass_share and poorest_yield must lie between 0 and 1", where=where)
-        return profile
+        return profile_from(cls, mapping, _RANGES, what="a link profile", where=where)
 
     def rate_mbps(self, elevation_deg: ArrayLike) -> NDArray[np.float64]:
         """Channel rate by elevation."""

@@ -6,16 +6,24 @@ Between two events nothing changes but sunlight, so the battery moves analytical
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skyedge.errors import InputError, nearest
+from skyedge.profiles import profile_from
 from skyedge.time import SECOND, Instant
 
 JOULES_PER_WH = 3600.0
+_RANGES = {
+    "panel_w": (1e-3, 1e6),
+    "battery_wh": (1e-3, 1e6),
+    "baseline_w": (0.0, 1e6),
+    "transmit_w": (0.0, 1e6),
+    "minimum_charge": (0.0, 0.99),
+    "compute_share": (0.0, 1.0),
+}
 
 
 @dataclass(frozen=True)
@@ -40,16 +48,9 @@ class PowerProfile:
         """A profile from parsed YAML.
 
         Raises:
-            InputError: for an unknown key or a figure out of range.
+            InputError: for an unknown key, or a figure that is none or out of range.
         """
-        names = [field.name for field in fields(cls)]
-        for key in mapping:
-            if key not in names:
-                raise InputError(f"a power profile has no '{key}'", where=where, nearest=nearest(key, names))
-        profile = cls(**mapping)
-        if min(profile.panel_w, profile.battery_wh) <= 0 or not 0 <= profile.minimum_charge < 1:
-            raise InputError("panel and battery must be positive, minimum_charge between 0 and 1", where=where)
-        return profile
+        return profile_from(cls, mapping, _RANGES, what="a power profile", where=where)
 
 
 class Battery:
