@@ -47,4 +47,9 @@ def find(path: str | Path, *, kind: str, beside: Path | None = None) -> Path:
             return candidate.resolve()
     shelf = candidates[-1].parent
     names = [entry.name for entry in shelf.iterdir()] if shelf.is_dir() else []
-    raise InputError(f"there is no file '{path}'", where=shelf, nearest=nearest(wanted.name, names))
+    hint = nearest(wanted.name, names)
+    if hint is None and not wanted.is_absolute():
+        # Named without its folder?
+        deeper = {entry.name: str(entry.relative_to(folder(kind))) for entry in sorted(folder(kind).rglob("*.*"))}
+        hint = deeper.get(nearest(wanted.name, deeper) or "")
+    raise InputError(f"there is no file '{path}'", where=shelf, nearest=hint)

@@ -8,6 +8,7 @@ budget is the linear interpolation between its arms.  Sending nothing (``in-orbi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,13 +22,19 @@ BUDGET_OF_BENT_PIPE = 0.1
 
 def families(experiment: Experiment) -> dict[str, list[str]]:
     """Arms by miner, of the arms that are the experiment's own pipeline but for the miner."""
-    common = {**canonical(experiment)["pipeline"], "mode": "collaborative", "miner": None}
+    common = _but_for_the_miner(canonical(experiment))
+    common["pipeline"]["mode"] = "collaborative"
     found: dict[str, list[str]] = {}
     for arm in experiment.arms:
-        content = canonical(resolve_arm(experiment, arm))["pipeline"]
-        if {**content, "miner": None} == common:
-            found.setdefault(content["miner"]["name"], []).append(arm)
+        content = canonical(resolve_arm(experiment, arm))
+        # Another radio or another model would be a difference that is not the miner's.
+        if _but_for_the_miner(content) == common:
+            found.setdefault(content["pipeline"]["miner"]["name"], []).append(arm)
     return found
+
+
+def _but_for_the_miner(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {**content, "arms": None, "pipeline": {**content["pipeline"], "miner": None}}
 
 
 def at_equal_bytes(experiment: Experiment, metrics: Mapping[str, Sequence[RunMetrics]]) -> dict[str, list[RunMetrics]]:

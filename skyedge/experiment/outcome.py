@@ -63,7 +63,7 @@ class Outcome:
         """Write atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}")
-        partial.write_text(json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n")
+        partial.write_text(json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
         os.replace(partial, path)
 
 
@@ -97,10 +97,14 @@ def _tests(metrics: Mapping[str, Sequence[RunMetrics]], base: str) -> dict[str, 
             arm: ArmTest(100 * sum(d) / len(d), None, None, f"not tested: {seeds} seeds, {SEEDS_FOR_A_TEST} needed")
             for arm, d in differences.items()
         }
-    p_values = {arm: permutation_p(d) for arm, d in differences.items()}
+    # Where nothing was scored there is no difference to test, and none that others have to be corrected for.
+    p_values = {arm: permutation_p(d) for arm, d in differences.items() if math.isfinite(sum(d))}
     corrected = holm(p_values)
+    nothing = ArmTest(math.nan, None, None, "not tested: a seed has no scene to score")
     return {
         arm: ArmTest(100 * sum(d) / len(d), p_values[arm], corrected[arm], "real" if corrected[arm] < 0.05 else "unclear")
+        if arm in p_values
+        else nothing
         for arm, d in differences.items()
     }
 

@@ -36,6 +36,8 @@ class CloudFilter:
         if not len(clear):
             return cls(1.0)
         allowed = int(np.floor(maximum_clear_loss * len(clear)))
+        if allowed >= len(clear):
+            return cls(0.0)  # every clear scene may go
         # Just above the score of the first clear scene that must be kept.
         return cls(float(np.round(clear[len(clear) - 1 - allowed] + 1e-4, 4)))
 

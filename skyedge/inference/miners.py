@@ -18,9 +18,10 @@ blocks, and flies as the miner that it returns.
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, ClassVar, Protocol, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ from skyedge.inference.scores import (
     normalised_certainty,
     softmax,
 )
+from skyedge.profiles import check_value
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +196,10 @@ class Energy:
     needs_logits: ClassVar[bool] = True
     uses_truth: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        if self.temperature <= 0:
+            raise InputError(f"temperature must be above 0, not {self.temperature}")
+
     def mine(self, observation: Observation, generator: np.random.Generator) -> Verdict:
         score = energy(_logits(observation), self.temperature)
         return _verdict(score > self.threshold, score)
@@ -308,17 +314,41 @@ def build_miner(name: str, parameters: Mapping[str, Any], *, where: object = Non
     miner_class = load_class(name, where=where) if ":" in name else known.get(name)
     if miner_class is None:
         raise InputError(f"unknown miner '{name}'", where=where, nearest=nearest(name, known))
-    accepted = [field.name for field in fields(miner_class) if field.init]
-    for parameter in parameters:
+    accepted = _parameters(miner_class, name, where)
+    for parameter, value in parameters.items():
         if parameter not in accepted:
             raise InputError(
                 f"miner {name} has no parameter '{parameter}'", where=where, nearest=nearest(parameter, accepted)
             )
+        kind = accepted[parameter]
+        if value is None and type(None) in get_args(kind):
+            continue
+        check_value(parameter, value, next(iter(get_args(kind)), kind), where=where)
     try:
         built: Miner = miner_class(**parameters)
+    except InputError as error:
+        raise InputError(f"miner {name}: {error.message}", where=error.where or where) from None
     except (TypeError, ValueError) as error:
         raise InputError(f"miner {name}: {error}", where=where) from None
     return built
+
+
+def _parameters(miner_class: type[Any], name: str, where: object) -> dict[str, Any]:
+    """What an experiment may set of a miner, by name, and of which type it is (None if the class does not say)."""
+    wanting = [need for need in ("mine", "needs_logits", "uses_truth") if not hasattr(miner_class, need)]
+    if wanting:
+        raise InputError(f"{name} is no miner: it has no '{wanting[0]}'", where=where)
+    if not is_dataclass(miner_class):
+        return dict.fromkeys(inspect.signature(miner_class).parameters)
+    try:
+        types = get_type_hints(miner_class)
+    except (NameError, TypeError):
+        types = {}
+    plain = (float, int, bool, str)
+    # What is learned before the flight is no parameter of ours.
+    ours = miner_class.__module__.startswith("skyedge.")
+    kinds = {field.name: types.get(field.name) for field in fields(miner_class) if field.init}
+    return {key: kind for key, kind in kinds.items() if not ours or kind in plain or set(get_args(kind)) & set(plain)}
 
 
 def load_class(path: str, *, where: object = None) -> type[Any]:
@@ -330,8 +360,9 @@ def load_class(path: str, *, where: object = None) -> type[Any]:
     module_name, _, class_name = path.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise InputError(f"cannot import '{module_name}': {error}", where=where) from None
+    except Exception as error:  # whatever a user's own module does when it is imported
+        reason = str(error) or type(error).__name__
+        raise InputError(f"cannot import '{module_name}': {reason}", where=where) from None
     found = getattr(module, class_name, None)
     if not isinstance(found, type):
         names = [name for name in dir(module) if isinstance(getattr(module, name), type)]
