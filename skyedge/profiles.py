@@ -11,12 +11,28 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar, get_type_hints
 
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
 from skyedge.errors import InputError, nearest
 
 Profile = TypeVar("Profile")
 
 Ranges = Mapping[str, tuple[float, float]]
 """Least and greatest value of each figure."""
+
+
+class Part(BaseModel):
+    """A mapping of a file that is checked by pydantic: frozen, closed, and strict where pydantic is lenient."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_yes_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and kind in (int, float, int | None, float | None):
+            raise ValueError(f"this should be a number, not {str(value).lower()}")
+        return value
 
 
 def profile_from(cls: type[Profile], mapping: Mapping[str, Any], ranges: Ranges, *, what: str, where: object) -> Profile:

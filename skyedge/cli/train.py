@@ -11,12 +11,16 @@ from rich.table import Table
 from skyedge.earth.camera import Camera
 from skyedge.errors import InputError
 
+MOST_REPLICAS = 1000
+
 
 def train_command(card: Path, replicas: str) -> None:
     """Train and print what was measured."""
     first, dash, last = replicas.partition("-")
-    if not first.isdigit() or (dash and not last.isdigit()):
+    if any(not (text.isascii() and text.isdigit()) for text in ((first, last) if dash else (first,))):
         raise InputError(f"'{replicas}' is not a range of replicas such as 0-4", where="--replicas")
+    if not 0 <= int(last or first) - int(first) < MOST_REPLICAS:
+        raise InputError(f"'{replicas}' runs backwards, or is more than {MOST_REPLICAS} replicas", where="--replicas")
     from skyedge.learning.curriculum import train_card
 
     console = Console()

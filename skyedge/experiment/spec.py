@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from skyedge.errors import InputError
+from skyedge.profiles import Part
 from skyedge.time import DAY, SECOND, format_utc, parse_duration, parse_utc
 
 
@@ -95,20 +96,6 @@ Duration = Annotated[str, BeforeValidator(_duration)]
 Length = Annotated[Duration, AfterValidator(_positive)]
 Moment = Annotated[str, BeforeValidator(_instant)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_seeds), AfterValidator(_distinct)]
-
-
-class Part(BaseModel):
-    """A mapping of the file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_yes_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        kind = cls.model_fields[str(info.field_name)].annotation
-        if isinstance(value, bool) and kind in (int, float, int | None, float | None):
-            raise ValueError(f"this should be a number, not {str(value).lower()}")
-        return value
 
 
 class Metadata(Part):

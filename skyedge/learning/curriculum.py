@@ -27,7 +27,7 @@ from skyedge.learning.data import EarthSource, FolderSource, Pictured, Pictures,
 from skyedge.learning.networks import TinyNet
 from skyedge.learning.quantise import quantise
 from skyedge.learning.training import BATCH, train
-from skyedge.learning.zoo import Model, build_network, load_model
+from skyedge.learning.zoo import Model, build_network, check_network, load_model
 from skyedge.streams import stream
 
 EVALUATE_PER_CLASS = 250
@@ -49,13 +49,14 @@ def train_card(path: Path, replicas: list[int], camera: Camera) -> dict[str, Any
     source = source_of(card.recipe, path, replace(camera, thumbnail_px=thumbnail_px))
     if card.task != "cloud":
         check_classes(card.name, card.classes, source.classes, where=path)
+    check_network(card, path, thumbnail_px)
     names = list(card.weights)
     for replica in replicas:
         name = f"weights/{card.name}-{replica}.safetensors"
         _save(path.parent / name, _train_one(card, path, source, replica))
         if name not in names:
             names.append(name)
-    card = card.model_copy(update={"weights": tuple(sorted(names))})
+    card = card.model_copy(update={"weights": tuple(sorted(names, key=_replica_first))})
     _write_card(path, card)
     measured = measure(card, path, source, thumbnail_px)
     _write_card(path, card.model_copy(update={"measured": measured}))
@@ -137,6 +138,12 @@ def measure(card: Card, path: Path, source: Source, thumbnail_px: int) -> dict[s
         "weight_bytes": models[0].weight_bytes,
         "digests": [model.digest[:16] for model in models],
     }
+
+
+def _replica_first(name: str) -> tuple[int, str]:
+    """Weights in the order of their replicas: replica 10 comes after replica 9 and not after replica 1."""
+    number = Path(name).stem.rpartition("-")[2]
+    return (int(number) if number.isascii() and number.isdigit() else -1, name)
 
 
 def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:

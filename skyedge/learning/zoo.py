@@ -62,21 +62,62 @@ def load_model(name_or_path: str | Path, replica: int = 0, *, thumbnail_px: int 
     arrays = _read_weights(file) if file else {}
     digest = _digest(card, file)
     if card.format == "int8":
-        network = QuantizedNetwork.from_arrays(arrays, where=file)
+        try:
+            network = QuantizedNetwork.from_arrays(arrays, where=file)
+            work = network.multiply_accumulates(thumbnail_px, thumbnail_px)
+        except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
+            raise InputError(f"these weights do not fit model {card.name}: {_line(error)}", where=file) from None
         size = sum(array.nbytes for array in arrays.values())
-        work = network.multiply_accumulates(thumbnail_px, thumbnail_px)
+        _probe(card, network.forward, thumbnail_px, file)
         return Model(card.name, card.task, card.classes, digest, network.parameters, work, size, network.forward)
     module = build_network(card, path)
     if arrays:
         try:
             module.load_state_dict({key: torch.from_numpy(np.array(value)) for key, value in arrays.items()})
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1].strip()
-            raise InputError(f"these weights do not fit model {card.name}: {reason}", where=file) from None
+            raise InputError(f"these weights do not fit model {card.name}: {_line(error)}", where=file) from None
     parameters = sum(parameter.numel() for parameter in module.parameters())
-    work = multiply_accumulates(module, thumbnail_px, thumbnail_px)
+    work = _work(card, module, thumbnail_px, path)
     size = sum(array.nbytes for array in arrays.values()) or 4 * parameters
-    return Model(card.name, card.task, card.classes, digest, parameters, work, size, _padded(module))
+    forward = _padded(module)
+    _probe(card, forward, thumbnail_px, path)
+    return Model(card.name, card.task, card.classes, digest, parameters, work, size, forward)
+
+
+def check_network(card: Card, path: Path, thumbnail_px: int) -> None:
+    """Check that the network of a card can be made and answers what the card says, before any time goes into it.
+
+    Raises:
+        InputError: if not.
+    """
+    module = build_network(card, path)
+    _work(card, module, thumbnail_px, path)
+    _probe(card, _padded(module), thumbnail_px, path)
+
+
+def _work(card: Card, module: nn.Module, thumbnail_px: int, path: Path) -> int:
+    try:
+        return multiply_accumulates(module, thumbnail_px, thumbnail_px)
+    except Exception as error:  # whatever a user's own module does
+        raise InputError(f"model {card.name} cannot look at a picture: {_line(error)}", where=path) from None
+
+
+def _probe(card: Card, forward: Callable[[NDArray[np.uint8]], Any], thumbnail_px: int, where: object) -> None:
+    """Let a model look at one picture: it must give one finite number for each class of its card."""
+    try:
+        answer = np.asarray(forward(np.zeros((1, thumbnail_px, thumbnail_px, 3), np.uint8)))
+    except Exception as error:  # whatever a user's own module does
+        raise InputError(f"model {card.name} cannot look at a picture: {_line(error)}", where=where) from None
+    if answer.shape != (1, len(card.classes)):
+        said = f"{answer.shape[1]} numbers" if answer.ndim == 2 else f"an array of {answer.ndim} dimensions"
+        raise InputError(f"model {card.name} has {len(card.classes)} classes and answers {said} a picture", where=where)
+    if not np.isfinite(answer).all():
+        raise InputError(f"model {card.name} answers {answer.flat[0]}: its weights are spoilt", where=where)
+
+
+def _line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
 
 
 def build_network(card: Card, path: Path) -> nn.Module:
@@ -90,8 +131,8 @@ def build_network(card: Card, path: Path) -> nn.Module:
     arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in card.arguments.items()}
     try:
         network = architecture(len(card.classes), **arguments)
-    except TypeError as error:
-        raise InputError(f"architecture '{card.architecture}': {error}", where=path) from None
+    except Exception as error:  # whatever a user's own class does
+        raise InputError(f"architecture '{card.architecture}': {_line(error)}", where=path) from None
     if not isinstance(network, nn.Module):
         raise InputError(f"'{card.architecture}' is not a torch.nn.Module", where=path)
     return network

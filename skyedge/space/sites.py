@@ -60,19 +60,26 @@ class Sites:
         figures = []
         for row, where in rows:
             for key in row:
+                if key is None:
+                    raise InputError("there are more fields here than columns in the first line", where=where)
                 if key not in COLUMNS:
                     raise InputError(f"unknown column '{key}'", where=where, nearest=nearest(str(key), COLUMNS))
             try:
-                name = str(row["name"])
-                latitude, longitude, height = (float(row[key] or 0) for key in COLUMNS[1:])
+                name = row["name"]
+                latitude, longitude = _number(row["lat_deg"]), _number(row["lon_deg"])
+                height = _number(row["height_m"] or 0)
             except KeyError as error:
                 raise InputError(f"a site needs {error}", where=where) from None
             except (TypeError, ValueError):
                 raise InputError("latitude, longitude and height must be numbers", where=where) from None
+            if not isinstance(name, str) or not name.strip():
+                raise InputError("a site needs a name", where=where)
             if not -90 <= latitude <= 90:
                 raise InputError(f"lat_deg: {latitude} is not between -90 and 90", where=where)
             if not -180 <= longitude <= 360:
                 raise InputError(f"lon_deg: {longitude} is not between -180 and 360", where=where)
+            if not -1_000 <= height <= 100_000:
+                raise InputError(f"height_m: {height} is not between -1,000 and 100,000", where=where)
             if name in names:
                 raise InputError(f"there are two sites called '{name}'", where=where)
             names.append(name)
@@ -95,3 +102,9 @@ class Sites:
         if not rows:
             raise InputError("there are no sites in this file", where=path)
         return cls.from_rows(rows)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise TypeError("a yes is no number")
+    return float(value)
