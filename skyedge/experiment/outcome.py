@@ -178,7 +178,7 @@ def terminal_tables(outcome: Outcome, width: int) -> list[Table]:
 
 def equal_bytes_table(outcome: Outcome) -> Table:
     """Miners by what they would be worth at the same bytes, the best first."""
-    table = Table(title="miners at equal bytes: a tenth of the compressed bent pipe")
+    table = Table(title="miners at equal bytes: a tenth of the compressed bent pipe", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("miner", "accuracy", "gain over in-orbit"):
         table.add_column(heading, justify="left" if heading == "miner" else "right")
     for miner, figures in by_worth(outcome.equal_bytes):
