@@ -1,6 +1,6 @@
 """Eight independent runs on two Ray workers against one: is the second core worth having?
 
-python benchmarks/workers.py [DURATION]      (21d if not given; exit status 1 if the ratio is below 1.7)
+python benchmarks/workers.py [DURATION]      (42d if not given; exit status 1 if the ratio is below 1.7)
 
 Each run renders its own seed and fills its own prediction tables (no cache), which takes some 20 s or more.  The clock
 runs from the start of the first run to the end of the last; what it takes to start the workers is printed apart.
@@ -49,7 +49,7 @@ def wall_seconds(experiment: Experiment, workers: int) -> float:
 
 
 def main() -> int:
-    duration = sys.argv[1] if len(sys.argv) > 1 else "21d"
+    duration = sys.argv[1] if len(sys.argv) > 1 else "42d"
     experiment = load_experiment("tiansuan", [f"time.duration={duration}"], seeds=f"0-{RUNS - 1}")
     print(f"{RUNS} runs of {duration} on {os.cpu_count()} cores; load average {os.getloadavg()[0]:.1f}", flush=True)
     two, one = wall_seconds(experiment, 2), wall_seconds(experiment, 1)
