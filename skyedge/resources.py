@@ -6,6 +6,7 @@ repository.  In a wheel they travel as ``skyedge/_data/<folder>``.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from skyedge.errors import InputError, nearest
@@ -53,3 +54,18 @@ def find(path: str | Path, *, kind: str, beside: Path | None = None) -> Path:
         deeper = {entry.name: str(entry.relative_to(folder(kind))) for entry in sorted(folder(kind).rglob("*.*"))}
         hint = deeper.get(nearest(wanted.name, deeper) or "")
     raise InputError(f"there is no file '{path}'", where=shelf, nearest=hint)
+
+
+def check_folder(path: Path, *, where: object) -> None:
+    """Check that files can be written into ``path``, which need not exist yet.
+
+    Raises:
+        InputError: if they cannot.
+    """
+    there = path
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        raise InputError(f"{there} is no folder, so nothing can be written into {path}", where=where)
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"nothing can be written into {there}: permission denied", where=where)

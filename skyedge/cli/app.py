@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -10,10 +11,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from skyedge import __version__
 from skyedge.cli.commands import compare, doctor, passes, report, run, show_config, train
-from skyedge.errors import SkyedgeError
+from skyedge.errors import InputError, SkyedgeError
 
 app = typer.Typer(
     name="skyedge",
@@ -41,15 +43,30 @@ def skyedge(
 
 def main() -> None:
     """Entry point: an error that was raised on purpose becomes one sentence and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that knows no × shows a question mark, which is better than nothing of a table.
+            stream.reconfigure(errors="replace")
     try:
         app()
     except SkyedgeError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {_escaped(str(error))}", highlight=False)
+        _say(str(error))
         sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python must not try to write the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        _say(f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror)
+        sys.exit(InputError.exit_code)
 
 
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
+def _say(sentence: str) -> None:
+    one_line = " ".join(sentence.split())
+    console = Console(stderr=True, soft_wrap=True)
+    console.print("[bold red]error:[/] ", Text(one_line), sep="", highlight=False)
 
 
 if __name__ == "__main__":

@@ -60,16 +60,12 @@ def read_outcome(name: str, output: Path) -> dict[str, Any]:
     if path.is_dir():
         path = path / "outcome.json"
     if path.is_file():
-        try:
-            outcome = json.loads(path.read_text())
-            outcome["arms"], outcome["seeds"]
-        except (ValueError, KeyError, TypeError):
-            raise InputError("this is not an outcome that 'skyedge run --json' wrote", where=path) from None
-        return dict(outcome)
+        return _read_file(path)
     if not (output / "mlflow.db").is_file():
         raise InputError(f"there is no file '{name}', and no MLflow store to look for a run in", where=output)
-    from skyedge.experiment.tracking import open_client, store_uri
+    from skyedge.experiment.tracking import check_store, open_client, store_uri
 
+    check_store(output)
     client = open_client(store_uri(output))
     experiments = client.search_experiments()
     runs = client.search_runs([e.experiment_id for e in experiments], order_by=["attributes.start_time DESC"])
@@ -77,10 +73,29 @@ def read_outcome(name: str, output: Path) -> dict[str, Any]:
     names = {e.experiment_id: e.name for e in experiments}
     for run in parents:
         if name in (run.info.run_id, run.info.run_name, names[run.info.experiment_id]):
-            local = client.download_artifacts(run.info.run_id, "outcome.json")
-            return {**json.loads(Path(local).read_text()), "run_id": run.info.run_id}
+            try:
+                local = client.download_artifacts(run.info.run_id, "outcome.json")
+            except Exception:  # MLflow has many names for a file that is not there
+                raise InputError(f"run '{name}' was stopped too soon or has lost its outcome", where=output) from None
+            return {**_read_file(Path(local)), "run_id": run.info.run_id}
     known = [run.info.run_name for run in parents] + list(names.values())
     raise InputError(f"there is no run '{name}'", where=output, nearest=nearest(name, known))
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    """An outcome, complete enough to be compared."""
+    try:
+        outcome = json.loads(path.read_text())
+        seeds, complete = outcome["seeds"], isinstance(outcome["experiment"], str) and isinstance(outcome["digest"], str)
+        for figures in outcome["arms"].values():
+            for figure in figures.values():
+                complete &= len(figure["per_seed"]) == len(seeds)
+                complete &= all(value is None or isinstance(value, int | float) for value in figure["per_seed"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        complete = False
+    if not complete:
+        raise InputError("this is not an outcome that 'skyedge run --json' wrote", where=path)
+    return dict(outcome)
 
 
 def _logged_run(outcome: dict[str, Any], name: str, output: Path) -> Any:

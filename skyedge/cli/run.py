@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from skyedge.cli.stopped import log_below, log_fragments
 from skyedge.earth.scenes import SceneTable
 from skyedge.errors import InputError, RunStopped
-from skyedge.experiment.assembly import load_fleet
+from skyedge.experiment.assembly import check_experiment
 from skyedge.experiment.loading import canonical, digest, load_experiment, resolve_arm
 from skyedge.experiment.metrics import RunMetrics, measure
 from skyedge.experiment.outcome import Outcome, conclude, equal_bytes_table, terminal_tables
@@ -22,7 +22,8 @@ from skyedge.experiment.records import RunRecord
 from skyedge.experiment.report import write_report
 from skyedge.experiment.run import prepare, record_path, run_experiment
 from skyedge.experiment.spec import Experiment
-from skyedge.experiment.world import make_sky
+from skyedge.experiment.tracking import check_store
+from skyedge.resources import check_folder
 from skyedge.runtime.stopping import StopSignals
 from skyedge.time import parse_duration
 
@@ -56,6 +57,7 @@ def run_command(
         results: Results = {}
         try:
             experiment = load_experiment(name, overrides, seeds=seeds, arms=arms)
+            _check_outputs(output, json_path)
             _fly(experiment, results, signals, console, address=address, resume=resume, output=output)
             stopped = False
         except KeyboardInterrupt:
@@ -80,11 +82,9 @@ def _fly(
 ) -> None:
     """Run every arm with every seed into ``results``, which keeps what was finished if this is stopped."""
     # Whatever is wrong with the input is said before Ray is started and before anything is written.
-    sky = make_sky(experiment, experiment.seeds[0])
-    load_fleet(experiment, experiment.seeds[0], sky.camera.thumbnail_px)
+    sky = check_experiment(experiment)
     for warning in sky.constellation.stale(sky.start)[:1]:
         console.print(f"warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
-    scenes_of: dict[int, SceneTable] = {}
     total = len(experiment.seeds) * len(experiment.arms)
     with ExitStack() as stack:
         ray, cores = None, experiment.runtime.workers or len(os.sched_getaffinity(0))
@@ -93,12 +93,10 @@ def _fly(
         output.mkdir(parents=True, exist_ok=True)
         runs = stack.enter_context(closing(run_experiment(experiment, output, resume=resume, ray=ray, workers=cores)))
         for record, scenes in _with_progress(runs, total, console):
-            if scenes is not None:
-                scenes_of[record.seed] = scenes
-            elif record.seed not in scenes_of:
-                scenes_of[record.seed] = prepare(experiment, record.seed, output / "cache").world.scenes
+            if scenes is None:
+                scenes = _scenes(experiment, record.arm, record.seed, output)
             with signals.held():
-                metrics = _measure(experiment, record, scenes_of[record.seed])
+                metrics = _measure(experiment, record, scenes)
                 results[record.arm, record.seed] = (record, metrics)
         signals.close()
 
@@ -118,13 +116,12 @@ def report_command(name: str, overrides: list[str], *, seeds: str | None, output
     experiment = load_experiment(name, overrides, seeds=seeds)
     results: Results = {}
     for seed in experiment.seeds:
-        scenes = prepare(experiment, seed, output / "cache").world.scenes
         for arm in experiment.arms:
             path = record_path(experiment, output, arm, seed)
             if not path.exists():
                 raise InputError(f"arm {arm}, seed {seed} has not been run; 'skyedge run {name}' runs it", where=output)
             record = RunRecord.load(path)
-            results[arm, seed] = (record, _measure(experiment, record, scenes))
+            results[arm, seed] = (record, _measure(experiment, record, _scenes(experiment, arm, seed, output)))
     complete = _by_arm(experiment, results)
     outcome = conclude(experiment, {arm: [m for _, m in runs] for arm, runs in complete.items()})
     Console().print(f"report  {_write_report(experiment, outcome, results, output)}", soft_wrap=True)
@@ -141,6 +138,21 @@ def _measure(experiment: Experiment, record: RunRecord, scenes: SceneTable) -> R
     deadline = parse_duration(resolved.pipeline.deadline)
     end = record.start_us + parse_duration(resolved.time.duration)
     return measure(record, scenes, deadline, end)
+
+
+def _check_outputs(output: Path, json_path: Path | None) -> None:
+    """Say now, and not after hours of flight, that a result could not be written."""
+    check_folder(output, where="--output")
+    check_store(output)
+    if json_path is not None:
+        if json_path.is_dir():
+            raise InputError(f"{json_path} is a folder; a file is wanted", where="--json")
+        check_folder(json_path.parent, where="--json")
+
+
+def _scenes(experiment: Experiment, arm: str, seed: int, output: Path) -> SceneTable:
+    """What an arm photographed: an arm may have a camera or a sky of its own."""
+    return prepare(resolve_arm(experiment, arm), seed, output / "cache").world.scenes
 
 
 def _with_progress(

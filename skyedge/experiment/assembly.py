@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 
 from skyedge.earth import CALIBRATE, CLASSES, Earth
-from skyedge.earth.imagery import MID_MONTH_DAYS, MONTHS
+from skyedge.earth.imagery import MID_MONTH_DAYS, MONTHS, months_at
 from skyedge.earth.scenes import degrade, product_bytes
-from skyedge.errors import InputError, nearest
+from skyedge.errors import InputError
 from skyedge.experiment.inputs import find_device
+from skyedge.experiment.loading import resolve_arm
 from skyedge.experiment.spec import Experiment
-from skyedge.experiment.world import World, tile_folder
+from skyedge.experiment.world import CLOUD, World, check_fault_targets, edge_of, flight_of, make_sky, tile_folder
 from skyedge.inference.budget import Budgeted
 from skyedge.inference.cloud_filter import CloudFilter, cloud_score
 from skyedge.inference.device import DeviceProfile
 from skyedge.inference.miners import Examples, Miner, Observation, build_miner
 from skyedge.inference.scores import fit_temperature
-from skyedge.inference.sweep import set_to_share
+from skyedge.inference.sweep import knob_of, set_to_share
 from skyedge.learning.card import check_classes
 from skyedge.learning.data import EarthSource, FolderSource, Pictures, Source
 from skyedge.learning.zoo import Model, check_same_classes, load_model
@@ -36,14 +37,14 @@ from skyedge.runtime.horizon import AlwaysOpen, Channel, Downlink, Uplink
 from skyedge.runtime.host import Executor, Host, Reboot
 from skyedge.runtime.model_executor import ModelExecutor
 from skyedge.space.power import Battery
-from skyedge.time import MILLISECOND, SECOND, Instant, day_of_year, parse_duration
+from skyedge.time import DAY, MILLISECOND, SECOND, Instant, day_of_year, parse_duration
 from skyedge.yaml_files import read_yaml
 
-CLOUD = "cloud"
 UNLIMITED_BYTES_S = 1e12
 UNLIMITED_BURST_US = 300 * SECOND
 CALIBRATION_PER_CLASS = 250
 CALIBRATION_SEED = 400
+MOST_REPLICAS = 10
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,48 @@ def load_fleet(experiment: Experiment, seed: int, thumbnail_px: int) -> Fleet:
             for name in (names.on_board, names.on_board_archive, names.cloud_filter, names.edge, names.ground)
         )
     )
+    for role, model in fleet.by_name().items():
+        if (model.task == "cloud") != (role == "cloud_filter"):
+            where = "models." + {"flight": "on_board", "archive": "on_board_archive"}.get(role, role)
+            wanted = "tells clouds apart" if role == "cloud_filter" else "tells land covers or a folder's classes apart"
+            raise InputError(f"model {model.name} has the task '{model.task}'; one is needed that {wanted}", where=where)
     check_same_classes([fleet.flight, fleet.archive, fleet.edge, fleet.ground])
     folder = tile_folder(experiment)
     check_classes(fleet.flight.name, fleet.flight.classes, folder.classes if folder else CLASSES, experiment.imagery.folder)
     if folder is not None:
         folder.tiles(thumbnail_px)  # a file that is no picture is named here, before anything is run
     return fleet
+
+
+def check_experiment(experiment: Experiment) -> World:
+    """Say what is wrong with any arm before anything is run or written; returns the sky of the first seed.
+
+    Raises:
+        InputError: for whatever can be told without flying.
+    """
+    first, skies, fleets = experiment.seeds[0], dict[str, World](), set[str]()
+    for name in experiment.arms:
+        arm = resolve_arm(experiment, name)
+        key = repr((arm.time, arm.space, arm.imagery, arm.faults))
+        if key not in skies:
+            skies[key] = make_sky(arm, first)
+            if arm.imagery.folder is None:
+                for seed in experiment.seeds:
+                    start, end = flight_of(arm, seed)
+                    months_at(np.arange(start, end, DAY), accept_blend=arm.imagery.accept_blend)
+        camera = skies[key].camera
+        key = repr((arm.models, arm.imagery, camera.thumbnail_px))
+        if key not in fleets:
+            # A model with several replicas has another file for the next seed.
+            for seed in experiment.seeds[:MOST_REPLICAS]:
+                load_fleet(arm, seed, camera.thumbnail_px)
+            fleets.add(key)
+        for device in _DEVICES:
+            read_device(getattr(arm.models, device))
+        product_bytes(camera, arm.pipeline.scene_view)
+        if arm.pipeline.mode == "collaborative":
+            _checked_miner(arm)
+    return next(iter(skies.values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +231,7 @@ def assemble(
         on_board = _on_board(role, getattr(fleet, role), devices["satellite_device"], work)
     filtering = on_board is not None and pipeline.cloud_filter == "network"
     miner = _miner(experiment, world, calibration, executor)
+    mine_first = miner is not None and pipeline.mining_mode == "mining-then-inference"
     worth = None
     if miner is not None and miner.uses_truth:
         small = executor.table(role, "camera").argmax(axis=1)
@@ -215,7 +253,7 @@ def assemble(
             cloud_filter=calibration.cloud_filter if filtering else None,
             model=on_board,
             miner=miner,
-            mine_first=pipeline.mining_mode == "mining-then-inference",
+            mine_first=mine_first,
             worth_sending=worth,
             temperature=calibration.temperature[role],
             scene_bytes=product_bytes(world.camera, pipeline.scene_view),
@@ -239,7 +277,7 @@ def assemble(
         GroundStationProfile(
             name,
             CLOUD,
-            f"{name}-edge" if pipeline.edge_node else None,
+            edge_of(name) if pipeline.edge_node else None,
             backhaul,
             tuple(planned[number]),
             experiment.space.control_bytes_per_pass,
@@ -264,7 +302,7 @@ def assemble(
             "result_bytes": pipeline.result_bytes,
         },
         ModelService("ground", pipeline.scene_view, device.seconds(macs), device.joules(macs), experiment.cloud.replicas),
-        {f"{profile.name}-edge": "edge" for profile in stations},
+        {edge_of(profile.name): "edge" for profile in stations},
         _channels(satellites, stations, world, planned, backhaul.latency_us, quantum),
         reboots,
         world.start,
@@ -287,12 +325,31 @@ def _on_board(role: str, model: Model, device: DeviceProfile, work: float) -> On
     return OnBoardModel(role, device.seconds(macs), device.joules(macs))
 
 
+def _checked_miner(experiment: Experiment) -> Miner:
+    """The miner of an arm, not yet fitted.
+
+    Raises:
+        InputError: if there is no such miner, or it cannot do its work in this pipeline.
+    """
+    pipeline, where = experiment.pipeline, "pipeline.miner"
+    miner = build_miner(pipeline.miner.name, pipeline.miner.parameters, where=where)
+    if pipeline.mining_mode == "mining-then-inference" and miner.needs_logits:
+        raise InputError(
+            f"miner {pipeline.miner.name} needs the on-board model's answer, so it cannot mine before inference", where=where
+        )
+    if pipeline.unlimited_links and isinstance(miner, Budgeted):
+        raise InputError("the budgeted miner shares out passes, and with unlimited_links there are none", where=where)
+    if pipeline.miner.set_to_share is not None and not isinstance(miner, Budgeted):
+        knob_of(miner)
+    return miner
+
+
 def _miner(experiment: Experiment, world: World, calibration: Calibration, executor: ModelExecutor) -> Miner | None:
     pipeline = experiment.pipeline
     if pipeline.mode != "collaborative":
         return None
     role, share = pipeline.on_board_model, pipeline.miner.set_to_share
-    miner = build_miner(pipeline.miner.name, pipeline.miner.parameters, where="pipeline.miner")
+    miner = _checked_miner(experiment)
     if hasattr(miner, "fitted"):
         miner = miner.fitted(calibration.examples[role])
     if isinstance(miner, Budgeted):  # its knob is the share itself
@@ -361,12 +418,9 @@ def _channels(
 
 
 def _reboots(experiment: Experiment, world: World) -> tuple[tuple[Reboot, ...], int]:
-    names = {"reboot": world.constellation.names, "station-outage": world.sites.names}
+    check_fault_targets(experiment, world.constellation, world.sites)
     reboots, down = [], 0
     for fault in experiment.faults:
-        if fault.target not in names[fault.kind]:
-            hint = nearest(fault.target, names[fault.kind])
-            raise InputError(f"there is no '{fault.target}' to suffer a {fault.kind}", where="faults", nearest=hint)
         if fault.kind == "reboot":
             reboots.append(Reboot(fault.target, world.start + parse_duration(fault.after)))
             down = max(down, parse_duration(fault.duration))

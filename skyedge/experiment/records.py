@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skyedge.errors import InputError
 from skyedge.ledger import Ledger, Link
 from skyedge.runtime.engine import EngineOutcome
 
@@ -63,7 +66,18 @@ class RunRecord:
 
     @classmethod
     def load(cls, path: Path) -> RunRecord:
-        """The record that :meth:`save` wrote."""
+        """The record that :meth:`save` wrote.
+
+        Raises:
+            InputError: if it is damaged.
+        """
+        try:
+            return cls._load(path)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+            raise InputError("this record is damaged; without it the run is done again", where=path) from None
+
+    @classmethod
+    def _load(cls, path: Path) -> RunRecord:
         with np.load(path) as stored:
             about = json.loads(stored["about"].tobytes())
             tables: dict[str, dict[str, NDArray[Any]]] = {"answers": {}, "fates": {}, "gauges": {}}

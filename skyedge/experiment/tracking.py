@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 import os
 import platform
+import sqlite3
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,22 @@ BATCH = 900
 def store_uri(folder: Path) -> str:
     """The store of a folder of runs."""
     return f"sqlite:///{(folder / 'mlflow.db').resolve()}"
+
+
+def check_store(folder: Path) -> None:
+    """Check, in no time, that the store of a folder of runs is one, if there is any.
+
+    Raises:
+        InputError: if not.
+    """
+    path = folder / "mlflow.db"
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as store:
+            store.execute("select count(*) from sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raise InputError(f"this is no MLflow store: {error}", where=path) from None
 
 
 def open_client(uri: str) -> Any:

@@ -21,7 +21,7 @@ from skyedge.earth.cloud import CloudField
 from skyedge.earth.imagery import Earth
 from skyedge.earth.scenes import SceneTable, degrade, render, scene_table, sky_over, with_clouds
 from skyedge.earth.tile_folder import TileFolder, open_sealed
-from skyedge.errors import InputError
+from skyedge.errors import InputError, nearest
 from skyedge.experiment.spec import Experiment
 from skyedge.resources import find
 from skyedge.space.constellation import Constellation, load_elements
@@ -38,6 +38,7 @@ from skyedge.streams import stream
 from skyedge.time import DAY, SECOND, Instant, parse_duration, parse_utc
 from skyedge.yaml_files import read_yaml
 
+CLOUD = "cloud"
 LIGHT_KM_S = 299_792.458
 STRIP_SCENES = 10
 
@@ -93,7 +94,11 @@ def make_world(experiment: Experiment, seed: int) -> World:
     earth = Earth.load()
     scenes = _captures(sky, earth)
     if not len(scenes):
-        raise InputError("the camera never takes a picture: no daylight over land within the run")
+        raise InputError(
+            "the camera never takes a picture: within the run there is no daylight over land in its area "
+            "with one kind of it pure enough",
+            where="imagery.camera",
+        )
     clouds = CloudField(seed)
     opacity = sky_over(scenes, clouds, sky.camera)
     scenes = with_clouds(scenes, opacity, experiment.imagery.clouds.cloudy_above)
@@ -147,17 +152,14 @@ def tiles_shown(folder: TileFolder, scenes: SceneTable, satellites: Sequence[str
 def make_sky(experiment: Experiment, seed: int) -> World:
     """The world without its scenes: orbits, contacts, sunlight."""
     space = experiment.space
-    start = parse_utc(experiment.time.start)
-    spread = experiment.time.departure_spread_days
-    start += int(stream(seed, "fleet", "departure").integers(0, spread + 1)) * DAY
-    end = start + parse_duration(experiment.time.duration)
-    if end <= start:
-        raise InputError("time.duration: a run must last for some time")
+    start, end = flight_of(experiment, seed)
     constellation = read_constellation(space.constellation)
     sites = read_sites(space.sites)
     link = _profile(LinkProfile, space.link, "space.link")
     power = _profile(PowerProfile, space.spacecraft, "space.spacecraft")
     camera = Camera.from_mapping(experiment.imagery.camera, where="imagery.camera")
+    _check_node_names(constellation, sites)
+    check_fault_targets(experiment, constellation, sites)
     ephemeris = Ephemeris.of(constellation, start, end)
     contacts = find_contacts(ephemeris, sites, start, end, space.mask_deg)
     require_contacts(contacts, constellation.names)
@@ -195,6 +197,48 @@ def make_sky(experiment: Experiment, seed: int) -> World:
         scenes=SceneTable.empty(),
         pictures=np.empty(0, np.uint8),
     )
+
+
+def flight_of(experiment: Experiment, seed: int) -> tuple[Instant, Instant]:
+    """When the fleet of ``seed`` flies."""
+    start = parse_utc(experiment.time.start)
+    spread = experiment.time.departure_spread_days
+    start += int(stream(seed, "fleet", "departure").integers(0, spread + 1)) * DAY
+    return start, start + parse_duration(experiment.time.duration)
+
+
+def _check_node_names(constellation: Constellation, sites: Sites) -> None:
+    """Check that no two nodes would have one name: messages find their way by it."""
+    taken = {CLOUD: "the cloud pool"}
+    for site in sites.names:
+        for name in (site, edge_of(site)):
+            if name in taken:
+                raise InputError(f"a site cannot be called '{site}': that is the name of {taken[name]}", where="space.sites")
+        taken |= {site: "a site", edge_of(site): f"the edge node of {site}"}
+    for name in constellation.names:
+        if name in taken:
+            raise InputError(
+                f"a satellite cannot be called '{name}': that is the name of {taken[name]}", where="space.constellation"
+            )
+
+
+def check_fault_targets(experiment: Experiment, constellation: Constellation, sites: Sites) -> None:
+    """Check that every planned mishap befalls something that there is.
+
+    Raises:
+        InputError: naming the first that does not.
+    """
+    names = {"reboot": constellation.names, "station-outage": sites.names}
+    for number, fault in enumerate(experiment.faults):
+        if fault.target not in names[fault.kind]:
+            hint = nearest(fault.target, names[fault.kind])
+            where = f"faults.{number}.target"
+            raise InputError(f"there is no '{fault.target}' to suffer a {fault.kind}", where=where, nearest=hint)
+
+
+def edge_of(site: str) -> str:
+    """The name of the edge node at a station."""
+    return f"{site}-edge"
 
 
 def read_constellation(source: str | Mapping[str, Any]) -> Constellation:

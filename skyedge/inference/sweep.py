@@ -30,6 +30,19 @@ KNOBS: dict[str, tuple[str, float, float]] = {
 """By miner: the parameter to turn, where it sends least, and where most."""
 
 
+def knob_of(miner: Miner) -> tuple[str, float, float]:
+    """The parameter to turn of ``miner``, where it sends least, and where most.
+
+    Raises:
+        InputError: for a miner without a knob.
+    """
+    name = type(miner).__name__
+    knob: tuple[str, float, float] | None = KNOBS.get(name, getattr(miner, "knob", None))
+    if knob is None:
+        raise InputError(f"miner {name} has no knob to set to a share of the captures", where="pipeline.miner")
+    return knob
+
+
 def set_to_share(miner: Miner, observation: Observation, captures: int, share: float) -> Miner:
     """The miner with its knob where it sends ``share`` of ``captures``.
 
@@ -43,9 +56,7 @@ def set_to_share(miner: Miner, observation: Observation, captures: int, share: f
         InputError: for a miner without a knob.
     """
     name = type(miner).__name__
-    knob = KNOBS.get(name, getattr(miner, "knob", None))
-    if knob is None:
-        raise InputError(f"miner {name} has no knob to set to a share of the captures", where="pipeline.miner")
+    knob = knob_of(miner)
     parameter, least, most = knob
     if name == "ThreeZone":
         least = miner.p  # type: ignore[attr-defined]

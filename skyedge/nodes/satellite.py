@@ -203,7 +203,7 @@ class Satellite:
     def _after_filter(self, scenes: NDArray[np.int32], now: Instant) -> list[Effect]:
         if not len(scenes):
             return []
-        if not self._profile.mine_first:
+        if not self._profile.mine_first or self._profile.miner is None:
             return self._compute("model", scenes, now)
         send, _, value = self._verdict(scenes, None)
         sent = self._offer(self._pictures(scenes[send], None), value[send], now) if send.any() else []
