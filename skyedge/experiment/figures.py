@@ -23,7 +23,8 @@ from skyedge.experiment.outcome import Outcome
 from skyedge.experiment.records import RunRecord
 from skyedge.experiment.world import World
 from skyedge.space.frames import to_geodetic
-from skyedge.time import DAY, HOUR, MINUTE, SECOND
+from skyedge.space.plan import ContactPlan
+from skyedge.time import DAY, HOUR, MINUTE, SECOND, Instant
 
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999933", "#dd7733", "#777777", "#114477")
 MARKERS = ("o", "s", "^", "D")
@@ -119,16 +120,15 @@ def world_map(world: World) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def pass_timeline(world: World) -> str:
+def pass_timeline(plan: ContactPlan, start: Instant) -> str:
     """Sessions of the first three days, one row a satellite; height is the yield of the pass."""
 
     def draw(axes: Axes) -> None:
-        plan = world.plan
-        early = np.flatnonzero(plan.opens_us < world.start + 3 * DAY)
+        early = np.flatnonzero(plan.opens_us < start + 3 * DAY)
         for site, name in enumerate(plan.site_names):
             rows = early[plan.site[early] == site]
             axes.bar(
-                (plan.opens_us[rows] - world.start) / HOUR,
+                (plan.opens_us[rows] - start) / HOUR,
                 0.8 * plan.pass_yield[rows],
                 width=np.maximum((plan.closes_us[rows] - plan.opens_us[rows]) / HOUR, 0.15),
                 bottom=plan.satellite[rows],
@@ -136,7 +136,7 @@ def pass_timeline(world: World) -> str:
                 color=COLOURS[site % len(COLOURS)],
                 label=name,
             )
-        axes.set(yticks=np.arange(len(world.constellation)) + 0.4, yticklabels=world.constellation.names)
+        axes.set(yticks=np.arange(len(plan.satellite_names)) + 0.4, yticklabels=plan.satellite_names)
         axes.set_xlabel("hours after the start")
         axes.legend(ncols=6, fontsize="small", frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 

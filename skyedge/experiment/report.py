@@ -69,7 +69,7 @@ def write_report(
         "<h2>Where the fleet flew</h2>",
         f"<img class=map alt='ground tracks, captures and stations' src='{figures.world_map(world)}'>",
         f"<p class=note>Tracks of the first day, captures of the whole run, seed {seed}.</p>",
-        "<h2>Passes</h2>" + figures.pass_timeline(world),
+        "<h2>Passes</h2>" + figures.pass_timeline(world.plan, world.start),
         "<p class=note>The first three days. The height of a bar is the yield of the pass.</p>",
         "<h2>Queue and battery</h2>" + figures.gauges(records, world, "queue_bytes", "GB waiting a satellite", 1e-9),
         figures.gauges(records, world, "charge", "battery charge, %", 100.0),

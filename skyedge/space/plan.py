@@ -8,13 +8,17 @@ session a curve of bytes against time, with the fortune of the pass (its yield) 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skyedge.errors import InputError
 from skyedge.space.contacts import ContactTable, elevation_deg
 from skyedge.space.ephemeris import Ephemeris
 from skyedge.space.link import LinkProfile
@@ -87,6 +91,39 @@ class ContactPlan:
             }
             for i in range(len(self))
         ]
+
+    def __str__(self) -> str:
+        """A table, one line a session."""
+        lines = [f"{'satellite':<16} {'site':<16} {'opens':<24} {'closes':<24} {'max °':>6} {'MB':>8} {'yield':>6}"]
+        lines += [
+            f"{row['satellite']:<16} {row['site']:<16} {row['opens']:<24} {row['closes']:<24} "
+            f"{row['max_elevation_deg']:>6.1f} {row['volume_mb']:>8.1f} {row['yield']:>6.3f}"
+            for row in self.rows()
+        ]
+        return "\n".join(lines)
+
+    def save(self, path: Path) -> None:
+        """Write the plan as ``.npz``, whole or not at all."""
+        partial = path.with_name(f".{path.name}.partial")
+        with partial.open("wb") as stream:
+            np.savez_compressed(stream, **{field.name: np.asarray(getattr(self, field.name)) for field in fields(self)})  # type: ignore[arg-type]
+        os.replace(partial, path)
+
+    @classmethod
+    def load(cls, path: Path) -> ContactPlan:
+        """The plan that :meth:`save` wrote.
+
+        Raises:
+            InputError: if it is not there or not a plan.
+        """
+        try:
+            with np.load(path) as stored:
+                columns: dict[str, Any] = {field.name: stored[field.name] for field in fields(cls)}
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise InputError(f"this is no contact plan: {error}", where=path) from None
+        for name in ("satellite_names", "site_names"):
+            columns[name] = tuple(columns[name].tolist())
+        return cls(**{**columns, "uplink_mbps": float(columns["uplink_mbps"])})
 
 
 def plan_contacts(

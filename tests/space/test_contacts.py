@@ -10,7 +10,7 @@ from skyedge.space.constellation import Constellation, WalkerShell
 from skyedge.space.contacts import elevation_deg, find_contacts, require_contacts
 from skyedge.space.ephemeris import Ephemeris
 from skyedge.space.link import LinkProfile
-from skyedge.space.plan import Outage, assign_antennas, plan_contacts, without_outages
+from skyedge.space.plan import ContactPlan, Outage, assign_antennas, plan_contacts, without_outages
 from skyedge.space.sites import Sites
 from skyedge.space.tle import check_tle_line
 from skyedge.time import DAY, HOUR, MINUTE, SECOND, parse_utc
@@ -152,6 +152,19 @@ def test_an_outage_takes_its_contacts_away(day):
     assert set(left.site) == {0, 2} & set(contacts.site)
     plan = plan_contacts(ephemeris, SITES, contacts, SHELL.names, LinkProfile(), outages=[outage])
     assert 1 not in plan.site
+
+
+def test_a_plan_can_be_printed_and_saved_and_is_the_same_when_it_comes_back(day, tmp_path):
+    ephemeris, contacts = day
+    plan = plan_contacts(ephemeris, SITES, contacts, SHELL.names, LinkProfile())
+    plan.save(tmp_path / "plan.npz")
+    again = ContactPlan.load(tmp_path / "plan.npz")
+    assert again.digest() == plan.digest()
+    assert again.rows() == plan.rows()
+    assert len(str(plan).splitlines()) == len(plan) + 1
+    (tmp_path / "plan.npz").write_bytes(b"rubbish")
+    with pytest.raises(InputError, match="no contact plan"):
+        ContactPlan.load(tmp_path / "plan.npz")
 
 
 def test_a_five_degree_pass_carries_what_flew():
