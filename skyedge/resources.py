@@ -51,8 +51,7 @@ def find(path: str | Path, *, kind: str, beside: Path | None = None) -> Path:
     hint = nearest(wanted.name, names)
     if hint is None and not wanted.is_absolute():
         # Named without its folder?
-        deeper = {entry.name: str(entry.relative_to(folder(kind))) for entry in sorted(folder(kind).rglob("*.*"))}
-        hint = deeper.get(nearest(wanted.name, deeper) or "")
+        hint = next((str(entry.relative_to(folder(kind))) for entry in sorted(folder(kind).rglob(wanted.name))), None)
     raise InputError(f"there is no file '{path}'", where=shelf, nearest=hint)
 
 

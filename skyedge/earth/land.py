@@ -41,7 +41,9 @@ def class_shares(land_cover: NDArray[np.uint8]) -> NDArray[np.float32]:
     Args:
         land_cover: IGBP classes of the footprints' pixels, (tiles, size, size).
     """
-    classes = _IGBP_TO_CLASS[land_cover].reshape(len(land_cover), land_cover[0].size if len(land_cover) else 0)
+    if not len(land_cover):
+        return np.empty((0, _WATER + 1), np.float32)
+    classes = _IGBP_TO_CLASS[land_cover].reshape(len(land_cover), -1)
     shares = np.stack([(classes == value).mean(axis=1) for value in range(_WATER + 1)], axis=1)
     return np.asarray(shares, np.float32)
 

@@ -114,6 +114,11 @@ def check_experiment(experiment: Experiment) -> World:
         for device in _DEVICES:
             read_device(getattr(arm.models, device))
         product_bytes(camera, arm.pipeline.scene_view)
+        if parse_duration(arm.pipeline.deadline) >= parse_duration(arm.time.duration):
+            raise InputError(
+                f"no deadline of {arm.pipeline.deadline} ends within a run of {arm.time.duration}: nothing could be scored",
+                where=f"arm {name}: pipeline.deadline",
+            )
         if arm.pipeline.mode == "collaborative":
             _checked_miner(arm)
     return next(iter(skies.values()))

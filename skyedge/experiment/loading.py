@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -46,15 +47,20 @@ def load_experiment(
         if not equals:
             raise InputError(f"'{override}' should be KEY=VALUE", where="--set")
         _put(content, key.split("."), parse_value(value, f"--set {key}"), f"--set {key}")
-        marks[tuple(key.split("."))] = f"--set {key}"
+        _mark_anew(marks, tuple(key.split(".")), f"--set {key}")
     if seeds is not None:
         content["seeds"] = seeds
-        marks["seeds",] = "--seeds"
+        _mark_anew(marks, ("seeds",), "--seeds")
     experiment = _sealed(_validate(content, marks), marks)
     _check_names(experiment, marks, named)
     for name in experiment.arms:
-        if resolve_arm(experiment, name, marks).imagery.folder != experiment.imagery.folder:
-            raise InputError(f"arm {name} cannot see another folder than the others", where=marks.get(("arms", name)))
+        arm, place = resolve_arm(experiment, name, marks), marks.get(("arms", name))
+        if arm.imagery.folder != experiment.imagery.folder:
+            raise InputError(f"arm {name} cannot see another folder than the others", where=place)
+        # An arm changes what is done with a scene and never the scene, or arms could not be compared.
+        for what in ("time", "imagery", "space.constellation"):
+            if attrgetter(what)(arm) != attrgetter(what)(experiment):
+                raise InputError(f"arm {name} cannot set {what}: all arms see the same scenes", where=place)
     if arms:
         for number, name in enumerate(arms):
             if name in arms[:number]:
@@ -122,6 +128,13 @@ def _read(path: Path, chain: tuple[Path, ...]) -> tuple[dict[str, Any], Marks]:
         return content, marks
     base, base_marks = _read(find(str(base_name), kind="experiments", beside=path.parent), (*chain, path))
     return _laid_over(base, content), {**base_marks, **marks}
+
+
+def _mark_anew(marks: Marks, key: tuple[str | int, ...], place: str) -> None:
+    """What stood below ``key`` in a file stands there no more."""
+    for below in [path for path in marks if path[: len(key)] == key]:
+        del marks[below]
+    marks[key] = place
 
 
 def _laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,7 +218,7 @@ def _sentence(error: ValidationError, marks: Marks) -> InputError:
         line = int(place.rpartition(":")[2]) if place and place.rpartition(":")[2].isdigit() else 0
         if not any(path == other[1] for other in found):
             found.append((line, path, place, detail if kind is None else {**detail, "type": "file_or_figures"}))
-    _, path, place, detail = min(found, key=lambda item: item[0])
+    _, path, place, detail = min(found, key=lambda item: (item[0], -len(item[1])))
     hint = None
     dotted = ".".join(str(part) for part in path)
     message = detail["msg"].removeprefix("Value error, ")

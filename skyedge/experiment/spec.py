@@ -6,6 +6,7 @@ same as a JSON Schema for editors.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
@@ -283,6 +284,15 @@ class Experiment(Part):
     baselines: Baselines = Baselines()
     seeds: Seeds = Field(default=(0,), min_length=1)
     claims: tuple[Claim, ...] = ()
+
+    @field_validator("arms")
+    @classmethod
+    def _names_of_arms(cls, arms: dict[str, Arm]) -> dict[str, Arm]:
+        for name in arms:
+            # --arms separates them by commas, and MLflow refuses what is not plain, after everything has been flown.
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._ -]*", name):
+                raise ValueError(f"'{name}' is no name for an arm: letters, digits, dots, dashes and spaces are")
+        return arms
 
     @field_validator("layers")
     @classmethod

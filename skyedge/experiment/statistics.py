@@ -49,7 +49,9 @@ def estimates(
     blocks = np.stack([[run.worth_by_block for run in metrics[arm]] for arm in arms])
     correct = np.stack([[run.correct_by_block for run in metrics[arm]] for arm in arms])
     used = np.flatnonzero(blocks.sum(axis=(0, 1)))
-    block_weights = draw.multinomial(len(used), np.full(len(used), 1 / max(1, len(used))), RESAMPLES).T.astype(float)
+    block_weights = np.empty((0, RESAMPLES))  # where nothing was scored, there is no place to draw
+    if len(used):
+        block_weights = draw.multinomial(len(used), np.full(len(used), 1 / len(used)), RESAMPLES).T.astype(float)
     seed_weights = draw.multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES).T / seeds
     with np.errstate(invalid="ignore", divide="ignore"):
         resampled = (correct[:, :, used] @ block_weights) / (blocks[:, :, used] @ block_weights)

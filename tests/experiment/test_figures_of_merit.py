@@ -10,7 +10,8 @@ from skyedge.earth.scenes import SceneTable
 from skyedge.experiment.claims import judge
 from skyedge.experiment.equal_bytes import families, mixed
 from skyedge.experiment.loading import load_experiment
-from skyedge.experiment.metrics import BLOCKS, RunMetrics, macro_f1, measure
+from skyedge.experiment.metrics import BLOCKS, METRICS, RunMetrics, macro_f1, measure, relative_figures
+from skyedge.experiment.outcome import conclude
 from skyedge.experiment.records import RunRecord
 from skyedge.experiment.spec import Claim
 from skyedge.experiment.statistics import Estimate, estimates, holm, permutation_p
@@ -162,6 +163,31 @@ def test_a_claim_needs_one_arm_to_clear_all_bars():
     assert judge(claim, {"a": {"accuracy_gain": Estimate(1, None, None, (1,))}}).verdict == "not tested"
 
 
+def test_an_arm_that_cannot_be_told_keeps_no_other_from_a_claim():
+    claim = Claim(name="c", parts=({"metric": "accuracy_gain", "at_least": 0.5},))
+    good = {"accuracy_gain": estimate(0.6, 0.55, 0.7)}
+    unknown = {"accuracy_gain": Estimate(float("nan"), None, None, (float("nan"),) * 3)}
+    assert judge(claim, {"a": unknown, "b": good, "c": {}}).arm == "b"
+    assert "accuracy_gain of a is not known" in judge(claim, {"a": unknown}).evidence
+
+
+def test_where_nothing_is_scored_no_effect_is_real():
+    experiment = load_experiment("slice", seeds="0-9")
+    nothing = [RunMetrics({"accuracy": float("nan"), "downlink_demanded_mb": 1.0}, np.zeros(BLOCKS), np.zeros(BLOCKS))] * 10
+    outcome = conclude(experiment, {"in-orbit": nothing, "collaborative": nothing})
+    assert outcome.tests["collaborative"].p is None
+    assert outcome.tests["collaborative"].verdict.startswith("not tested")
+    assert outcome.as_dict()["tests"]["collaborative"]["difference_points"] is None
+
+
+def test_every_figure_that_is_measured_can_be_claimed():
+    measured = measure(record([(0, 0, 7, HOUR)]), scenes(), 2 * HOUR, 5 * HOUR).figures
+    plain = {name: np.array([1.0]) for name in measured}
+    relative = relative_figures(plain, dict.fromkeys(("in_orbit", "in_orbit_archive", "bent_pipe", "bent_pipe_raw"), plain))
+    assert {*measured, *relative} <= set(METRICS)
+    assert {name for name in METRICS if not name.startswith("accuracy_")} <= {*measured, *relative}
+
+
 def _run_sending(megabytes, correct):
     worth = np.zeros(BLOCKS)
     worth[7] = 10.0
@@ -182,6 +208,8 @@ def test_a_family_is_the_arms_that_differ_in_nothing_but_their_miner():
     found = families(experiment)
     assert found["Margin"] == ["margin-5", "margin-15"]
     assert "in-orbit" not in {arm for arms in found.values() for arm in arms}
+    radio = ["arms.radio={set: {pipeline.miner: {name: Margin, set_to_share: 0.2}, space.link: {eirp_dbw: 30}}}"]
+    assert families(load_experiment("miners", radio)) == found
 
 
 def test_a_record_survives_its_file(tmp_path):

@@ -158,6 +158,11 @@ def test_temperature_finds_the_scale_that_was_taken_away():
     assert abs(fit_temperature(logits * 3, labels) - 3) < 0.3
 
 
+def test_a_cloud_filter_that_may_lose_every_clear_scene_may_drop_them_all():
+    scores, cloudy = np.array([0.1, 0.4, 0.9]), np.array([False, False, True])
+    assert CloudFilter.for_clear_loss(scores, cloudy, 1.0).is_cloudy(scores).all()
+
+
 def test_a_cloud_filter_loses_no_more_clear_scenes_than_it_may():
     draw = np.random.default_rng(0)
     cloudy = draw.random(2000) < 0.5

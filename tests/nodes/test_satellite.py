@@ -118,6 +118,13 @@ def test_mining_before_inference_spares_the_computer():
     assert drive.ledger.total_bytes("offered", traffic="scene") == 8 * SCENE_BYTES
 
 
+def test_mining_before_inference_without_a_miner_infers_everything():
+    drive = flown(satellite(mine_first=True, miner=None))
+    arrived = np.concatenate([send.event.items.kind for send in drive.sent])
+    assert len(arrived) == 8
+    assert not arrived.any()  # answers, and no pictures
+
+
 def test_the_queue_survives_a_reboot_and_the_pass_goes_on_next_time():
     node = satellite()
     drive = Drive(node, answer)
