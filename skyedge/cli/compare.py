@@ -85,7 +85,7 @@ def read_outcome(name: str, output: Path) -> dict[str, Any]:
 def _read_file(path: Path) -> dict[str, Any]:
     """An outcome, complete enough to be compared."""
     try:
-        outcome = json.loads(path.read_text())
+        outcome = json.loads(path.read_text(encoding="utf-8"))
         seeds, complete = outcome["seeds"], isinstance(outcome["experiment"], str) and isinstance(outcome["digest"], str)
         for figures in outcome["arms"].values():
             for figure in figures.values():

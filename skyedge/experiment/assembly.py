@@ -268,7 +268,7 @@ def assemble(
             storage_bytes=round(pipeline.storage_gb * 1e9),
             transfer_burst_us=burst,
             transmit_w=world.power.transmit_w,
-            reboot_us=down_us,
+            reboot_us=down_us.get(name, 0),
             sessions=sessions[number],
         )
         for number, name in enumerate(world.constellation.names)
@@ -422,11 +422,11 @@ def _channels(
     return tuple(channels)
 
 
-def _reboots(experiment: Experiment, world: World) -> tuple[tuple[Reboot, ...], int]:
+def _reboots(experiment: Experiment, world: World) -> tuple[tuple[Reboot, ...], dict[str, int]]:
     check_fault_targets(experiment, world.constellation, world.sites)
-    reboots, down = [], 0
+    reboots, down = [], dict[str, int]()
     for fault in experiment.faults:
         if fault.kind == "reboot":
             reboots.append(Reboot(fault.target, world.start + parse_duration(fault.after)))
-            down = max(down, parse_duration(fault.duration))
+            down[fault.target] = parse_duration(fault.duration)
     return tuple(reboots), down

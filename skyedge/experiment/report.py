@@ -86,7 +86,7 @@ def write_report(
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.write_text(page)
+    partial.write_text(page, encoding="utf-8")
     os.replace(partial, path)
 
 

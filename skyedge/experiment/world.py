@@ -229,11 +229,17 @@ def check_fault_targets(experiment: Experiment, constellation: Constellation, si
         InputError: naming the first that does not.
     """
     names = {"reboot": constellation.names, "station-outage": sites.names}
+    lasting: dict[str, int] = {}
     for number, fault in enumerate(experiment.faults):
         if fault.target not in names[fault.kind]:
             hint = nearest(fault.target, names[fault.kind])
             where = f"faults.{number}.target"
             raise InputError(f"there is no '{fault.target}' to suffer a {fault.kind}", where=where, nearest=hint)
+        length = parse_duration(fault.duration)
+        # A satellite takes as long to come back each time.
+        if fault.kind == "reboot" and lasting.setdefault(fault.target, length) != length:
+            where = f"faults.{number}.duration"
+            raise InputError(f"the reboots of {fault.target} last differently long; one duration is needed", where=where)
 
 
 def edge_of(site: str) -> str:

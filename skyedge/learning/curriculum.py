@@ -156,5 +156,5 @@ def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
 def _write_card(path: Path, card: Card) -> None:
     content = card.model_dump(mode="json", exclude_none=True)
     partial = path.with_suffix(".partial")
-    partial.write_text(yaml.safe_dump(content, sort_keys=False, width=110))
+    partial.write_text(yaml.safe_dump(content, sort_keys=False, width=110), encoding="utf-8")
     os.replace(partial, path)

@@ -108,7 +108,7 @@ class Battery:
 
     def may_transmit(self) -> bool:
         """Is the charge above half of the reserve?  The radio goes on where the computer has to stop."""
-        return self._charge_j >= self._profile.minimum_charge / 2 * self._capacity_j
+        return 0.0 < self._charge_j >= self._profile.minimum_charge / 2 * self._capacity_j
 
     def spend(self, joules: float, *, compute: bool = False) -> None:
         """Take ``joules`` out; of the computer's allowance too if ``compute``."""

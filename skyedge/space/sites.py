@@ -91,14 +91,19 @@ class Sites:
     def from_csv(cls, path: Path) -> Sites:
         """Sites from a CSV file with the columns ``name,lat_deg,lon_deg,height_m``."""
         try:
-            with path.open(newline="") as stream:
-                reader = csv.DictReader(line for line in stream if not line.startswith("#"))
+            with path.open(newline="", encoding="utf-8-sig") as stream:
+                lines = [(number, line) for number, line in enumerate(stream, start=1) if not line.startswith("#")]
+                reader = csv.DictReader(line for _, line in lines)
                 header = tuple(reader.fieldnames or ())
                 if missing := [column for column in COLUMNS if column not in header]:
                     raise InputError(f"the first line should be '{','.join(COLUMNS)}'; no '{missing[0]}'", where=path)
-                rows = [(row, f"{path}:{number}") for number, row in enumerate(reader, start=2)]
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read this file: {getattr(error, 'strerror', None) or error}", where=path) from None
+                rows = [(row, f"{path}:{lines[reader.line_num - 1][0]}") for row in reader]
+        except UnicodeDecodeError:
+            raise InputError("this is not a text file in UTF-8", where=path) from None
+        except csv.Error as error:
+            raise InputError(f"this is not CSV: {error}", where=path) from None
+        except OSError as error:
+            raise InputError(f"cannot read this file: {error.strerror}", where=path) from None
         if not rows:
             raise InputError("there are no sites in this file", where=path)
         return cls.from_rows(rows)

@@ -1,13 +1,17 @@
 """A careless or unlucky user: one sentence, code 2, no traceback, and nothing left behind."""
 
+import os
 import re
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 
 from skyedge.cli.app import main
+from skyedge.errors import InputError
 from skyedge.resources import folder
+from skyedge.space.sites import Sites
 
 HEIR = "extends: slice.yaml\nmetadata: {name: mine}\n"
 CARD = (folder("models") / "flight-small.yaml").read_text()
@@ -214,3 +218,29 @@ def test_a_row_of_sites_that_is_too_short_is_no_place_at_the_equator(mistake, tm
     sites = "name,lat_deg,lon_deg,height_m\nBeijing,39.96\n"
     options = ["--tle", "t.tle", "--sites", "s.csv", "--start", "2022-09-15"]
     assert "s.csv:2: " in mistake("passes", *options, t__tle=tle, s__csv=sites)
+
+
+def test_sites_from_a_spreadsheet_are_read_and_their_lines_counted_as_they_stand(tmp_path):
+    path = tmp_path / "sites.csv"
+    path.write_bytes("\ufeffname,lat_deg,lon_deg,height_m\r\n# a note\r\nKöln,50.9,6.9,50\r\n\r\nB,x,1,2\r\n".encode())
+    with pytest.raises(InputError, match=r"sites\.csv:5: "):
+        Sites.from_csv(path)
+    path.write_bytes(path.read_bytes()[: path.read_bytes().index(b"B,x")])
+    assert Sites.from_csv(path).names == ("Köln",)
+
+
+def test_a_terminal_without_umlauts_gets_question_marks_and_every_file_is_utf_8(tmp_path):
+    heir = HEIR + "space: {sites: [{name: Köln, lat_deg: 50.9, lon_deg: 6.9, height_m: 50}]}\n"
+    (tmp_path / "mine.yaml").write_text(heir, encoding="utf-8")
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "skyedge.cli.app", "run", "mine.yaml", "--hosting", "in-process", "-o", "runs"]
+    done = subprocess.run(command, cwd=tmp_path, env=plain, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "accuracy" in done.stdout
+    (page,) = tmp_path.glob("runs/mine-*/report.html")
+    assert "Köln" in page.read_text(encoding="utf-8")
+
+
+def test_two_lengths_of_restart_for_one_satellite_are_refused(mistake):
+    faults = "faults=[{kind: reboot, target: lone, after: 1h}, {kind: reboot, target: lone, after: 5h, duration: 2h}]"
+    assert "one duration is needed" in mistake("run", "slice", "--hosting", "in-process", "--set", faults)

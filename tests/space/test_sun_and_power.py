@@ -75,6 +75,14 @@ def test_no_joule_comes_from_nowhere(steps):
         assert abs(after - before - flow) < 1e-3
 
 
+def test_an_empty_battery_sends_nothing_even_without_a_reserve():
+    battery = Battery(PowerProfile(minimum_charge=0.0), np.array([0, DAY]), np.zeros(2))
+    assert battery.may_transmit()
+    battery.advance(DAY)
+    assert battery.charge == 0
+    assert not battery.may_transmit()
+
+
 def test_the_nominal_orbit_closes():
     shell = Constellation.walker(WalkerShell(1, 1, 0, 500, 97.4, "2023-01-05"))
     start = parse_utc("2023-01-06")
