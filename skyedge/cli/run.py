@@ -137,7 +137,8 @@ def _measure(experiment: Experiment, record: RunRecord, scenes: SceneTable) -> R
     resolved = resolve_arm(experiment, record.arm)
     deadline = parse_duration(resolved.pipeline.deadline)
     end = record.start_us + parse_duration(resolved.time.duration)
-    return measure(record, scenes, deadline, end)
+    longest = max(parse_duration(resolve_arm(experiment, arm).pipeline.deadline) for arm in experiment.arms)
+    return measure(record, scenes, deadline, end, longest_deadline_us=longest)
 
 
 def _check_outputs(output: Path, json_path: Path | None) -> None:

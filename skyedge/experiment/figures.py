@@ -167,10 +167,10 @@ def gauges(records: Records, world: World, column: str, label: str, factor: floa
 
 def latencies(records: Records, world: World, deadlines_us: Mapping[str, int]) -> str:
     """Share of scored scenes answered within a time of their capture."""
+    scored = worth_answering(world.scenes, max(deadlines_us.values()), world.end)
 
     def draw(axes: Axes) -> None:
         for number, (arm, record) in enumerate(records.items()):
-            scored = worth_answering(world.scenes, deadlines_us[arm], world.end)
             counted = counted_answers(record, world.scenes, deadlines_us[arm])
             minutes = np.sort(counted.latency_us[scored & (counted.predicted >= 0)] / MINUTE)
             share = np.arange(1, len(minutes) + 1) / max(1, scored.sum())
@@ -184,6 +184,7 @@ def latencies(records: Records, world: World, deadlines_us: Mapping[str, int]) -
 
 def confusions(records: Records, world: World, deadlines_us: Mapping[str, int]) -> str:
     """Truth against answer, in shares of the truth, for each arm."""
+    scored = worth_answering(world.scenes, max(deadlines_us.values()), world.end)
     classes = world.classes
     count = len(records)
     columns = min(3, count)
@@ -192,7 +193,7 @@ def confusions(records: Records, world: World, deadlines_us: Mapping[str, int]) 
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, (arm, record) in zip(grid.flat, records.items(), strict=False):
-        table = confusion(record, world.scenes, len(classes), deadlines_us[arm], world.end).astype(float)
+        table = confusion(record, world.scenes, scored, len(classes), deadlines_us[arm]).astype(float)
         share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
         axes.set_axis_on()
         axes.imshow(share, cmap="Blues", vmin=0, vmax=1)

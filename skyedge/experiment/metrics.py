@@ -84,9 +84,14 @@ def counted_answers(record: RunRecord, scenes: SceneTable, deadline_us: int) -> 
     return CountedAnswers(predicted, best_tier, best_latency)
 
 
-def measure(record: RunRecord, scenes: SceneTable, deadline_us: int, end: Instant) -> RunMetrics:
-    """All figures of one run that need no other run."""
-    scored = worth_answering(scenes, deadline_us, end)
+def measure(
+    record: RunRecord, scenes: SceneTable, deadline_us: int, end: Instant, *, longest_deadline_us: int | None = None
+) -> RunMetrics:
+    """All figures of one run that need no other run.
+
+    ``longest_deadline_us`` is that of all arms: arms of different patience must answer the same scenes.
+    """
+    scored = worth_answering(scenes, longest_deadline_us or deadline_us, end)
     counted = counted_answers(record, scenes, deadline_us)
     correct = scored & (counted.predicted == scenes.label)
     answered = scored & (counted.predicted >= 0)
@@ -132,9 +137,10 @@ def macro_f1(truth: NDArray[np.integer], predicted: NDArray[np.integer]) -> floa
     return float(np.mean(scores)) if scores else float("nan")
 
 
-def confusion(record: RunRecord, scenes: SceneTable, classes: int, deadline_us: int, end: Instant) -> NDArray[np.int64]:
+def confusion(
+    record: RunRecord, scenes: SceneTable, scored: NDArray[np.bool_], classes: int, deadline_us: int
+) -> NDArray[np.int64]:
     """Scored scenes by truth (rows) and answer (columns; the last column is "none in time"): (classes, classes + 1)."""
-    scored = worth_answering(scenes, deadline_us, end)
     said = counted_answers(record, scenes, deadline_us).predicted[scored]
     table = np.zeros((classes, classes + 1), np.int64)
     np.add.at(table, (scenes.label[scored], np.where(said < 0, classes, said)), 1)

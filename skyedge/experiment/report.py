@@ -172,7 +172,7 @@ def _gallery(
         return "<p>No arm sends single scenes.</p>"
     pipeline = resolve_arm(experiment, arm).pipeline
     fates = records[arm].fates
-    scored = worth_answering(world.scenes, deadlines[arm], world.end)
+    scored = worth_answering(world.scenes, max(deadlines.values()), world.end)
     sent = fates["scene"][np.isin(fates["fate"], ["delivered", "waiting", "expired"])]
     chosen = sent[scored[sent]]
     chosen = chosen[np.linspace(0, len(chosen) - 1, min(GALLERY_SCENES, len(chosen))).astype(int)] if len(chosen) else chosen

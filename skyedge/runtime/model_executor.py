@@ -85,9 +85,8 @@ class ModelExecutor:
 
     def _load_or_fill(self, model: str, view: str) -> NDArray[np.float32]:
         path = self._path(model, view)
-        if path is not None and path.exists():
-            loaded: NDArray[np.float32] = np.load(path)
-            return loaded
+        if path is not None and (kept := load_whole(path)) is not None:
+            return kept
         began = time.process_time()
         table = self._models[model].logits(self._pictures(view))
         self.seconds += time.process_time() - began
@@ -100,6 +99,15 @@ class ModelExecutor:
             return None
         key = f"{self._models[model].digest}\x1f{self._pictures_digest}\x1f{view}"
         return self._folder / f"predictions-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
+
+
+def load_whole(path: Path) -> NDArray[np.float32] | None:
+    """The table kept at ``path``; None where there is none, or only a part of one after a crash."""
+    try:
+        table: NDArray[np.float32] = np.load(path)
+    except (OSError, ValueError, EOFError):
+        return None
+    return table
 
 
 def save_atomically(path: Path, array: NDArray[np.generic]) -> None:

@@ -78,6 +78,15 @@ def test_accuracy_counts_the_best_tier_in_time_over_all_that_was_worth_answering
     assert (metrics.correct_by_block[5], metrics.worth_by_block[5], metrics.worth_by_block[6]) == (2, 2, 1)
 
 
+def test_an_arm_that_waits_less_is_measured_on_the_scenes_of_the_one_that_waits_longest():
+    rows = [(0, 0, 0, HOUR // 2), (3, 0, 3, 4 * HOUR)]
+    end = 7 * HOUR + HOUR // 2
+    patient = measure(record(rows), scenes(), 6 * HOUR, end)
+    hasty = measure(record(rows), scenes(), HOUR, end, longest_deadline_us=6 * HOUR)
+    assert hasty.figures["scored_scenes"] == patient.figures["scored_scenes"] == 2
+    assert measure(record(rows), scenes(), HOUR, end).figures["scored_scenes"] == 4
+
+
 def test_macro_f1_is_sklearns():
     from sklearn.metrics import f1_score
 

@@ -15,7 +15,7 @@ from skyedge.earth.tile_folder import TileFolder
 from skyedge.errors import InputError
 from skyedge.experiment.assembly import load_fleet
 from skyedge.experiment.loading import canonical, load_experiment
-from skyedge.experiment.metrics import confusion, measure
+from skyedge.experiment.metrics import confusion, measure, worth_answering
 from skyedge.experiment.outcome import conclude
 from skyedge.experiment.report import write_report
 from skyedge.experiment.run import prepare, record_path, run_experiment
@@ -181,7 +181,8 @@ def test_the_report_speaks_the_users_classes(flown, tmp_path):
     assert "bog &amp; fen" in page
     assert "savanna" not in page
     record = runs["collaborative"][0]
-    table = confusion(record, world.scenes, len(NAMES), parse_duration("12h"), world.end)
+    deadline = parse_duration("12h")
+    table = confusion(record, world.scenes, worth_answering(world.scenes, deadline, world.end), len(NAMES), deadline)
     assert table.shape == (3, 4)
     assert table.sum() == metrics["collaborative"].figures["scored_scenes"]
 
