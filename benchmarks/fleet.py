@@ -20,7 +20,9 @@ import numpy as np
 import psutil
 
 from skyedge.earth.scenes import SceneTable
-from skyedge.experiment.assembly import Calibration, Fleet, assemble
+from skyedge.experiment.assembly import assemble
+from skyedge.experiment.calibration import Calibration
+from skyedge.experiment.fleet import Fleet
 from skyedge.experiment.loading import load_experiment, resolve_arm
 from skyedge.experiment.run import run_engine
 from skyedge.experiment.world import World, make_sky

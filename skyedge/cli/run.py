@@ -14,10 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from skyedge.cli.stopped import log_below, log_fragments
 from skyedge.earth.scenes import SceneTable
 from skyedge.errors import InputError, RunStopped
-from skyedge.experiment.assembly import check_experiment
 from skyedge.experiment.loading import canonical, digest, load_experiment, resolve_arm
 from skyedge.experiment.metrics import RunMetrics, measure
 from skyedge.experiment.outcome import Outcome, conclude, equal_bytes_table, terminal_tables
+from skyedge.experiment.preflight import check_experiment
 from skyedge.experiment.records import RunRecord
 from skyedge.experiment.report import write_report
 from skyedge.experiment.run import prepare, record_path, run_experiment

@@ -3,163 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from skyedge.earth import CALIBRATE, CLASSES, Earth
-from skyedge.earth.imagery import MID_MONTH_DAYS, MONTHS, months_at
-from skyedge.earth.scenes import degrade, product_bytes
-from skyedge.errors import InputError
-from skyedge.experiment.inputs import find_device
-from skyedge.experiment.loading import resolve_arm
+from skyedge.earth.scenes import product_bytes
+from skyedge.experiment.calibration import Calibration, settled_miner
+from skyedge.experiment.fleet import Fleet, read_device
+from skyedge.experiment.inputs import DEVICE_KEYS
 from skyedge.experiment.spec import Experiment
-from skyedge.experiment.world import CLOUD, World, check_fault_targets, edge_of, flight_of, make_sky, tile_folder
-from skyedge.inference.budget import Budgeted
-from skyedge.inference.cloud_filter import CloudFilter, cloud_score
+from skyedge.experiment.world import CLOUD, World, check_fault_targets, edge_of
 from skyedge.inference.device import DeviceProfile
-from skyedge.inference.miners import Examples, Miner, Observation, build_miner
-from skyedge.inference.scores import fit_temperature
-from skyedge.inference.sweep import knob_of, set_to_share
-from skyedge.learning.card import check_classes
-from skyedge.learning.data import EarthSource, FolderSource, Pictures, Source
-from skyedge.learning.zoo import Model, check_same_classes, load_model
+from skyedge.learning.zoo import Model
 from skyedge.nodes.answering import ModelService
 from skyedge.nodes.backhaul import BackhaulProfile
 from skyedge.nodes.cloud_pool import CloudPool
 from skyedge.nodes.edge_node import EdgeNode
 from skyedge.nodes.ground_station import GroundStation, GroundStationProfile, PlannedSession
 from skyedge.nodes.node import Node
-from skyedge.nodes.satellite import OnBoardModel, Satellite, SatelliteProfile, Session
+from skyedge.nodes.satellite import Satellite
+from skyedge.nodes.satellite_profile import OnBoardModel, SatelliteProfile, Session
 from skyedge.runtime.horizon import AlwaysOpen, Channel, Downlink, Uplink
 from skyedge.runtime.host import Executor, Host, Reboot
 from skyedge.runtime.model_executor import ModelExecutor
 from skyedge.space.power import Battery
-from skyedge.time import DAY, MILLISECOND, SECOND, Instant, day_of_year, parse_duration
-from skyedge.yaml_files import read_yaml
+from skyedge.time import MILLISECOND, SECOND, Instant, parse_duration
 
 UNLIMITED_BYTES_S = 1e12
 UNLIMITED_BURST_US = 300 * SECOND
-CALIBRATION_PER_CLASS = 250
-CALIBRATION_SEED = 400
-MOST_REPLICAS = 10
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """The models of an experiment by their role, for one seed's replicas."""
-
-    flight: Model
-    archive: Model
-    cloud_filter: Model
-    edge: Model
-    ground: Model
-
-    def by_name(self) -> dict[str, Model]:
-        """By the names that nodes use."""
-        return {role: getattr(self, role) for role in ("flight", "archive", "cloud_filter", "edge", "ground")}
-
-
-def load_fleet(experiment: Experiment, seed: int, thumbnail_px: int) -> Fleet:
-    """The models, replica ``seed`` of each (counted round).
-
-    Raises:
-        InputError: if one is missing, they answer different questions, or the user's own imagery asks another.
-    """
-    names = experiment.models
-    fleet = Fleet(
-        *(
-            load_model(name, seed, thumbnail_px=thumbnail_px)
-            for name in (names.on_board, names.on_board_archive, names.cloud_filter, names.edge, names.ground)
-        )
-    )
-    for role, model in fleet.by_name().items():
-        if (model.task == "cloud") != (role == "cloud_filter"):
-            where = "models." + {"flight": "on_board", "archive": "on_board_archive"}.get(role, role)
-            wanted = "tells clouds apart" if role == "cloud_filter" else "tells land covers or a folder's classes apart"
-            raise InputError(f"model {model.name} has the task '{model.task}'; one is needed that {wanted}", where=where)
-    check_same_classes([fleet.flight, fleet.archive, fleet.edge, fleet.ground])
-    folder = tile_folder(experiment)
-    check_classes(fleet.flight.name, fleet.flight.classes, folder.classes if folder else CLASSES, experiment.imagery.folder)
-    if folder is not None:
-        folder.tiles(thumbnail_px)  # a file that is no picture is named here, before anything is run
-    return fleet
-
-
-def check_experiment(experiment: Experiment) -> World:
-    """Say what is wrong with any arm before anything is run or written; returns the sky of the first seed.
-
-    Raises:
-        InputError: for whatever can be told without flying.
-    """
-    first, skies, fleets = experiment.seeds[0], dict[str, World](), set[str]()
-    for name in experiment.arms:
-        arm = resolve_arm(experiment, name)
-        key = repr((arm.time, arm.space, arm.imagery, arm.faults))
-        if key not in skies:
-            skies[key] = make_sky(arm, first)
-            if arm.imagery.folder is None:
-                for seed in experiment.seeds:
-                    start, end = flight_of(arm, seed)
-                    months_at(np.arange(start, end, DAY), accept_blend=arm.imagery.accept_blend)
-        camera = skies[key].camera
-        key = repr((arm.models, arm.imagery, camera.thumbnail_px))
-        if key not in fleets:
-            # A model with several replicas has another file for the next seed.
-            for seed in experiment.seeds[:MOST_REPLICAS]:
-                load_fleet(arm, seed, camera.thumbnail_px)
-            fleets.add(key)
-        for device in _DEVICES:
-            read_device(getattr(arm.models, device))
-        product_bytes(camera, arm.pipeline.scene_view)
-        if parse_duration(arm.pipeline.deadline) >= parse_duration(arm.time.duration):
-            raise InputError(
-                f"no deadline of {arm.pipeline.deadline} ends within a run of {arm.time.duration}: nothing could be scored",
-                where=f"arm {name}: pipeline.deadline",
-            )
-        if arm.pipeline.mode == "collaborative":
-            _checked_miner(arm)
-    return next(iter(skies.values()))
-
-
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """What is settled on calibrate blocks, with the archive's pictures of the season of the run."""
-
-    cloud_filter: CloudFilter
-    temperature: dict[str, float]
-    examples: dict[str, Examples]
-
-
-def calibrate(experiment: Experiment, fleet: Fleet, world: World, view: str) -> Calibration:
-    """Thresholds, temperatures and examples for miners; ``view`` is how hard scenes reach the ground."""
-    day = float(day_of_year(world.start))
-    month = MONTHS[int(np.abs(MID_MONTH_DAYS - day).argmin())]
-    folder = tile_folder(experiment)
-    earth = Earth.load()
-    source = EarthSource(earth, world.camera) if folder is None else FolderSource(folder, earth, world.camera)
-    pictures = _calibration_pictures(source, month)
-    scores = cloud_score(fleet.cloud_filter.logits(pictures.tiles))
-    cloudy = pictures.cloud_cover > experiment.imagery.clouds.cloudy_above
-    clear = pictures.take(~cloudy)
-    seen = degrade(clear.tiles, view)
-    big = fleet.ground.logits(seen)
-    small = {"flight": fleet.flight.logits(clear.tiles), "archive": fleet.archive.logits(clear.tiles)}
-    temperature = {role: fit_temperature(logits, clear.label) for role, logits in small.items()}
-    temperature["edge"] = fit_temperature(fleet.edge.logits(seen), clear.label)
-    return Calibration(
-        CloudFilter.for_clear_loss(scores, cloudy, experiment.pipeline.maximum_clear_loss),
-        temperature,
-        {role: Examples(logits, big, clear.label) for role, logits in small.items()},
-    )
-
-
-@lru_cache(maxsize=2)
-def _calibration_pictures(source: Source, month: int) -> Pictures:
-    """The pictures of a month, which the seeds of an experiment share."""
-    return source.pictures(CALIBRATE, (month,), CALIBRATION_PER_CLASS, CALIBRATION_SEED, clear_only=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,13 +102,13 @@ def assemble(
     """
     pipeline = experiment.pipeline
     role = pipeline.on_board_model
-    devices = {name: read_device(getattr(experiment.models, name)) for name in _DEVICES}
+    devices = {name: read_device(getattr(experiment.models, name)) for name in DEVICE_KEYS}
     work = world.camera.work_factor
     on_board = None
     if pipeline.mode != "bent-pipe":
         on_board = _on_board(role, getattr(fleet, role), devices["satellite_device"], work)
     filtering = on_board is not None and pipeline.cloud_filter == "network"
-    miner = _miner(experiment, world, calibration, executor)
+    miner = settled_miner(experiment, world, calibration, executor)
     mine_first = miner is not None and pipeline.mining_mode == "mining-then-inference"
     worth = None
     if miner is not None and miner.uses_truth:
@@ -316,58 +189,9 @@ def assemble(
     )
 
 
-_DEVICES = ("satellite_device", "edge_device", "ground_device")
-
-
-def read_device(name: str) -> DeviceProfile:
-    """The device profile of that name in ``models/devices/``, or at that path."""
-    path = find_device(name)
-    return DeviceProfile.from_mapping(read_yaml(path), where=path)
-
-
 def _on_board(role: str, model: Model, device: DeviceProfile, work: float) -> OnBoardModel:
     macs = model.multiply_accumulates * work
     return OnBoardModel(role, device.seconds(macs), device.joules(macs))
-
-
-def _checked_miner(experiment: Experiment) -> Miner:
-    """The miner of an arm, not yet fitted.
-
-    Raises:
-        InputError: if there is no such miner, or it cannot do its work in this pipeline.
-    """
-    pipeline, where = experiment.pipeline, "pipeline.miner"
-    miner = build_miner(pipeline.miner.name, pipeline.miner.parameters, where=where)
-    if pipeline.mining_mode == "mining-then-inference" and miner.needs_logits:
-        raise InputError(
-            f"miner {pipeline.miner.name} needs the on-board model's answer, so it cannot mine before inference", where=where
-        )
-    if pipeline.unlimited_links and isinstance(miner, Budgeted):
-        raise InputError("the budgeted miner shares out passes, and with unlimited_links there are none", where=where)
-    if pipeline.miner.set_to_share is not None and not isinstance(miner, Budgeted):
-        knob_of(miner)
-    return miner
-
-
-def _miner(experiment: Experiment, world: World, calibration: Calibration, executor: ModelExecutor) -> Miner | None:
-    pipeline = experiment.pipeline
-    if pipeline.mode != "collaborative":
-        return None
-    role, share = pipeline.on_board_model, pipeline.miner.set_to_share
-    miner = _checked_miner(experiment)
-    if hasattr(miner, "fitted"):
-        miner = miner.fitted(calibration.examples[role])
-    if isinstance(miner, Budgeted):  # its knob is the share itself
-        return miner if share is None else replace(miner, share_of_captures=share)
-    if share is None:
-        return miner
-    # What the fleet itself sees over calibrate blocks, without its truth: those scenes are never scored.
-    over = np.flatnonzero(world.scenes.split == CALIBRATE)
-    seen = over
-    if pipeline.cloud_filter == "network":
-        seen = over[~calibration.cloud_filter.is_cloudy(cloud_score(executor.table("cloud_filter", "camera")[over]))]
-    logits = executor.table(role, "camera")[seen] if miner.needs_logits else None
-    return set_to_share(miner, Observation(seen.astype(np.int32), logits), len(over), share)
 
 
 def _sessions(world: World, *, unlimited: bool) -> tuple[list[dict[int, Session]], list[list[PlannedSession]]]:

@@ -17,7 +17,9 @@ from uuid import uuid4
 
 from skyedge import __version__
 from skyedge.earth.scenes import SceneTable
-from skyedge.experiment.assembly import Assembly, Calibration, Fleet, assemble, calibrate, load_fleet
+from skyedge.experiment.assembly import Assembly, assemble
+from skyedge.experiment.calibration import Calibration, calibrate
+from skyedge.experiment.fleet import Fleet, load_fleet
 from skyedge.experiment.loading import canonical, digest, resolve_arm
 from skyedge.experiment.records import RunRecord, record_of
 from skyedge.experiment.spec import Experiment

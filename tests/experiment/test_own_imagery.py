@@ -13,7 +13,7 @@ from skyedge.earth import CALIBRATE, CLASSES, EVALUATE, TRAIN, Earth
 from skyedge.earth.camera import Camera
 from skyedge.earth.tile_folder import TileFolder
 from skyedge.errors import InputError
-from skyedge.experiment.assembly import load_fleet
+from skyedge.experiment.fleet import load_fleet
 from skyedge.experiment.loading import canonical, load_experiment
 from skyedge.experiment.metrics import confusion, measure, worth_answering
 from skyedge.experiment.outcome import conclude

@@ -6,7 +6,8 @@ import pytest
 from skyedge.events import Arrived, Ended, Rebooted, SessionOpened, Started, no_items
 from skyedge.inference.cloud_filter import CloudFilter
 from skyedge.inference.miners import CloudOnly, EdgeOnly
-from skyedge.nodes.satellite import OnBoardModel, Satellite, SatelliteProfile, Session
+from skyedge.nodes.satellite import Satellite
+from skyedge.nodes.satellite_profile import OnBoardModel, SatelliteProfile, Session
 from skyedge.space.power import Battery, PowerProfile
 from skyedge.testing import Drive
 from skyedge.time import DAY, FOREVER, HOUR, MINUTE, SECOND
