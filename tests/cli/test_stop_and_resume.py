@@ -18,7 +18,7 @@ from skyedge.cli.app import main
 from skyedge.experiment.tracking import open_client, store_uri
 
 STANDING_STILL = '''
-"""A miner that sends everything; the one that makes the file 'still' first waits there for as long as there is a 'gate'."""
+"""A miner that sends everything, and waits beside the file 'still' for as long as there is a 'gate'."""
 
 import os
 import time
@@ -38,13 +38,11 @@ class Still:
     needs_logits: ClassVar[bool] = False
     uses_truth: ClassVar[bool] = False
 
-    def __post_init__(self):
+    def mine(self, observation, generator):
         deadline = time.monotonic() + 60
         while (HERE / "gate").exists() and time.monotonic() < deadline:
             (HERE / "still").touch()
             time.sleep(0.05)
-
-    def mine(self, observation, generator):
         everything = np.ones(len(observation), bool)
         return Verdict(everything, everything, np.ones(len(observation)))
 '''
