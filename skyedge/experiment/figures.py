@@ -159,6 +159,10 @@ def gauges(records: Records, world: World, column: str, label: str, factor: floa
             days = (edges[seen] - world.start) / DAY
             axes.plot(days, total[seen] / count[seen] * factor, color=COLOURS[number % len(COLOURS)], label=arm)
         axes.set(xlabel="days after the start", ylabel=label)
+        if column == "queue_bytes":
+            # A congested arm must not press the others flat against nothing.
+            axes.set_yscale("symlog", linthresh=0.01)
+            axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
         axes.legend(fontsize="x-small", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
