@@ -43,6 +43,8 @@ def skyedge(
 
 def main() -> None:
     """Entry point: an error that was raised on purpose becomes one sentence and an exit code."""
+    # A user's own miners and networks lie where the command is given; what is installed goes first.
+    sys.path.append(os.getcwd())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that knows no × shows a question mark, which is better than nothing of a table.

@@ -16,10 +16,11 @@ from skyedge.experiment.spec import Experiment
 from skyedge.experiment.world import World, tile_folder
 from skyedge.inference.budget import Budgeted
 from skyedge.inference.cloud_filter import CloudFilter, cloud_score
-from skyedge.inference.miners import Examples, Miner, Observation, build_miner
+from skyedge.inference.miners import Examples, Miner, Observation, build_miner, try_out
 from skyedge.inference.scores import fit_temperature
 from skyedge.inference.sweep import knob_of, set_to_share
 from skyedge.learning.data import EarthSource, FolderSource, Pictures, Source
+from skyedge.plugins import is_import_path
 from skyedge.runtime.model_executor import ModelExecutor
 from skyedge.time import day_of_year
 
@@ -81,6 +82,8 @@ def checked_miner(experiment: Experiment) -> Miner:
         raise InputError("the budgeted miner shares out passes, and with unlimited_links there are none", where=where)
     if pipeline.miner.set_to_share is not None and not isinstance(miner, Budgeted):
         knob_of(miner)
+    if is_import_path(pipeline.miner.name):
+        try_out(miner, where=where)
     return miner
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from skyedge.experiment.spec import Experiment, Models
 from skyedge.learning.card import read_card
+from skyedge.plugins import is_import_path, source_digest
 from skyedge.resources import find
 
 ORBIT_KEYS = ("constellation", "sites", "link", "spacecraft")
@@ -51,14 +52,23 @@ def input_files(experiment: Experiment) -> Iterator[Path]:
         yield find_device(getattr(experiment.models, key))
 
 
+def user_code(experiment: Experiment) -> Iterator[str]:
+    """Import paths of the user's own classes that ``experiment`` names, arms apart."""
+    miner = experiment.pipeline.miner.name
+    architectures = [read_card(getattr(experiment.models, key))[0].architecture for key in CARD_KEYS]
+    yield from (name for name in (miner, *architectures) if is_import_path(name))
+
+
 def find_device(name: str) -> Path:
     """The device profile of that name in ``models/devices/``, or at that path."""
     return find(name if name.endswith(".yaml") else f"devices/{name}.yaml", kind="models")
 
 
 def content_digest(experiment: Experiment) -> str:
-    """Identifies the content of all :func:`input_files`; a missing weight file counts as an empty one."""
+    """Identifies the content of all :func:`input_files` and of :func:`user_code`; a missing weight file counts as empty."""
     whole = hashlib.sha256()
+    for name in user_code(experiment):
+        whole.update(source_digest(name).encode())
     for path in input_files(experiment):
         stat = path.stat() if path.is_file() else None
         whole.update(_file_digest(path, stat.st_mtime_ns, stat.st_size) if stat else b"missing")

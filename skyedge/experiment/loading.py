@@ -138,7 +138,12 @@ def _mark_anew(marks: Marks, key: tuple[str | int, ...], place: str) -> None:
 
 
 def _laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings merge key by key; a key set to null is taken away, so an heir can drop an arm."""
+    """Mappings merge key by key; a key set to null is taken away, so an heir can drop an arm.
+
+    A mapping of another ``name`` is another thing (a miner with parameters of its own) and takes the whole place.
+    """
+    if "name" in top and top["name"] != base.get("name", top["name"]):
+        base = {}
     merged = dict(base)
     for key, value in top.items():
         if value is None:

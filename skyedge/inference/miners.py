@@ -17,7 +17,6 @@ blocks, and flies as the miner that it returns.
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -36,6 +35,7 @@ from skyedge.inference.scores import (
     normalised_certainty,
     softmax,
 )
+from skyedge.plugins import is_import_path, load_class
 from skyedge.profiles import check_value
 
 
@@ -311,7 +311,7 @@ def build_miner(name: str, parameters: Mapping[str, Any], *, where: object = Non
     from skyedge.inference.budget import Budgeted
 
     known = {**MINERS, "Budgeted": Budgeted}
-    miner_class = load_class(name, where=where) if ":" in name else known.get(name)
+    miner_class = load_class(name, where=where) if is_import_path(name) else known.get(name)
     if miner_class is None:
         raise InputError(f"unknown miner '{name}'", where=where, nearest=nearest(name, known))
     accepted = _parameters(miner_class, name, where)
@@ -351,23 +351,29 @@ def _parameters(miner_class: type[Any], name: str, where: object) -> dict[str, A
     return {key: kind for key, kind in kinds.items() if not ours or kind in plain or set(get_args(kind)) & set(plain)}
 
 
-def load_class(path: str, *, where: object = None) -> type[Any]:
-    """The class at an import path ``package.module:Class``.
+def try_out(miner: Miner, *, where: object = None) -> None:
+    """Let a user's own miner look at a few made-up scenes (numbered -1, as none of a run's is) before it flies.
 
     Raises:
-        InputError: if the module or the class is not there.
+        InputError: if it fails, or its verdict is none.
     """
-    module_name, _, class_name = path.partition(":")
+    name, draw = type(miner).__name__, np.random.default_rng(0)
+    logits, labels = draw.normal(0, 2, (64, 4)).astype(np.float32), draw.integers(0, 4, 64)
+    scenes = np.full(8, -1, np.int32)
     try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # whatever a user's own module does when it is imported
-        reason = str(error) or type(error).__name__
-        raise InputError(f"cannot import '{module_name}': {reason}", where=where) from None
-    found = getattr(module, class_name, None)
-    if not isinstance(found, type):
-        names = [name for name in dir(module) if isinstance(getattr(module, name), type)]
-        raise InputError(f"{module_name} has no class '{class_name}'", where=where, nearest=nearest(class_name, names))
-    return found
+        if hasattr(miner, "fitted"):
+            miner = miner.fitted(Examples(logits, logits, labels))
+        verdict = miner.mine(Observation(scenes, logits[:8] if miner.needs_logits else None, np.zeros(8, bool)), draw)
+        columns = {"send": verdict.send, "keep_answer": verdict.keep_answer, "value": verdict.value}
+    except Exception as error:  # whatever a user's own miner does
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"miner {name} failed on a few scenes to try it out: {reason}", where=where) from None
+    for column, values in columns.items():
+        if not isinstance(values, np.ndarray) or values.shape != scenes.shape:
+            raise InputError(f"miner {name}: '{column}' of its verdict should be an array with a row a scene", where=where)
+    for column in ("send", "keep_answer"):
+        if columns[column].dtype != bool:
+            raise InputError(f"miner {name}: '{column}' of its verdict should be true or false for each scene", where=where)
 
 
 def upload_ratio(sent: Sequence[bool] | NDArray[np.bool_]) -> float:

@@ -18,11 +18,11 @@ from torch import nn
 
 from skyedge.errors import InputError, nearest
 from skyedge.inference.int8 import QuantizedNetwork
-from skyedge.inference.miners import load_class
 from skyedge.inference.scores import DECIMALS
 from skyedge.learning.card import Card, read_card
 from skyedge.learning.networks import ARCHITECTURES, multiply_accumulates
 from skyedge.learning.training import as_input
+from skyedge.plugins import is_import_path, load_class, source_digest
 
 BATCH = 64
 """Every batch has this size, padded if need be: a batch of another size changes the last bits of a logit."""
@@ -123,7 +123,7 @@ def _line(error: Exception) -> str:
 def build_network(card: Card, path: Path) -> nn.Module:
     """The untrained network of a card: one of ours, or a user's own ``torch.nn.Module``."""
     architecture: Any = ARCHITECTURES.get(card.architecture)
-    if architecture is None and ":" in card.architecture:
+    if architecture is None and is_import_path(card.architecture):
         architecture = load_class(card.architecture, where=path)
     if architecture is None:
         hint = nearest(card.architecture, ARCHITECTURES)
@@ -181,5 +181,7 @@ def _read_weights(file: Path) -> dict[str, NDArray[Any]]:
 
 def _digest(card: Card, file: Path | None) -> str:
     identity = json.dumps([card.architecture, card.arguments, card.classes, card.format], sort_keys=True)
+    if is_import_path(card.architecture):
+        identity += source_digest(card.architecture)
     content = file.read_bytes() if file else b""
     return hashlib.sha256(identity.encode() + content).hexdigest()

@@ -304,12 +304,13 @@ class Satellite:
         return effects
 
     def _delivered(self, sent: Items, session: Session) -> list[Effect]:
-        again = round(sent.total_bytes * session.retransmitted_share)
-        return [
-            *self._account(sent, "delivered"),
-            Account(self.name, "*", "downlink", "scene", "retransmitted", again, 0),
-            self._fate(sent.scene[sent.kind == KIND_SCENE], "delivered"),
+        delivered = self._account(sent, "delivered")
+        again = [
+            Account(effect.source, effect.destination, "downlink", effect.traffic, "retransmitted", size, 0)
+            for effect in delivered
+            if isinstance(effect, Account) and (size := round(effect.size_bytes * session.retransmitted_share))
         ]
+        return [*delivered, *again, self._fate(sent.scene[sent.kind == KIND_SCENE], "delivered")]
 
     def _gauge(self, now: Instant) -> Record:
         columns = {
