@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +15,8 @@ from skyedge.errors import InputError, nearest
 from skyedge.experiment.outcome import TABLE_COLUMNS
 from skyedge.experiment.statistics import RESAMPLES, SEEDS_FOR_A_MEAN
 from skyedge.streams import stream
+
+_UNITS = {"percent": (", %", 100.0), "saved": (", %", 100.0), "bytes": (", MB", 1.0), "plain": ("", 1.0)}
 
 
 def compare_command(first: str, second: str, *, arm: str | None, output: Path, open_ui: bool = False) -> None:
@@ -29,17 +32,30 @@ def compare_command(first: str, second: str, *, arm: str | None, output: Path, o
         arms = [arm]
     if not arms:
         raise InputError(f"{first} and {second} have no arm in common")
-    table = Table(title=f"{b['experiment']} − {a['experiment']}, {len(seeds)} common seeds, mean and 95 % interval")
+    count = f"{len(seeds)} common seed{'s' if len(seeds) > 1 else ''}"
+    table = Table(
+        title=f"A {a['experiment']} ({first}), B {b['experiment']} ({second}): {count}"
+        f"{', mean and 95 % interval' if len(seeds) >= SEEDS_FOR_A_MEAN else ', too few for an interval'}",
+        box=box.SIMPLE_HEAD,
+    )
     for heading in ("arm", "figure", "A", "B", "B − A"):
         table.add_column(heading, justify="left" if heading in ("arm", "figure") else "right")
+    others = []
     for name in arms:
-        for metric, heading, _ in TABLE_COLUMNS:
+        for metric, heading, style in TABLE_COLUMNS:
             values = [_values(outcome, name, metric, seeds) for outcome in (a, b)]
             if values[0] is not None and values[1] is not None:
-                means = [f"{value.mean():.4g}" for value in values if value is not None]
-                table.add_row(name, heading, *means, _difference(values[1] - values[0]))
+                unit, factor = _UNITS[style]
+                means = [f"{value.mean() * factor:.4g}" for value in values if value is not None]
+                table.add_row(name, f"{heading}{unit}", *means, _difference((values[1] - values[0]) * factor))
+        scored = [_values(outcome, name, "scored_scenes", seeds) for outcome in (a, b)]
+        if scored[0] is not None and scored[1] is not None and not np.array_equal(*scored):
+            others.append(f"{name} ({scored[0].mean():,.0f} against {scored[1].mean():,.0f})")
     console = Console()
     console.print(table)
+    if others:
+        warning = f"warning: A and B score other scenes, so accuracies differ for that too: {', '.join(others)}"
+        console.print(warning, style="yellow", highlight=False, soft_wrap=True)
     uri = f"sqlite:///{(output / 'mlflow.db').resolve()}"
     if not open_ui:
         console.print(f"the same in MLflow: --open, or mlflow ui --backend-store-uri {uri}", soft_wrap=True, highlight=False)

@@ -113,7 +113,7 @@ def world_map(world: World) -> str:
     for name, lat_deg, lon_deg in zip(world.sites.names, world.sites.lat_deg, world.sites.lon_deg, strict=True):
         axes.annotate(name, (lon_deg, lat_deg), xytext=(5, 4), textcoords="offset points", color="white", fontsize=8)
     axes.set(xlim=(-180, 180), ylim=(-90, 90), xticks=[], yticks=[])
-    axes.legend(loc="lower left", fontsize="small", markerscale=5)
+    axes.legend(loc="lower left", fontsize="small", markerscale=5, facecolor="#33415c", labelcolor="white")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="jpeg", dpi=100, pil_kwargs={"quality": 82})
     pyplot.close(figure)

@@ -28,7 +28,7 @@ from skyedge.experiment.equal_bytes import at_equal_bytes
 from skyedge.experiment.loading import canonical, digest
 from skyedge.experiment.metrics import RunMetrics
 from skyedge.experiment.spec import Experiment
-from skyedge.experiment.statistics import SEEDS_FOR_A_TEST, Estimate, estimates, holm, permutation_p
+from skyedge.experiment.statistics import SEEDS_FOR_A_MEAN, SEEDS_FOR_A_TEST, Estimate, estimates, holm, permutation_p
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def written(estimate: Estimate | None, style: str) -> str:
     if estimate is None or not math.isfinite(estimate.mean):
         return "–"
     if style == "saved" and estimate.mean < -1:
-        return f"× {1 - estimate.mean:.1f}"
+        return f"{1 - estimate.mean:.1f} × more"
     if style == "bytes":
         factor, unit = next((factor, unit) for least, factor, unit in _BYTE_UNITS if estimate.mean >= least)
     else:
@@ -151,7 +151,11 @@ def written(estimate: Estimate | None, style: str) -> str:
 def terminal_tables(outcome: Outcome, width: int) -> list[Table]:
     """Arms by columns: one table, or as many as it takes where ``width`` characters do not hold one."""
     seeds = len(outcome.seeds)
-    title = f"{outcome.experiment}: {seeds} seed{'s' if seeds > 1 else ''}, mean ± half a 95 % interval"
+    scored = next(iter(outcome.arms.values()))["scored_scenes"].mean
+    title = (
+        f"{outcome.experiment}: {seeds} seed{'s' if seeds > 1 else ''}, {scored:,.0f} scored scenes a seed, "
+        f"{'mean ± half a 95 % interval' if seeds >= SEEDS_FOR_A_MEAN else f'no intervals below {SEEDS_FOR_A_MEAN} seeds'}"
+    )
     room = width - max(len(arm) for arm in outcome.arms) - 3
     groups: list[list[tuple[str, list[str]]]] = [[]]
     taken = 0

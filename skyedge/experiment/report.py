@@ -28,15 +28,16 @@ FRUGAL = 0.9
 """Share of the bent pipe's bytes that an arm must save to stand among the large figures: the bar of the field's claim."""
 
 _STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:1240px;margin:2rem auto;padding:0 1rem;color:#1b2330}
+body{font:16px/1.5 system-ui,sans-serif;max-width:1320px;margin:2rem auto;padding:0 1rem;color:#1b2330}
 h1{margin-bottom:.2rem} h2{margin-top:2.4rem;border-bottom:1px solid #d5dbe3;padding-bottom:.2rem}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.82rem}
-th{vertical-align:bottom} td{white-space:nowrap} td,th{padding:.3rem .5rem;text-align:right}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.8rem}
+th{vertical-align:bottom} td{white-space:nowrap} td,th{padding:.3rem .38rem;text-align:right}
 td:first-child,th:first-child{text-align:left} tr:nth-child(even){background:#f4f6f9} .scroll{overflow-x:auto}
 .met{color:#1a7f37}.not{color:#b42318}.untested{color:#8a6d00} svg,img.map{width:100%;max-width:100%;height:auto}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:1rem;margin:1.4rem 0}
 .tiles div{background:#f4f6f9;border-radius:8px;padding:.8rem 1rem}.tiles b{display:block;font-size:1.7rem;line-height:1.3}
 .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:.8rem;font-size:.78rem;line-height:1.3}
+.gallery .note{font-size:1em}
 .gallery img{width:100%;image-rendering:pixelated;border-radius:4px} .note{color:#5a6675;font-size:.9rem}
 details{margin-top:2rem} pre{font-size:.8rem;overflow-x:auto;background:#f4f6f9;padding:1rem}
 """
@@ -101,28 +102,34 @@ def _claims(outcome: Outcome) -> str:
 
 
 def _tiles(experiment: Experiment, outcome: Outcome) -> str:
-    """What a reader should take home, in a few large figures."""
+    """What a reader should take home, in a few large figures: the baselines, and the best that sends a tenth."""
     roles = experiment.baselines
-    names = {roles.in_orbit: "answered in orbit", roles.bent_pipe: "answered on the ground, everything sent"}
-    others = [arm for arm in outcome.arms if arm not in names and "downlink_reduction" in outcome.arms[arm]]
-    frugal = [
-        arm
-        for arm in others
-        if resolve_arm(experiment, arm).pipeline.mode == "collaborative"
-        and not arm.startswith("oracle")
-        and outcome.arms[arm]["downlink_reduction"].mean >= FRUGAL
+    words = {
+        roles.in_orbit: "right in orbit alone",
+        roles.in_orbit_archive: "right in orbit, with the ground's archive",
+        roles.bent_pipe: "right on the ground, everything sent",
+    }
+    tiles = [
+        (text, written(outcome.arms[arm]["accuracy"], "percent"), arm) for arm, text in words.items() if arm in outcome.arms
     ]
-    tiles = [(f"accuracy {words}", written(outcome.arms[arm]["accuracy"], "percent"), arm) for arm, words in names.items()
-             if arm in outcome.arms]  # fmt: skip
+    frugal = [arm for arm in outcome.arms if _sends_a_tenth(experiment, outcome, arm)]
     if frugal:
         best = max(frugal, key=lambda arm: outcome.arms[arm]["accuracy"].mean)
-        table = outcome.arms[best]
-        tiles.append(("accuracy together, sending a tenth", written(table["accuracy"], "percent"), best))
-        tiles.append(("fewer bytes than the compressed bent pipe", written(table["downlink_reduction"], "saved"), best))
-    return "<div class=tiles>" + "".join(
-        f"<div>{html.escape(words)}<b>{figure}</b><span class=note>{html.escape(arm)}</span></div>"
-        for words, figure, arm in tiles
-    ) + "</div>"  # fmt: skip
+        saved = written(outcome.arms[best]["downlink_reduction"], "saved")
+        tiles.append((f"right together, {saved} less sent", written(outcome.arms[best]["accuracy"], "percent"), best))
+    cards = (
+        f"<div>{html.escape(text)}<b>{figure}</b><span class=note>{html.escape(arm)}</span></div>"
+        for text, figure, arm in tiles
+    )
+    return f"<div class=tiles>{''.join(cards)}</div>"
+
+
+def _sends_a_tenth(experiment: Experiment, outcome: Outcome, arm: str) -> bool:
+    """Does the arm let the two models of the experiment's own pipeline work together within a tenth of the bytes?"""
+    pipeline = resolve_arm(experiment, arm).pipeline
+    same = pipeline.mode == "collaborative" and pipeline.on_board_model == experiment.pipeline.on_board_model
+    saved = outcome.arms[arm].get("downlink_reduction")
+    return same and not arm.startswith("oracle") and saved is not None and saved.mean >= FRUGAL
 
 
 def _table(outcome: Outcome) -> str:
@@ -135,7 +142,7 @@ def _table(outcome: Outcome) -> str:
         if test is not None and test.p_holm is not None:
             verdict += f", p {test.p_holm:.3f}, {test.verdict}"
         rows.append(f"<tr><td>{html.escape(arm)}</td>{cells}<td>{html.escape(verdict)}</td></tr>")
-    return f"<table><tr><th>arm</th>{head}<th>points over in-orbit</th></tr>{''.join(rows)}</table>"
+    return f"<table><tr><th>arm</th>{head}<th>points gained</th></tr>{''.join(rows)}</table>"
 
 
 def _test_note(outcome: Outcome) -> str:
@@ -187,7 +194,7 @@ def _gallery(
         truth, said, ground = int(row.label[scene]), int(small[scene].argmax()), int(big[scene].argmax())
         spread = np.exp(small[scene] - small[scene].max())
         sure = float(spread.max() / spread.sum())
-        reason = f"{pipeline.miner.name}: the small model was {sure:.0%} sure"
+        reason = f"{sure:.0%} sure in orbit; sent by {pipeline.miner.name}"
         marks = ["✓" if answer == truth else "✗" for answer in (said, ground)]
         arrived = f"{classes[ground]} {marks[1]}" if scene in from_ground else "did not arrive in time"
         cards.append(

@@ -1,11 +1,14 @@
 """Whatever is wrong with a file is answered with its place and the right word, never with a traceback."""
 
+import json
 from contextlib import suppress
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from skyedge.cli.show_config import editor_schema
 from skyedge.errors import InputError
 from skyedge.experiment.loading import as_yaml, canonical, digest, load_experiment, resolve_arm
 from skyedge.resources import folder
@@ -86,3 +89,22 @@ def test_random_damage_never_gives_a_traceback(tmp_path, place, text, cut):
     ) if text.isascii() else path.write_text(TIANSUAN[:place])
     with suppress(InputError):  # and nothing but an InputError
         assert load_experiment(path).arms
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_schema_for_editors_accepts_every_shipped_experiment(name):
+    from jsonschema import Draft202012Validator
+
+    text = (folder("experiments") / name).read_text()
+    content = json.loads(json.dumps(yaml.safe_load(text), default=str))  # an editor sees dates as text
+    validator = Draft202012Validator(editor_schema())
+    assert [error.message for error in validator.iter_errors(content)] == []
+
+
+def test_the_schema_for_editors_refuses_what_the_program_refuses():
+    from jsonschema import Draft202012Validator
+
+    validator = Draft202012Validator(editor_schema())
+    for wrong in ({"pipelin": {}}, {"pipeline": {"mode": "bent"}}, {"arms": {"a": {"sett": {}}}}, {"seeds": {"a": 1}}):
+        assert not validator.is_valid({"extends": "slice.yaml", **wrong})
+    assert not validator.is_valid({"metadata": {"name": "neither-whole-nor-an-heir"}})
