@@ -82,14 +82,6 @@ def fit_temperature(logits: Logits, labels: NDArray[np.integer]) -> float:
     return round(float(np.exp((low + high) / 2)), DECIMALS)
 
 
-def expected_calibration_error(confidences: Scores, correct: NDArray[np.bool_], bins: int = 15) -> float:
-    """Mean |accuracy − confidence| over equal-width bins, weighted by their size (Guo et al. 2017, eq. 3)."""
-    which = np.minimum((np.asarray(confidences) * bins).astype(int), bins - 1)
-    size = np.bincount(which, minlength=bins)
-    gap = np.bincount(which, confidences, bins) - np.bincount(which, correct.astype(float), bins)
-    return float(np.abs(gap).sum() / max(1, size.sum()))
-
-
 @dataclass(frozen=True, eq=False)
 class ClassDistance:
     """Squared Mahalanobis distance to the nearest class mean under one shared covariance (Lee et al. 2018, eq. 2)."""
