@@ -5,8 +5,6 @@ A table needs seeds that every arm has finished.  A single run of one arm with o
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,19 +31,7 @@ def log_fragments(experiment: Experiment, finished: Finished, output: Path) -> s
 
 def log_below(client: Any, parent_id: str, experiment: Experiment, finished: Finished) -> None:
     """Log each run as a child of ``parent_id``, which has been logged."""
-    from mlflow.entities import Metric, Param
+    from skyedge.experiment.tracking import log_child
 
-    experiment_id = client.get_run(parent_id).info.experiment_id
-    whole = digest(canonical(experiment))
-    now = int(time.time() * 1000)
     for (arm, seed), run in finished.items():
-        tags = {
-            "mlflow.parentRunId": parent_id,
-            "arm": arm,
-            "seed": str(seed),
-            "skyedge.digest": digest([whole, arm, seed]),
-        }
-        child = client.create_run(experiment_id, run_name=f"{arm} seed {seed}", tags=tags).info.run_id
-        figures = [Metric(name, value, now, 0) for name, value in run.figures.items() if math.isfinite(value)]
-        client.log_batch(child, metrics=figures, params=[Param("arm", arm), Param("seed", str(seed))])
-        client.set_terminated(child, "FINISHED")
+        log_child(client, parent_id, digest(canonical(experiment)), arm, seed, run.figures)

@@ -25,6 +25,7 @@ from skyedge.experiment.outcome import Outcome
 from skyedge.experiment.spec import Experiment
 
 BATCH = 900
+PARAMETERS_AT_ONCE = 100  # MLflow takes no more
 
 
 def store_uri(folder: Path) -> str:
@@ -101,18 +102,32 @@ def log_outcome(
         resolved = _flat(canonical(resolve_arm(experiment, arm))["pipeline"], "pipeline.")
         relative = outcome.arms[arm]
         for number, (seed, run) in enumerate(zip(outcome.seeds, runs, strict=True)):
-            child_tags = {
-                "mlflow.parentRunId": parent_id,
-                "arm": arm,
-                "seed": str(seed),
-                "skyedge.digest": digest([outcome.digest, arm, seed]),
-            }
-            child = client.create_run(experiment_id, run_name=f"{arm} seed {seed}", tags=child_tags)
             figures = {metric: estimate.per_seed[number] for metric, estimate in relative.items()}
-            _log(client, child.info.run_id, {**run.figures, **figures}, {"arm": arm, "seed": seed, **resolved})
-            client.set_terminated(child.info.run_id, "FINISHED")
+            log_child(client, parent_id, outcome.digest, arm, seed, {**run.figures, **figures}, resolved)
     client.set_terminated(parent_id, status)
     return str(parent_id)
+
+
+def log_child(
+    client: Any,
+    parent_id: str,
+    spec_digest: str,
+    arm: str,
+    seed: int,
+    figures: Mapping[str, float],
+    parameters: Mapping[str, Any] | None = None,
+) -> None:
+    """Log one finished run below its parent."""
+    tags = {
+        "mlflow.parentRunId": parent_id,
+        "arm": arm,
+        "seed": str(seed),
+        "skyedge.digest": digest([spec_digest, arm, seed]),
+    }
+    experiment_id = client.get_run(parent_id).info.experiment_id
+    child = client.create_run(experiment_id, run_name=f"{arm} seed {seed}", tags=tags).info.run_id
+    _log(client, child, figures, {"arm": arm, "seed": seed, **(parameters or {})})
+    client.set_terminated(child, "FINISHED")
 
 
 def _log(client: Any, run_id: str, figures: Mapping[str, float], parameters: Mapping[str, Any]) -> None:
@@ -121,8 +136,10 @@ def _log(client: Any, run_id: str, figures: Mapping[str, float], parameters: Map
     now = int(time.time() * 1000)
     rows = [Metric(_key(key), value, now, 0) for key, value in figures.items() if math.isfinite(value)]
     settings = [Param(_key(key), str(value)[:500]) for key, value in parameters.items()]
-    for start in range(0, max(len(rows), 1), BATCH):
-        client.log_batch(run_id, metrics=rows[start : start + BATCH], params=settings[:100] if start == 0 else [])
+    for start in range(0, len(rows), BATCH):
+        client.log_batch(run_id, metrics=rows[start : start + BATCH])
+    for start in range(0, len(settings), PARAMETERS_AT_ONCE):
+        client.log_batch(run_id, params=settings[start : start + PARAMETERS_AT_ONCE])
 
 
 def _key(name: str) -> str:
