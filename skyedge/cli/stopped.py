@@ -33,5 +33,6 @@ def log_below(client: Any, parent_id: str, experiment: Experiment, finished: Fin
     """Log each run as a child of ``parent_id``, which has been logged."""
     from skyedge.experiment.tracking import log_child
 
+    whole = digest(canonical(experiment))
     for (arm, seed), run in finished.items():
-        log_child(client, parent_id, digest(canonical(experiment)), arm, seed, run.figures)
+        log_child(client, parent_id, whole, arm, seed, run.figures)

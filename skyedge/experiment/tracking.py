@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from skyedge.errors import InputError
-from skyedge.experiment.loading import as_yaml, canonical, digest, resolve_arm
+from skyedge.experiment.loading import as_yaml, digest, resolve_arm
 from skyedge.experiment.metrics import RunMetrics
 from skyedge.experiment.outcome import Outcome
 from skyedge.experiment.spec import Experiment
@@ -99,7 +99,7 @@ def log_outcome(
         client.log_artifact(parent_id, str(path))
     client.log_text(parent_id, as_yaml(experiment), "experiment.yaml")
     for arm, runs in metrics.items():
-        resolved = _flat(canonical(resolve_arm(experiment, arm))["pipeline"], "pipeline.")
+        resolved = _flat(resolve_arm(experiment, arm).pipeline.model_dump(mode="json"), "pipeline.")
         relative = outcome.arms[arm]
         for number, (seed, run) in enumerate(zip(outcome.seeds, runs, strict=True)):
             figures = {metric: estimate.per_seed[number] for metric, estimate in relative.items()}

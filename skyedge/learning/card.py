@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,11 +83,18 @@ def read_card(name_or_path: str | Path, beside: Path | None = None) -> tuple[Car
     """
     text = str(name_or_path)
     path = find(text if text.endswith((".yaml", ".yml")) else f"{text}.yaml", kind="models", beside=beside)
+    stat = path.stat()
+    return _parsed(path, stat.st_mtime_ns, stat.st_size), path
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: Path, modified_ns: int, size_bytes: int) -> Card:
+    """The card in a file: digests of experiments ask for the same ones hundreds of times."""
     content, marks = read_marked(path)
     if not isinstance(content, dict):
         raise InputError("a card is a mapping of keys to values", where=path)
     try:
-        return Card.model_validate(content), path
+        return Card.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
