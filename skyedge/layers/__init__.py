@@ -1,0 +1,1 @@
+"""The control plane: deciders over columnar snapshots, and protocols as state machines."""
