@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from skyedge.experiment.spec import Claim
 from skyedge.experiment.statistics import SEEDS_FOR_A_MEAN, Estimate
+
+Verdict = Literal["met", "not met", "not tested"]
+
+
+class Bar(Protocol):
+    """One part of a claim: a figure that should be at least, or at most, so much."""
+
+    @property
+    def metric(self) -> str: ...
+
+    @property
+    def at_least(self) -> float | None: ...
+
+    @property
+    def at_most(self) -> float | None: ...
+
+
+@dataclass(frozen=True)
+class LeastBar:
+    """A figure that should be at least so much."""
+
+    metric: str
+    at_least: float
+    at_most: None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict, the arm that met all bars or came nearest, and what decided, in words."""
+
+    verdict: Verdict
+    arm: str | None
+    words: str
 
 
 @dataclass(frozen=True)
@@ -15,7 +48,7 @@ class ClaimResult:
     """The verdict, the arm that met the claim or came nearest, and what decided."""
 
     name: str
-    verdict: Literal["met", "not met", "not tested"]
+    verdict: Verdict
     arm: str | None
     evidence: str
 
@@ -27,33 +60,60 @@ class ClaimResult:
 def judge(claim: Claim, table: Mapping[str, Mapping[str, Estimate]]) -> ClaimResult:
     """Judge ``claim`` on the estimates of each arm; oracles know the truth and cannot meet it."""
     arms = [arm for arm in (claim.arms or table) if arm in table and (claim.arms or not arm.startswith("oracle"))]
+    bars = [LeastBar(part.metric, part.at_least) for part in claim.parts]
+    found = judge_bars(bars, arms, table, lambda _, value, is_bar: f"{value:.0%}" if is_bar else f"{value:.1%}")
+    evidence = found.words if found.verdict == "not tested" else f"measured: {found.words}"
+    return ClaimResult(claim.name, found.verdict, found.arm, evidence)
+
+
+def judge_bars(
+    bars: Sequence[Bar],
+    arms: Sequence[str],
+    table: Mapping[str, Mapping[str, Estimate]],
+    written: Callable[[str, float, bool], str],
+) -> Judgement:
+    """Judge ``bars`` on the estimates of ``arms``, those of ``table`` that may meet them.
+
+    Args:
+        bars: what one arm must clear, every one of them with its whole interval.
+        arms: in the order in which the first of equals is named.
+        table: figures by arm.
+        written: how a value of a metric is written; the last argument says whether it is the bar's.
+    """
     best: tuple[tuple[int, float], str, str] | None = None
     untested: str | None = None
     for arm in arms:
         met, shortfall, words = 0, 0.0, []
-        for part in claim.parts:
-            estimate = table[arm].get(part.metric)
+        for bar in bars:
+            estimate = table[arm].get(bar.metric)
             if estimate is None:
-                untested = untested or f"no arm measures '{part.metric}'"
+                untested = untested or f"no arm measures '{bar.metric}'"
                 break
             if estimate.low is None or estimate.high is None:
-                untested = untested or _no_interval(arm, part.metric, len(estimate.per_seed))
+                untested = untested or _no_interval(arm, bar.metric, len(estimate.per_seed))
                 break
-            clear = estimate.low >= part.at_least
-            met += clear
-            shortfall -= max(0.0, part.at_least - estimate.low)
-            words.append(
-                f"{part.metric} {estimate.mean:.1%} [{estimate.low:.1%}, {estimate.high:.1%}] "
-                f"{'clears' if clear else 'misses'} {part.at_least:.0%}"
-            )
+            limit, margin = _margin(bar, estimate.low, estimate.high)
+            met += margin >= 0
+            shortfall -= max(0.0, -margin)
+            mean, low, high = (written(bar.metric, value, False) for value in (estimate.mean, estimate.low, estimate.high))
+            clears = "clears" if margin >= 0 else "misses"
+            words.append(f"{bar.metric} {mean} [{low}, {high}] {clears} {written(bar.metric, limit, True)}")
         else:  # an arm of which a part cannot be told neither meets the claim nor keeps another from it
             score = (met, shortfall)
             if best is None or score > best[0]:
                 best = (score, arm, "; ".join(words))
     if best is None:
-        return ClaimResult(claim.name, "not tested", None, untested or "none of its arms was run")
-    (met, _), arm, evidence = best
-    return ClaimResult(claim.name, "met" if met == len(claim.parts) else "not met", arm, f"measured: {evidence}")
+        return Judgement("not tested", None, untested or "none of its arms was run")
+    (met, _), arm, text = best
+    return Judgement("met" if met == len(bars) else "not met", arm, text)
+
+
+def _margin(bar: Bar, low: float, high: float) -> tuple[float, float]:
+    """The bar, and by how much the worse end of the interval clears it."""
+    if bar.at_least is not None:
+        return bar.at_least, low - bar.at_least
+    assert bar.at_most is not None
+    return bar.at_most, bar.at_most - high
 
 
 def _no_interval(arm: str, metric: str, seeds: int) -> str:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -19,9 +19,11 @@ from skyedge.earth.tile_folder import TileFolder, find_folder
 from skyedge.errors import InputError, nearest
 from skyedge.experiment.inputs import content_digest, place_beside
 from skyedge.experiment.metrics import METRICS
-from skyedge.experiment.spec import Baselines, Experiment
+from skyedge.experiment.spec import Arm, Baselines, Experiment
 from skyedge.resources import find
 from skyedge.yaml_files import Marks, parse_value, read_marked
+
+Model = TypeVar("Model", bound=BaseModel)
 
 OF_AN_ARM = ("time", "space", "imagery", "models", "pipeline", "terrestrial", "cloud", "faults")
 """What an arm may set; the rest belongs to the experiment as a whole."""
@@ -39,19 +41,8 @@ def load_experiment(
     Raises:
         InputError: for anything that is wrong with the file or the overrides.
     """
-    named = Path(path) if Path(path).suffix else Path(f"{path}.yaml")
-    named = find(named, kind="experiments")
-    content, marks = _read(named, ())
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals:
-            raise InputError(f"'{override}' should be KEY=VALUE", where="--set")
-        _put(content, key.split("."), parse_value(value, f"--set {key}"), f"--set {key}")
-        _mark_anew(marks, tuple(key.split(".")), f"--set {key}")
-    if seeds is not None:
-        content["seeds"] = seeds
-        _mark_anew(marks, ("seeds",), "--seeds")
-    experiment = _sealed(_validate(content, marks), marks)
+    content, marks, named = read_file(path, overrides, seeds=seeds)
+    experiment = _sealed(validated(Experiment, content, marks), marks)
     _check_names(experiment, marks, named)
     for name in experiment.arms:
         arm, place = resolve_arm(experiment, name, marks), marks.get(("arms", name))
@@ -61,14 +52,44 @@ def load_experiment(
         for what in ("time", "imagery", "space.constellation"):
             if attrgetter(what)(arm) != attrgetter(what)(experiment):
                 raise InputError(f"arm {name} cannot set {what}: all arms see the same scenes", where=place)
-    if arms:
-        for number, name in enumerate(arms):
-            if name in arms[:number]:
-                raise InputError(f"arm '{name}' is there twice", where="--arms")
-            if name not in experiment.arms:
-                raise InputError(f"there is no arm '{name}'", where="--arms", nearest=nearest(name, experiment.arms))
-        experiment = experiment.model_copy(update={"arms": {name: experiment.arms[name] for name in arms}})
-    return experiment
+    return experiment.model_copy(update={"arms": chosen_arms(experiment.arms, arms)}) if arms else experiment
+
+
+def read_file(
+    path: str | Path, overrides: Sequence[str] = (), *, seeds: str | None = None
+) -> tuple[dict[str, Any], Marks, Path]:
+    """What a file says after ``extends`` and ``overrides``, where each key stands, and the file that was found.
+
+    Raises:
+        InputError: if it is not there or cannot be read, or an override is none.
+    """
+    named = Path(path) if Path(path).suffix else Path(f"{path}.yaml")
+    named = find(named, kind="experiments")
+    content, marks = _read(named, ())
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise InputError(f"'{override}' should be KEY=VALUE", where="--set")
+        put(content, key.split("."), parse_value(value, f"--set {key}"), f"--set {key}")
+        _mark_anew(marks, tuple(key.split(".")), f"--set {key}")
+    if seeds is not None:
+        content["seeds"] = seeds
+        _mark_anew(marks, ("seeds",), "--seeds")
+    return content, marks, named
+
+
+def chosen_arms(arms: Mapping[str, Arm], names: Sequence[str]) -> dict[str, Arm]:
+    """The arms of those names, in that order.
+
+    Raises:
+        InputError: if there is none of a name, or a name is there twice.
+    """
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise InputError(f"arm '{name}' is there twice", where="--arms")
+        if name not in arms:
+            raise InputError(f"there is no arm '{name}'", where="--arms", nearest=nearest(name, arms))
+    return {name: arms[name] for name in names}
 
 
 def resolve_arm(experiment: Experiment, name: str, marks: Marks | None = None) -> Experiment:
@@ -80,11 +101,11 @@ def resolve_arm(experiment: Experiment, name: str, marks: Marks | None = None) -
         place = (marks or {}).get(("arms", name, "set", key))
         if parts[0] in Experiment.model_fields and parts[0] not in OF_AN_ARM and key != "runtime.transfer_burst":
             raise InputError(f"arm {name} cannot set '{key}', which holds for all arms", where=place)
-        _put(content, parts, value, place or f"arms.{name}.set")
+        put(content, parts, value, place or f"arms.{name}.set")
         if place:
             arm_marks[tuple(parts)] = place
     content["arms"] = {name: content["arms"][name]}
-    return _validate(content, arm_marks)
+    return validated(Experiment, content, arm_marks)
 
 
 def canonical(experiment: Experiment) -> dict[str, Any]:
@@ -109,8 +130,8 @@ def digest(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def as_yaml(experiment: Experiment) -> str:
-    """The experiment with all defaults written out."""
+def as_yaml(experiment: BaseModel) -> str:
+    """An experiment, or a study, with all defaults written out."""
     return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, width=110)
 
 
@@ -169,7 +190,12 @@ def _sealed(experiment: Experiment, marks: Marks) -> Experiment:
     return experiment.model_copy(update={"imagery": sealed})
 
 
-def _put(content: dict[str, Any], keys: Sequence[str], value: Any, where: object) -> None:
+def put(content: dict[str, Any], keys: Sequence[str], value: Any, where: object) -> None:
+    """Put ``value`` into nested mappings at ``keys``; what lies on the way and is not there yet is made.
+
+    Raises:
+        InputError: if something that is no mapping lies on the way; ``where`` is the place that asked for it.
+    """
     inner = content
     for depth, key in enumerate(keys[:-1], start=1):
         step = inner.get(key)
@@ -204,21 +230,26 @@ def _check_names(experiment: Experiment, marks: Marks, file: Path) -> None:
                 raise InputError(f"no arm measures '{part.metric}'", where=place, nearest=nearest(part.metric, METRICS))
 
 
-def _validate(content: Mapping[str, Any], marks: Marks) -> Experiment:
+def validated(model: type[Model], content: Mapping[str, Any], marks: Marks, *, at: tuple[str, ...] = ()) -> Model:
+    """``content``, which stands at the path ``at`` of a file, as a ``model``.
+
+    Raises:
+        InputError: with the first mistake in the order of the file.
+    """
     try:
-        return Experiment.model_validate(content)
+        return model.model_validate(content)
     except ValidationError as error:
-        raise _sentence(error, marks) from None
+        raise _sentence(model, error, marks, at) from None
 
 
-def _sentence(error: ValidationError, marks: Marks) -> InputError:
+def _sentence(model: type[BaseModel], error: ValidationError, marks: Marks, at: tuple[str, ...]) -> InputError:
     """The first error in the order of the file, as one sentence."""
     found: list[tuple[int, tuple[str | int, ...], str | None, Any]] = []
     for detail in error.errors():
         parts = [part for part in detail["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
         # Where a file or figures may stand, pydantic names each kind that it tried.
         kind = next((n for n, part in enumerate(parts) if str(part) in _KINDS), None)
-        path = tuple(parts[:kind])
+        path = (*at, *parts[:kind])
         place = next((marks[path[:n]] for n in range(len(path), 0, -1) if path[:n] in marks), None)
         line = int(place.rpartition(":")[2]) if place and place.rpartition(":")[2].isdigit() else 0
         if not any(path == other[1] for other in found):
@@ -229,7 +260,7 @@ def _sentence(error: ValidationError, marks: Marks) -> InputError:
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         message = f"unknown key '{path[-1]}'"
-        hint = nearest(str(path[-1]), _keys_at(path[:-1]))
+        hint = nearest(str(path[-1]), _keys_at(model, path[len(at) : -1]))
     elif detail["type"] == "literal_error":
         hint = nearest(str(detail["input"]), str(detail["ctx"]["expected"]).split("'")[1::2])
         message = f"'{detail['input']}' should be {detail['ctx']['expected']}"
@@ -259,9 +290,8 @@ _WORDS = {
 """What the commonest errors of pydantic are called here."""
 
 
-def _keys_at(path: Sequence[str | int]) -> list[str]:
-    """The keys that the spec knows at a place."""
-    model: Any = Experiment
+def _keys_at(model: Any, path: Sequence[str | int]) -> list[str]:
+    """The keys that a model knows at a place."""
     named_by_user = False
     for part in path:
         if named_by_user or isinstance(part, int):

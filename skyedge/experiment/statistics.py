@@ -82,6 +82,24 @@ def _estimate(per_seed: NDArray[np.float64], spread: NDArray[np.float64], seed_w
     return Estimate(mean, float(low), float(high), values)
 
 
+def estimates_over_seeds(per_seed: Mapping[str, Mapping[str, Sequence[float]]], name: str) -> dict[str, dict[str, Estimate]]:
+    """Estimates of the figures of each arm where there is nothing to draw but seeds: the same draws for every arm.
+
+    Args:
+        per_seed: by arm and figure, one value a seed, the seeds in the same order for all.
+        name: keys the random stream.
+    """
+    seeds = max((len(values) for figures in per_seed.values() for values in figures.values()), default=0)
+    if not seeds:
+        return {arm: {} for arm in per_seed}
+    seed_weights = stream(0, name, "bootstrap").multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES).T / seeds
+    table: dict[str, dict[str, Estimate]] = {}
+    for arm, figures in per_seed.items():
+        columns = {key: np.array(values, float) for key, values in figures.items()}
+        table[arm] = {key: _estimate(column, column[:, None], seed_weights) for key, column in columns.items()}
+    return table
+
+
 def permutation_p(differences: Sequence[float]) -> float:
     """Two-sided p of a mean difference under random signs; exact up to 16 seeds, 2¹⁶ random sign patterns beyond."""
     d = np.asarray(differences, float)
