@@ -179,6 +179,7 @@ class PodGroup:
     annotations: Mapping[str, str] = field(default_factory=dict)
     expected_s: float | None = None
     """How long it is thought to run once it has started, for EASY backfill."""
+    started_s: float | None = None
 
 
 @dataclass(frozen=True)

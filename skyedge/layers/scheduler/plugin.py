@@ -102,8 +102,8 @@ class Plugin:
         """Which job goes first."""
         raise NotImplementedError
 
-    def task_order(self, pod: int) -> Key:
-        """Which pod of a job goes first."""
+    def task_order(self, pods: Rows) -> Floats:
+        """A column of keys, (pods,): which pods of a job go first."""
         raise NotImplementedError
 
     def queue_order(self, queue: int) -> Key:

@@ -97,6 +97,7 @@ class Groups:
     topology: tuple[NetworkTopology | None, ...]
     annotations: tuple[Mapping[str, str], ...]
     expected_s: NDArray[np.float64]  # NaN: not known
+    started_s: NDArray[np.float64]  # NaN: not yet
 
     def __len__(self) -> int:
         return len(self.names)
@@ -326,6 +327,7 @@ def _group_columns(groups: Sequence[PodGroup], queue_row: Mapping[str, int], col
         topology=tuple(group.topology for group in groups),
         annotations=tuple(group.annotations for group in groups),
         expected_s=_figures([group.expected_s for group in groups]),
+        started_s=_figures([group.started_s for group in groups]),
     )
 
 

@@ -1,0 +1,150 @@
+"""Which node is best for a pod, remembered from one pod to the next like it.
+
+For each kind of pod there is a row of scores over all nodes, minus infinity where the pod does not fit.  A placement
+touches few nodes; a row is brought up to date, when its kind comes up again, on the nodes touched since.  Where the
+scoring *packs* (the best node stays the best for the next such pod until it is full, as with binpack), identical pods fill
+the best node in one step instead of being placed one at a time, with the same result.
+
+Ties go to the first node by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skyedge.layers.scheduler.plugin import Floats
+from skyedge.layers.scheduler.snapshot import Flags, Ints, Rows
+
+if TYPE_CHECKING:
+    from skyedge.layers.scheduler.session import Session
+
+NOT_HERE = -np.inf
+
+
+@dataclass(eq=False)
+class Ranking:
+    """What is known about the nodes for one kind of pod.
+
+    Attributes:
+        allowed: where it may run, resources apart.
+        needs: pairs of resource and amount, those above zero only.
+        score: by node, as of ``version``.
+    """
+
+    allowed: Flags
+    needs: list[tuple[int, int]]
+    devices: tuple[int, int]  # how many, thousandths of each
+    score: Floats
+    version: int
+    volatile: bool
+
+
+class Rankings:
+    """The rankings of a cycle."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._by_kind: dict[Hashable, Ranking] = {}
+        self._everywhere = np.arange(len(session.snapshot.nodes))
+
+    def of(self, pod: int) -> Ranking:
+        """The ranking for ``pod``, up to date."""
+        session = self._session
+        kind = session.points.kind(pod)
+        ranking = self._by_kind.get(kind)
+        if ranking is None:
+            ranking = self._by_kind[kind] = self._make(pod)
+            self._rescore(ranking, pod, np.flatnonzero(ranking.allowed))
+        elif ranking.volatile:
+            if ranking.version != session.version:
+                self._rescore(ranking, pod, np.flatnonzero(ranking.allowed))
+        elif ranking.version != session.version:
+            touched = np.flatnonzero(session.touched_at > ranking.version)
+            self._rescore(ranking, pod, touched[ranking.allowed[touched]])
+        ranking.version = session.version
+        return ranking
+
+    def fill(self, pod: int, many: int, within: Flags | None) -> tuple[list[int], list[int]]:
+        """Nodes, best first, and how many of ``many`` pods like ``pod`` go to each, on what is idle now.
+
+        Without packing, and where devices or volatile answers are involved, it is one pod on one node.
+        """
+        ranking = self.of(pod)
+        score = ranking.score if within is None else np.where(within, ranking.score, NOT_HERE)
+        if not self._session.points.packs or ranking.volatile or ranking.devices[0]:
+            many = min(many, 1)
+        nodes: list[int] = []
+        counts: list[int] = []
+        idle = self._session.idle
+        while many > 0:
+            best = int(score.argmax())
+            if score[best] == NOT_HERE:
+                break
+            room = many
+            for resource, need in ranking.needs:
+                room = min(room, int(idle[resource, best]) // need)
+            nodes.append(best)
+            counts.append(room)
+            many -= room
+            # Full now, or no longer needed: when this is applied the node counts as touched and is scored anew.
+            score[best] = NOT_HERE
+        return nodes, counts
+
+    def best_in_future(self, pod: int, within: Flags | None) -> int | None:
+        """The best node among those that fit ``pod`` once what is being released is free, or None."""
+        session = self._session
+        ranking = self.of(pod)
+        fits = ranking.allowed.copy() if within is None else ranking.allowed & within
+        future = session.future_idle()
+        for resource, need in ranking.needs:
+            fits &= future[resource] >= need
+        count, _ = ranking.devices
+        if count:
+            # A device that is being given back counts as free; which one it is, is settled when it is.
+            fits &= (session.snapshot.nodes.devices > 0).sum(axis=1) >= count
+        nodes = np.flatnonzero(fits)
+        nodes = nodes[session.points.allowed_now(pod, nodes)]
+        if not len(nodes):
+            return None
+        return int(nodes[session.points.score(pod, nodes).argmax()])
+
+    def candidates(self, pod: int) -> Rows:
+        """Nodes on which ``pod`` may run, whether it fits or not, best first: where a preemptor looks for victims."""
+        session = self._session
+        nodes = np.flatnonzero(self.of(pod).allowed)
+        nodes = nodes[session.points.allowed_now(pod, nodes)]
+        return nodes[np.argsort(-session.points.score(pod, nodes), kind="stable")]
+
+    def _make(self, pod: int) -> Ranking:
+        session = self._session
+        shape = int(session.snapshot.pods.shape[pod])
+        request: Ints = session.request[shape]
+        needs = [(int(resource), int(request[resource])) for resource in np.flatnonzero(request)]
+        of = session.snapshot.shapes[shape]
+        score = np.full(len(session.snapshot.nodes), NOT_HERE)
+        volatile = session.points.volatile(pod)
+        return Ranking(session.points.allowed(pod), needs, (of.device_count, of.device_milli), score, 0, volatile)
+
+    def _rescore(self, ranking: Ranking, pod: int, nodes: Rows) -> None:
+        """Bring the scores of ``nodes``, all of them allowed, up to date."""
+        if not len(nodes):
+            return
+        session = self._session
+        whole = len(nodes) == len(self._everywhere)
+        fits: Flags = np.ones(len(nodes), np.bool_)
+        for resource, need in ranking.needs:
+            idle = session.idle[resource] if whole else session.idle[resource, nodes]
+            fits &= idle >= need
+        count, milli = ranking.devices
+        if count:
+            fits &= (session.devices_free[nodes] >= milli).sum(axis=1) >= count
+        ranking.score[nodes] = NOT_HERE
+        fitting = nodes[fits]
+        if session.points.filtering_now and len(fitting):
+            fitting = fitting[session.points.allowed_now(pod, fitting)]
+        if len(fitting):
+            ranking.score[fitting] = session.points.score(pod, fitting) if session.points.scoring else 0.0
