@@ -1,0 +1,65 @@
+"""Binpack: fill nodes up before opening new ones (Volcano's plugin ``binpack``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skyedge.layers.scheduler.plugin import Arguments, Floats, Plugin
+from skyedge.layers.scheduler.snapshot import PODS, Rows
+
+if TYPE_CHECKING:
+    from skyedge.layers.scheduler.session import Session
+
+
+class Binpack(Plugin):
+    """Scores a node by how full it would be: the weighted mean, over the resources asked for, of used share.
+
+    100 × weight × Σ w_r (used_r + request_r) ÷ allocatable_r ÷ Σ w_r.  A weighted resource that does not fit makes it 0;
+    one that the node has none of adds its weight alone; one without a weight is not looked at.
+    """
+
+    name = "binpack"
+    known_arguments = ("binpack.weight", "binpack.cpu", "binpack.memory", "binpack.resources", "binpack.resources.")
+    packs = True
+
+    def __init__(self, arguments: Arguments, hierarchy: bool = False) -> None:
+        super().__init__(arguments, hierarchy)
+        self._weight = self.number("binpack.weight", 1)
+        self._of = {"cpu": self._least_one("binpack.cpu"), "memory": self._least_one("binpack.memory")}
+        for name in str(arguments.get("binpack.resources", "")).split(","):
+            if name.strip():
+                self._of[name.strip()] = self._least_one(f"binpack.resources.{name.strip()}")
+
+    def _least_one(self, key: str) -> float:
+        value = self.number(key, 1)
+        return 1.0 if value < 0 else value
+
+    def open(self, session: Session) -> None:
+        super().open(session)
+        names = session.snapshot.resources
+        self._weights = [(row, self._of[name]) for row, name in enumerate(names) if name in self._of and row != PODS]
+        self._allocatable = np.ascontiguousarray(session.snapshot.nodes.allocatable.T).astype(np.float64)
+
+    def node_order(self, pod: int, nodes: Rows) -> Floats:
+        session = self.session
+        request = session.request[session.snapshot.pods.shape[pod]]
+        total: Floats = np.zeros(len(nodes))
+        fits = np.ones(len(nodes), np.bool_)
+        weights = 0.0
+        for resource, weight in self._weights:
+            need = int(request[resource])
+            if not need or not weight:
+                continue
+            weights += weight
+            allocatable = self._allocatable[resource, nodes]
+            idle = session.idle[resource, nodes]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                share = (allocatable - idle + need) / allocatable
+            has = allocatable > 0
+            fits &= ~has | (idle >= need)
+            total += np.where(has, weight * share, 0.0)
+        if not weights:
+            return total
+        return np.where(fits, total / weights * (100.0 * self._weight), 0.0)

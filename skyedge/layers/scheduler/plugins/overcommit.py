@@ -1,0 +1,41 @@
+"""Overcommit: let in a little more than the cluster holds, and no more (Volcano's plugin ``overcommit``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skyedge.layers.scheduler.objects import GroupPhase
+from skyedge.layers.scheduler.plugin import Plugin, Vote
+from skyedge.layers.scheduler.plugins.proportion import admitted_before
+
+if TYPE_CHECKING:
+    from skyedge.layers.scheduler.session import Session
+
+DEFAULT_FACTOR = 1.2
+
+
+class Overcommit(Plugin):
+    """Admits a job while its least resources fit into factor × total − used − let in but not placed."""
+
+    name = "overcommit"
+    known_arguments = ("overcommit-factor",)
+
+    def open(self, session: Session) -> None:
+        super().open(session)
+        factor = self.number("overcommit-factor", DEFAULT_FACTOR)
+        factor = DEFAULT_FACTOR if factor < 1 else factor
+        used = session.snapshot.nodes.allocatable.sum(axis=0) - session.idle.sum(axis=1)
+        before = admitted_before(session, deduct_allocated=False).sum(axis=0)
+        self._idle = np.floor(session.total * factor).astype(np.int64) - used - before
+
+    def job_enqueued(self, group: int) -> Vote:
+        groups = self.session.snapshot.groups
+        if not groups.has_min_resources[group]:
+            return Vote.PERMIT
+        idle = self._idle - self.session.queue_inqueue.sum(axis=0)
+        if groups.phase[group] == GroupPhase.INQUEUE:
+            idle = idle + groups.min_resources[group]
+        least = groups.min_resources[group]
+        return Vote.PERMIT if (least <= idle)[least > 0].all() else Vote.REJECT
