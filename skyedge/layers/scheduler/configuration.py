@@ -12,6 +12,7 @@ from typing import Any
 
 from skyedge.errors import InputError, nearest
 from skyedge.layers.scheduler.plugin import POINTS, Plugin
+from skyedge.layers.scheduler.plugins import PLUGINS
 from skyedge.plugins import is_import_path, load_class
 
 ACTIONS = ("enqueue", "allocate", "backfill", "easy-backfill", "preempt", "reclaim")
@@ -51,14 +52,10 @@ def make_plugin(option: PluginOption) -> Plugin:
     Raises:
         InputError: if there is none, or it does not know an argument.
     """
-    from skyedge.layers.scheduler.plugins import PLUGINS
-
-    if is_import_path(option.name):
-        cls: type[Plugin] = load_class(option.name)
-    elif option.name in PLUGINS:
-        cls = PLUGINS[option.name]
-    else:
+    path = option.name if is_import_path(option.name) else PLUGINS.get(option.name)
+    if path is None:
         raise InputError(f"there is no plugin '{option.name}'", nearest=nearest(option.name, PLUGINS))
+    cls: type[Plugin] = load_class(path)
     return cls(option.arguments, "hierarchy" in option.points)
 
 
