@@ -148,3 +148,18 @@ class Rankings:
             fitting = fitting[session.points.allowed_now(pod, fitting)]
         if len(fitting):
             ranking.score[fitting] = session.points.score(pod, fitting) if session.points.scoring else 0.0
+
+
+def nodes_to_find(nodes: int, percentage: float, least_percentage: float, least: int) -> int:
+    """How many feasible nodes are enough to choose from (Volcano's sampling on large clusters).
+
+    Args:
+        nodes: how many there are.
+        percentage: of them to look for; 0 to let it sink with their number: 50 less one for each 125 nodes.
+        least_percentage: that it does not sink below.
+        least: number of nodes that are always looked for.
+    """
+    if nodes <= least or percentage >= 100:
+        return nodes
+    share = percentage if percentage > 0 else max(least_percentage, 50 - nodes // 125)
+    return max(least, int(nodes * share / 100))

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.errors import InputError, nearest
+from skyedge.layers.scheduler.labels import LabelIndex, TaintIndex
 from skyedge.layers.scheduler.objects import (
     THOUSANDTHS,
     Amounts,
@@ -56,6 +58,16 @@ class Nodes:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @cached_property
+    def label_index(self) -> LabelIndex:
+        """Labels as columns, made for those that are asked about."""
+        return LabelIndex(self.labels, self.names)
+
+    @cached_property
+    def taint_index(self) -> TaintIndex:
+        """Distinct sets of taints, with what a cordoned node counts as carrying."""
+        return TaintIndex(self.taints, self.unschedulable)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +146,15 @@ class HyperNodes:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def lowest_common_ancestor(self, left: int, right: int) -> int:
+        """The smallest domain that holds both, one of them perhaps, or -1 if there is none."""
+        line = {left}
+        while (left := int(self.parent[left])) >= 0:
+            line.add(left)
+        while right >= 0 and right not in line:
+            right = int(self.parent[right])
+        return right
 
 
 @dataclass(frozen=True, eq=False)
