@@ -70,6 +70,9 @@ class Plugin:
     """Names (or, with a trailing dot, beginnings of names) of the arguments that the plugin reads."""
     packs: ClassVar[bool] = False
     """Whether the best node for a pod stays the best for the next pod like it until it is full."""
+    looks_beyond_shapes: bool = True
+    """Whether ``distinguishes``, ``volatile`` and ``predicate_now`` have anything to say in this cycle.  A plugin that
+    finds, when it opens, that they do not sets it to False, and then they are not asked and cost nothing."""
 
     def __init__(self, arguments: Arguments, hierarchy: bool = False) -> None:
         self.arguments = arguments

@@ -45,9 +45,10 @@ class Points:
         self._flat = {method: [plugin for tier in rows for plugin in tier] for method, rows in self._tiers.items()}
         self.scoring = self._flat["node_order"]
         self.filtering = self._flat["predicate"]
-        self.filtering_now = self._flat["predicate_now"]
+        self.filtering_now = [plugin for plugin in self._flat["predicate_now"] if plugin.looks_beyond_shapes]
         self.packs = all(plugin.packs for plugin in self.scoring) and not self.filtering_now
-        seeing = [*self.scoring, *self.filtering, *self.filtering_now]
+        asked_on_nodes = dict.fromkeys((*self.scoring, *self.filtering, *self.filtering_now))  # each of them once
+        seeing = [plugin for plugin in asked_on_nodes if plugin.looks_beyond_shapes]
         self._distinguishing = [plugin for plugin in seeing if overrides(plugin, "distinguishes")]
         self.distinguishes = bool(self._distinguishing)
         self._volatile = [plugin for plugin in seeing if overrides(plugin, "volatile")]

@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 
 from skyedge.layers.scheduler.configuration import Configuration
+from skyedge.layers.scheduler.neighbours import Neighbours
 from skyedge.layers.scheduler.objects import GroupPhase, PodPhase
 from skyedge.layers.scheduler.points import Points
 from skyedge.layers.scheduler.ranking import Rankings
@@ -104,9 +106,7 @@ class Session:
         ).tolist()
         self.waiting = [0] * len(groups)
         pending = pods.phase == PodPhase.PENDING
-        self.pending_best_effort = np.bincount(
-            pods.group[pending & self.pod_is_best_effort], minlength=len(groups)
-        ).tolist()
+        self.pending_best_effort = np.bincount(pods.group[pending & self.pod_is_best_effort], minlength=len(groups)).tolist()
         self.pods_of_group = np.argsort(pods.group, kind="stable")
         self._first_of_group = np.searchsorted(pods.group[self.pods_of_group], np.arange(len(groups) + 1))
         self.role_occupied: dict[int, Counter[str]] = {}
@@ -146,6 +146,11 @@ class Session:
         """What groups asked for when they were let in in this cycle."""
 
     # What the accounts say.
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """Which pods lie near which nodes, for plugins that look at pods' terms about each other."""
+        return Neighbours(self)
 
     def members(self, group: int) -> Rows:
         """All pods of ``group``, by (age, name)."""
