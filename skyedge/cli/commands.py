@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,22 +44,22 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
     output: Folder = DEFAULT_FOLDER,
 ) -> None:
-    """Run an experiment: fly the fleet, compare the arms, test the claims, log to MLflow, write the report."""
-    from skyedge.cli.run import run_command
+    """Run an experiment or a study: fly the fleet, compare the arms, test the claims, log to MLflow, write the report."""
+    from skyedge.experiment.study_loading import is_study
 
-    run_command(
-        experiment,
-        overrides or [],
-        seeds=seeds,
-        arms=[name.strip() for name in arms.split(",")] if arms else [],
-        hosting=hosting.value if hosting else None,
-        hosts=hosts,
-        workers=workers,
-        address=address,
-        json_path=json,
-        resume=resume,
-        output=output,
-    )
+    # How it is carried out may be said in the file too, so these options are short for overrides.
+    how = {"hosting": hosting.value if hosting else None, "hosts": hosts, "workers": workers}
+    settings = [*(overrides or []), *(f"runtime.{key}={value}" for key, value in how.items() if value is not None)]
+    chosen = [name.strip() for name in arms.split(",")] if arms else []
+    common: dict[str, Any] = {"address": address, "json_path": json, "resume": resume, "output": output}
+    if is_study(experiment, settings):
+        from skyedge.cli.run_study import run_study_command
+
+        run_study_command(experiment, settings, seeds=seeds, arms=chosen, **common)
+    else:
+        from skyedge.cli.run import run_command
+
+        run_command(experiment, settings, seeds=seeds, arms=chosen, **common)
 
 
 def compare(
@@ -82,8 +82,12 @@ def report(
     output: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Write the report of a finished run again, from its records."""
-    from skyedge.cli.run import report_command
+    from skyedge.experiment.study_loading import is_study
 
+    if is_study(experiment, overrides or []):
+        from skyedge.cli.run_study import report_study_command as report_command
+    else:
+        from skyedge.cli.run import report_command
     report_command(experiment, overrides or [], seeds=seeds, output=output)
 
 

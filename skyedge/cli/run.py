@@ -1,16 +1,15 @@
-"""`skyedge run` and `skyedge report`: the main job, from the file to the table, the store and the report."""
+"""`skyedge run` and `skyedge report` of an experiment: from the file to the table, the store and the report."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from skyedge.cli.results import check_outputs, enter_ray, name_results, progress_of, wide_console
 from skyedge.cli.stopped import log_below, log_fragments
 from skyedge.earth.scenes import SceneTable
 from skyedge.errors import InputError, RunStopped
@@ -22,8 +21,6 @@ from skyedge.experiment.records import RunRecord
 from skyedge.experiment.report import write_report
 from skyedge.experiment.run import prepare, record_path, run_experiment
 from skyedge.experiment.spec import Experiment
-from skyedge.experiment.tracking import check_store
-from skyedge.resources import check_folder
 from skyedge.runtime.stopping import StopSignals
 from skyedge.time import parse_duration
 
@@ -36,9 +33,6 @@ def run_command(
     *,
     seeds: str | None,
     arms: list[str],
-    hosting: str | None,
-    hosts: int | None,
-    workers: int | None,
     address: str | None,
     json_path: Path | None,
     resume: bool,
@@ -49,15 +43,12 @@ def run_command(
     Raises:
         RunStopped: after Ctrl-C, when what was finished has been logged.
     """
-    for key, value in (("hosting", hosting), ("hosts", hosts), ("workers", workers)):
-        if value is not None:
-            overrides = [*overrides, f"runtime.{key}={value}"]
-    console = _console()
+    console = wide_console()
     with StopSignals() as signals:
         results: Results = {}
         try:
             experiment = load_experiment(name, overrides, seeds=seeds, arms=arms)
-            _check_outputs(output, json_path)
+            check_outputs(output, json_path)
             _fly(experiment, results, signals, console, address=address, resume=resume, output=output)
             stopped = False
         except KeyboardInterrupt:
@@ -89,26 +80,16 @@ def _fly(
     with ExitStack() as stack:
         ray, cores = None, experiment.runtime.workers or len(os.sched_getaffinity(0))
         if experiment.runtime.hosting != "in-process":
-            ray = _enter_ray(stack, address, cores, signals, console)
+            ray = enter_ray(stack, address, cores, signals, console)
         output.mkdir(parents=True, exist_ok=True)
         runs = stack.enter_context(closing(run_experiment(experiment, output, resume=resume, ray=ray, workers=cores)))
-        for record, scenes in _with_progress(runs, total, console):
+        for record, scenes in progress_of(runs, total, lambda run: f"{run[0].arm}, seed {run[0].seed}", console):
             if scenes is None:
                 scenes = _scenes(experiment, record.arm, record.seed, output)
             with signals.held():
                 metrics = _measure(experiment, record, scenes)
                 results[record.arm, record.seed] = (record, metrics)
         signals.close()
-
-
-def _enter_ray(stack: ExitStack, address: str | None, cores: int, signals: StopSignals, console: Console) -> Any:
-    from skyedge.runtime.ray_cluster import cluster
-
-    with console.status("starting Ray" if address is None else f"joining Ray at {address}"), signals.held():
-        # A Ray that is stopped half-way up would leave processes behind.
-        ray = stack.enter_context(cluster(address, cores))
-        signals.take_over()
-    return ray
 
 
 def report_command(name: str, overrides: list[str], *, seeds: str | None, output: Path) -> None:
@@ -127,12 +108,6 @@ def report_command(name: str, overrides: list[str], *, seeds: str | None, output
     Console().print(f"report  {_write_report(experiment, outcome, results, output)}", soft_wrap=True)
 
 
-def _console() -> Console:
-    """A console that does not squeeze the table when the output goes to a file."""
-    console = Console()
-    return console if console.is_terminal else Console(width=max(console.width, 180))
-
-
 def _measure(experiment: Experiment, record: RunRecord, scenes: SceneTable) -> RunMetrics:
     resolved = resolve_arm(experiment, record.arm)
     deadline = parse_duration(resolved.pipeline.deadline)
@@ -141,30 +116,9 @@ def _measure(experiment: Experiment, record: RunRecord, scenes: SceneTable) -> R
     return measure(record, scenes, deadline, end, longest_deadline_us=longest)
 
 
-def _check_outputs(output: Path, json_path: Path | None) -> None:
-    """Say now, and not after hours of flight, that a result could not be written."""
-    check_folder(output, where="--output")
-    check_store(output)
-    if json_path is not None:
-        if json_path.is_dir():
-            raise InputError(f"{json_path} is a folder; a file is wanted", where="--json")
-        check_folder(json_path.parent, where="--json")
-
-
 def _scenes(experiment: Experiment, arm: str, seed: int, output: Path) -> SceneTable:
     """What an arm photographed: an arm may have a camera or a sky of its own."""
     return prepare(resolve_arm(experiment, arm), seed, output / "cache").world.scenes
-
-
-def _with_progress(
-    runs: Iterator[tuple[RunRecord, SceneTable | None]], total: int, console: Console
-) -> Iterator[tuple[RunRecord, SceneTable | None]]:
-    columns = (TextColumn("[progress.description]{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=not console.is_terminal) as progress:
-        task = progress.add_task("flying", total=total)
-        for record, scenes in runs:
-            progress.update(task, advance=1, description=f"{record.arm}, seed {record.seed}")
-            yield record, scenes
 
 
 def _by_arm(experiment: Experiment, results: Results) -> dict[str, list[tuple[RunRecord, RunMetrics]]]:
@@ -208,9 +162,7 @@ def _finish(
         client = open_client(uri)
         run_id = log_outcome(client, finished, outcome, metrics, [report, outcome_path], output / "mlflow-artifacts")
         log_below(client, run_id, finished, {key: run for key, (_, run) in results.items() if key[1] not in outcome.seeds})
-    console.print(f"report  {report}", soft_wrap=True, highlight=False)
-    console.print(f"MLflow  {uri}  run {run_id}", soft_wrap=True, highlight=False)
-    console.print(f"        to look: mlflow ui --backend-store-uri {uri}", soft_wrap=True, highlight=False)
+    name_results(report, uri, run_id, console)
     if stopped:
         raise RunStopped(f"stopped with {len(results)} runs finished and kept; --resume goes on from there")
 

@@ -31,7 +31,8 @@ MARKERS = ("o", "s", "^", "D")
 Records = Mapping[str, RunRecord]
 
 
-def _svg(draw: Callable[[Axes], None], width: float = 7.0, height: float = 3.6) -> str:
+def svg(draw: Callable[[Axes], None], width: float = 7.0, height: float = 3.6) -> str:
+    """What ``draw`` draws on a pair of axes, as an SVG element."""
     figure, axes = pyplot.subplots(figsize=(width, height), layout="constrained")
     draw(axes)
     axes.spines[["top", "right"]].set_visible(False)
@@ -76,7 +77,7 @@ def pareto(outcome: Outcome, bent_pipe: str) -> str:
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
-    return _svg(draw, 11.0, 4.6)
+    return svg(draw, 11.0, 4.6)
 
 
 def _frontier(outcome: Outcome) -> tuple[list[float], list[float]]:
@@ -140,7 +141,7 @@ def pass_timeline(plan: ContactPlan, start: Instant) -> str:
         axes.set_xlabel("hours after the start")
         axes.legend(ncols=6, fontsize="small", frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
-    return _svg(draw, 11.0, 3.6)
+    return svg(draw, 11.0, 3.6)
 
 
 def gauges(records: Records, world: World, column: str, label: str, factor: float) -> str:
@@ -166,7 +167,7 @@ def gauges(records: Records, world: World, column: str, label: str, factor: floa
         axes.grid(alpha=0.3)
         axes.legend(fontsize="x-small", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
-    return _svg(draw, 11.0, 3.2)
+    return svg(draw, 11.0, 3.2)
 
 
 def latencies(records: Records, world: World, deadlines_us: Mapping[str, int]) -> str:
@@ -183,7 +184,7 @@ def latencies(records: Records, world: World, deadlines_us: Mapping[str, int]) -
         axes.grid(alpha=0.3)
         axes.legend(fontsize="x-small", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
-    return _svg(draw, 11.0, 3.6)
+    return svg(draw, 11.0, 3.6)
 
 
 def confusions(records: Records, world: World, deadlines_us: Mapping[str, int]) -> str:
@@ -225,4 +226,4 @@ def zones(outcome: Outcome) -> str:
         axes.set_ylabel("accuracy")
         axes.legend(fontsize="x-small", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
-    return _svg(draw, 11.0, 3.4)
+    return svg(draw, 11.0, 3.4)

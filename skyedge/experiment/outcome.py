@@ -56,15 +56,12 @@ class Outcome:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain types, NaN as None."""
-        plain: dict[str, Any] = _without_nan(asdict(self))
+        plain: dict[str, Any] = without_nan(asdict(self))
         return plain
 
     def write_json(self, path: Path) -> None:
         """Write atomically."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        partial.write_text(json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(partial, path)
+        write_json(path, self.as_dict())
 
 
 def conclude(experiment: Experiment, metrics: Mapping[str, Sequence[RunMetrics]], *, stopped: bool = False) -> Outcome:
@@ -156,11 +153,19 @@ def terminal_tables(outcome: Outcome, width: int) -> list[Table]:
         f"{outcome.experiment}: {seeds} seed{'s' if seeds > 1 else ''}, {scored:,.0f} scored scenes a seed, "
         f"{'mean ± half a 95 % interval' if seeds >= SEEDS_FOR_A_MEAN else f'no intervals below {SEEDS_FOR_A_MEAN} seeds'}"
     )
-    room = width - max(len(arm) for arm in outcome.arms) - 3
+    columns = [
+        (heading, [written(figures.get(metric), style) for figures in outcome.arms.values()])
+        for metric, heading, style in TABLE_COLUMNS
+    ]
+    return tables_within(title, list(outcome.arms), columns, width)
+
+
+def tables_within(title: str, arms: Sequence[str], columns: Sequence[tuple[str, list[str]]], width: int) -> list[Table]:
+    """Headings with their cells, one cell an arm: one table, or as many as it takes in ``width`` characters."""
+    room = width - max(len(arm) for arm in arms) - 3
     groups: list[list[tuple[str, list[str]]]] = [[]]
     taken = 0
-    for metric, heading, style in TABLE_COLUMNS:
-        column = [written(figures.get(metric), style) for figures in outcome.arms.values()]
+    for heading, column in columns:
         lines = wrap(heading, 9)
         needed = max(map(len, [*column, *lines])) + 3
         if groups[-1] and taken + needed > room:
@@ -174,7 +179,7 @@ def terminal_tables(outcome: Outcome, width: int) -> list[Table]:
         table.add_column("arm", no_wrap=True)
         for heading, _ in group:
             table.add_column(heading, justify="right", no_wrap=True)
-        for row, arm in enumerate(outcome.arms):
+        for row, arm in enumerate(arms):
             table.add_row(arm, *(column[row] for _, column in group))
         tables.append(table)
     return tables
@@ -195,9 +200,18 @@ def by_worth(equal_bytes: Mapping[str, dict[str, Estimate]]) -> list[tuple[str, 
     return sorted(equal_bytes.items(), key=lambda item: (-item[1]["accuracy"].mean, item[0]))
 
 
-def _without_nan(value: Any) -> Any:
+def write_json(path: Path, content: Any) -> None:
+    """Write plain types to ``path``, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def without_nan(value: Any) -> Any:
+    """Nested plain types with None for what is no finite number."""
     if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
+        return {key: without_nan(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
+        return [without_nan(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

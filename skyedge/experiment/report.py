@@ -6,7 +6,6 @@ Figures are of all seeds where they have intervals; maps, timelines and the gall
 from __future__ import annotations
 
 import html
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from skyedge.experiment import figures
 from skyedge.experiment.loading import as_yaml, resolve_arm
 from skyedge.experiment.metrics import worth_answering
 from skyedge.experiment.outcome import TABLE_COLUMNS, Outcome, by_worth, written
+from skyedge.experiment.page import claim_item, write_page
 from skyedge.experiment.records import TIERS, RunRecord
 from skyedge.experiment.spec import Experiment
 from skyedge.experiment.world import World
@@ -26,21 +26,6 @@ from skyedge.time import format_utc, parse_duration
 GALLERY_SCENES = 24
 FRUGAL = 0.9
 """Share of the bent pipe's bytes that an arm must save to stand among the large figures: the bar of the field's claim."""
-
-_STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:1320px;margin:2rem auto;padding:0 1rem;color:#1b2330}
-h1{margin-bottom:.2rem} h2{margin-top:2.4rem;border-bottom:1px solid #d5dbe3;padding-bottom:.2rem}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.8rem}
-th{vertical-align:bottom} td{white-space:nowrap} td,th{padding:.3rem .38rem;text-align:right}
-td:first-child,th:first-child{text-align:left} tr:nth-child(even){background:#f4f6f9} .scroll{overflow-x:auto}
-.met{color:#1a7f37}.not{color:#b42318}.untested{color:#8a6d00} svg,img.map{width:100%;max-width:100%;height:auto}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:1rem;margin:1.4rem 0}
-.tiles div{background:#f4f6f9;border-radius:8px;padding:.8rem 1rem}.tiles b{display:block;font-size:1.7rem;line-height:1.3}
-.gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:.8rem;font-size:.78rem;line-height:1.3}
-.gallery .note{font-size:1em}
-.gallery img{width:100%;image-rendering:pixelated;border-radius:4px} .note{color:#5a6675;font-size:.9rem}
-details{margin-top:2rem} pre{font-size:.8rem;overflow-x:auto;background:#f4f6f9;padding:1rem}
-"""
 
 
 def write_report(
@@ -80,25 +65,12 @@ def write_report(
         "<h2>Gallery</h2>" + _gallery(experiment, world, records, executor, deadlines),
         f"<details><summary>The whole experiment</summary><pre>{html.escape(as_yaml(experiment))}</pre></details>",
     ]
-    title = html.escape(f"skyedge: {experiment.metadata.name}")
-    page = (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style>"
-        f"<body>{''.join(parts)}</body></html>"
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, path)
+    write_page(path, experiment.metadata.name, parts)
 
 
 def _claims(outcome: Outcome) -> str:
-    css = {"met": "met", "not met": "not", "not tested": "untested"}
-    rows = [
-        f"<li><b class={css[claim.verdict]}>{claim.verdict}</b>: {html.escape(claim.name)}"
-        f"<br><span class=note>{html.escape(claim.arm or '–')}: {html.escape(claim.evidence)}</span></li>"
-        for claim in outcome.claims
-    ]
-    return f"<ul>{''.join(rows)}</ul>" if rows else "<p>This experiment makes no claim.</p>"
+    items = [claim_item(claim.verdict, claim.name, [f"{claim.arm or '–'}: {claim.evidence}"]) for claim in outcome.claims]
+    return f"<ul>{''.join(items)}</ul>" if items else "<p>This experiment makes no claim.</p>"
 
 
 def _tiles(experiment: Experiment, outcome: Outcome) -> str:

@@ -28,6 +28,14 @@ def _names_of_arms(arms: dict[str, Arm]) -> dict[str, Arm]:
     return arms
 
 
+def _distinct_claims(claims: tuple[StudyClaim, ...]) -> tuple[StudyClaim, ...]:
+    names = [claim.name for claim in claims]
+    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    if twice is not None:
+        raise ValueError(f"the claim '{twice}' is there twice")
+    return claims
+
+
 class Bar(Part):
     """One part of a claim: a figure and the bar that its whole interval must clear."""
 
@@ -96,7 +104,7 @@ class Study(Part):
     baseline: str = Field(description="The arm that the others are compared with.")
     seeds: Seeds = Field(default=(0,), min_length=1)
     columns: tuple[str, ...] = Field(default=(), description="Figures of the table; all metrics of the study if empty.")
-    claims: tuple[StudyClaim, ...] = ()
+    claims: Annotated[tuple[StudyClaim, ...], AfterValidator(_distinct_claims)] = ()
     runtime: StudyRuntime = StudyRuntime()
 
     def arms_of(self, claim: StudyClaim) -> list[str]:

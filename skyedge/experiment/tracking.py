@@ -23,6 +23,10 @@ from skyedge.experiment.loading import as_yaml, digest, resolve_arm
 from skyedge.experiment.metrics import RunMetrics
 from skyedge.experiment.outcome import Outcome
 from skyedge.experiment.spec import Experiment
+from skyedge.experiment.study import Study
+from skyedge.experiment.study_loading import parameters_of
+from skyedge.experiment.study_outcome import StudyOutcome
+from skyedge.experiment.study_subject import Findings
 
 BATCH = 900
 PARAMETERS_AT_ONCE = 100  # MLflow takes no more
@@ -83,29 +87,73 @@ def log_outcome(
     artifact_root: Path,
 ) -> str:
     """Write everything; returns the id of the parent run.  A stopped experiment is marked as killed."""
-    name = experiment.metadata.name
-    found = client.get_experiment_by_name(name)
-    location = artifact_root.resolve().as_uri()
-    experiment_id = found.experiment_id if found else client.create_experiment(name, artifact_location=location)
-    status = "KILLED" if outcome.stopped else "FINISHED"
-    tags = {"skyedge.digest": outcome.digest, "skyedge.stopped": str(outcome.stopped).lower(), **_environment()}
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-    parent = client.create_run(experiment_id, run_name=f"{name} {stamp}", tags=tags)
-    parent_id = parent.info.run_id
     figures = {f"{arm}/{metric}": estimate.mean for arm, table in outcome.arms.items() for metric, estimate in table.items()}
     # The arms have runs of their own, and the whole file is an artifact.
-    _log(client, parent_id, figures, _flat(experiment.model_dump(mode="json", exclude={"arms", "claims", "metadata"})))
-    for path in artifacts:
-        client.log_artifact(parent_id, str(path))
-    client.log_text(parent_id, as_yaml(experiment), "experiment.yaml")
+    settings = _flat(experiment.model_dump(mode="json", exclude={"arms", "claims", "metadata"}))
+    parent_id = _log_parent(client, experiment, outcome, figures, settings, artifacts, artifact_root)
     for arm, runs in metrics.items():
         resolved = _flat(resolve_arm(experiment, arm).pipeline.model_dump(mode="json"), "pipeline.")
         relative = outcome.arms[arm]
         for number, (seed, run) in enumerate(zip(outcome.seeds, runs, strict=True)):
             figures = {metric: estimate.per_seed[number] for metric, estimate in relative.items()}
             log_child(client, parent_id, outcome.digest, arm, seed, {**run.figures, **figures}, resolved)
-    client.set_terminated(parent_id, status)
-    return str(parent_id)
+    client.set_terminated(parent_id, _status(outcome))
+    return parent_id
+
+
+def log_study(
+    client: Any,
+    study: Study,
+    outcome: StudyOutcome,
+    findings: Mapping[tuple[str, int], Findings],
+    artifacts: Sequence[Path],
+    artifact_root: Path,
+) -> str:
+    """Write everything; returns the id of the parent run.
+
+    ``findings`` are all that were finished, by arm and seed; those of seeds that only some arms have finished, after a
+    stop, are logged without figures against the baseline.
+    """
+    figures = {f"{arm}/{metric}": table[metric].mean for arm, table in outcome.arms.items() for metric in outcome.metrics}
+    settings = _flat(study.model_dump(mode="json", exclude={"arms", "claims", "metadata", "columns"}))
+    parent_id = _log_parent(client, study, outcome, figures, settings, artifacts, artifact_root)
+    for (arm, seed), found in findings.items():
+        resolved = _flat({"parameters": parameters_of(study, arm).model_dump(mode="json")})
+        whole = {}
+        if seed in outcome.seeds and arm in outcome.arms:
+            number = outcome.seeds.index(seed)
+            whole = {metric: estimate.per_seed[number] for metric, estimate in outcome.arms[arm].items()}
+        log_child(client, parent_id, outcome.digest, arm, seed, {**found.figures, **whole}, resolved)
+    client.set_terminated(parent_id, _status(outcome))
+    return parent_id
+
+
+def _log_parent(
+    client: Any,
+    spec: Experiment | Study,
+    outcome: Outcome | StudyOutcome,
+    figures: Mapping[str, float],
+    settings: Mapping[str, Any],
+    artifacts: Sequence[Path],
+    artifact_root: Path,
+) -> str:
+    """Begin the parent run of an outcome and log all that is not of one arm and seed; returns its id."""
+    name = spec.metadata.name
+    found = client.get_experiment_by_name(name)
+    location = artifact_root.resolve().as_uri()
+    experiment_id = found.experiment_id if found else client.create_experiment(name, artifact_location=location)
+    tags = {"skyedge.digest": outcome.digest, "skyedge.stopped": str(outcome.stopped).lower(), **_environment()}
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+    parent_id = str(client.create_run(experiment_id, run_name=f"{name} {stamp}", tags=tags).info.run_id)
+    _log(client, parent_id, figures, settings)
+    for path in artifacts:
+        client.log_artifact(parent_id, str(path))
+    client.log_text(parent_id, as_yaml(spec), "experiment.yaml")
+    return parent_id
+
+
+def _status(outcome: Outcome | StudyOutcome) -> str:
+    return "KILLED" if outcome.stopped else "FINISHED"
 
 
 def log_child(

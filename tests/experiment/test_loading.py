@@ -13,7 +13,7 @@ from skyedge.errors import InputError
 from skyedge.experiment.loading import as_yaml, canonical, digest, load_experiment, resolve_arm
 from skyedge.resources import folder
 
-FILES = sorted(path.name for path in folder("experiments").glob("*.yaml"))
+FILES = sorted(path.name for path in folder("experiments").glob("*.yaml") if "kind: Experiment" in path.read_text())
 TIANSUAN = (folder("experiments") / "tiansuan.yaml").read_text()
 
 

@@ -1,0 +1,66 @@
+"""What every run shares on the command line, of an experiment or a study: console, progress, Ray, where results go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from skyedge.errors import InputError
+from skyedge.experiment.tracking import check_store
+from skyedge.resources import check_folder
+from skyedge.runtime.stopping import StopSignals
+
+Result = TypeVar("Result")
+
+
+def wide_console() -> Console:
+    """A console that does not squeeze the table when the output goes to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, 180))
+
+
+def check_outputs(output: Path, json_path: Path | None) -> None:
+    """Say now, and not after hours of work, that a result could not be written.
+
+    Raises:
+        InputError: if so.
+    """
+    check_folder(output, where="--output")
+    check_store(output)
+    if json_path is not None:
+        if json_path.is_dir():
+            raise InputError(f"{json_path} is a folder; a file is wanted", where="--json")
+        check_folder(json_path.parent, where="--json")
+
+
+def enter_ray(stack: ExitStack, address: str | None, cores: int, signals: StopSignals, console: Console) -> Any:
+    """Start Ray, or join it at ``address``, until ``stack`` is left."""
+    from skyedge.runtime.ray_cluster import cluster
+
+    with console.status("starting Ray" if address is None else f"joining Ray at {address}"), signals.held():
+        # A Ray that is stopped half-way up would leave processes behind.
+        ray = stack.enter_context(cluster(address, cores))
+        signals.take_over()
+    return ray
+
+
+def progress_of(results: Iterator[Result], total: int, named: Callable[[Result], str], console: Console) -> Iterator[Result]:
+    """``results`` as they come, with a bar that says which was the last."""
+    columns = (TextColumn("[progress.description]{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=not console.is_terminal) as progress:
+        task = progress.add_task("running", total=total)
+        for result in results:
+            progress.update(task, advance=1, description=named(result))
+            yield result
+
+
+def name_results(report: Path, uri: str, run_id: str, console: Console) -> None:
+    """Say where the report and the runs are."""
+    console.print(f"report  {report}", soft_wrap=True, highlight=False)
+    console.print(f"MLflow  {uri}  run {run_id}", soft_wrap=True, highlight=False)
+    console.print(f"        to look: mlflow ui --backend-store-uri {uri}", soft_wrap=True, highlight=False)
