@@ -49,7 +49,6 @@ class Rankings:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._by_kind: dict[Hashable, Ranking] = {}
-        self._everywhere = np.arange(len(session.snapshot.nodes))
 
     def of(self, pod: int) -> Ranking:
         """The ranking for ``pod``, up to date."""
@@ -134,16 +133,13 @@ class Rankings:
         if not len(nodes):
             return
         session = self._session
-        whole = len(nodes) == len(self._everywhere)
-        fits: Flags = np.ones(len(nodes), np.bool_)
+        ranking.score[nodes] = NOT_HERE
+        fitting = nodes
         for resource, need in ranking.needs:
-            idle = session.idle[resource] if whole else session.idle[resource, nodes]
-            fits &= idle >= need
+            fitting = fitting[session.idle[resource, fitting] >= need]
         count, milli = ranking.devices
         if count:
-            fits &= (session.devices_free[nodes] >= milli).sum(axis=1) >= count
-        ranking.score[nodes] = NOT_HERE
-        fitting = nodes[fits]
+            fitting = fitting[(session.devices_free[fitting] >= milli).sum(axis=1) >= count]
         if session.points.filtering_now and len(fitting):
             fitting = fitting[session.points.allowed_now(pod, fitting)]
         if len(fitting):

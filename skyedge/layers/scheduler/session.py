@@ -63,6 +63,7 @@ class Session:
         self.snapshot = snapshot
         self.configuration = configuration
         self.request = snapshot.request
+        self._admission = "enqueue" in configuration.actions
         self._open_accounts()
         self.log: list[Change] = []
         self.committed: list[Change] = []
@@ -105,6 +106,8 @@ class Session:
             pods.group[occupying | (pods.phase == PodPhase.SUCCEEDED)], minlength=len(groups)
         ).tolist()
         self.waiting = [0] * len(groups)
+        alive = np.isin(pods.phase, (*OCCUPYING, PodPhase.PENDING, PodPhase.SUCCEEDED))
+        self.alive = np.bincount(pods.group[alive], minlength=len(groups)).tolist()
         pending = pods.phase == PodPhase.PENDING
         self.pending_best_effort = np.bincount(pods.group[pending & self.pod_is_best_effort], minlength=len(groups)).tolist()
         self.pods_of_group = np.argsort(pods.group, kind="stable")
@@ -162,7 +165,7 @@ class Session:
 
     def is_admitted(self, group: int) -> bool:
         """Whether the group has been let in."""
-        return self.group_phase[group] != GroupPhase.PENDING or "enqueue" not in self.configuration.actions
+        return not self._admission or self.group_phase[group] != GroupPhase.PENDING
 
     def queue_of(self, pod: int) -> int:
         """The queue of a pod."""
@@ -182,8 +185,10 @@ class Session:
             Operation.EVICT: (self.releasing, sign),
         }
         account, direction = by_node[operation]
-        for node, count in zip(change.nodes, change.counts, strict=True):
-            account[:, node] += request * (direction * count)
+        if len(change.nodes) == 1:
+            account[:, change.nodes[0]] += request * (direction * change.counts[0])
+        else:  # no node is there twice
+            account[:, change.nodes] += np.multiply.outer(request, change.counts) * direction
         self.version += 1
         self.touched_at[change.nodes] = self.version
         holds = -many if operation is Operation.EVICT else many
@@ -193,6 +198,8 @@ class Session:
             self.waiting[group] += many
         else:
             self.occupied[group] += holds
+        if operation is Operation.EVICT:
+            self.alive[group] += holds
         if operation is not Operation.EVICT and self.pod_is_best_effort[some]:
             self.pending_best_effort[group] -= many
         if group in self.role_occupied:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -173,6 +174,6 @@ def _alike(session: Session, ordered: Rows) -> Iterator[tuple[int, int]]:
     changes = (group[1:] != group[:-1]) | (shape[1:] != shape[:-1])
     if any(session.snapshot.groups.min_task_member) or session.points.distinguishes:
         looks = [(pods.role[pod], session.points.kind(int(pod))) for pod in ordered]
-        changes |= np.fromiter((a != b for a, b in zip(looks, looks[1:], strict=False)), np.bool_, len(looks) - 1)
+        changes |= np.fromiter((a != b for a, b in pairwise(looks)), np.bool_, len(looks) - 1)
     bounds = [0, *(np.flatnonzero(changes) + 1).tolist(), len(ordered)]
-    return zip(bounds, bounds[1:], strict=False)
+    return pairwise(bounds)

@@ -101,11 +101,10 @@ def make_room(session: Session, pod: int, victims: Flags, permitted: Permitted, 
             continue
         mark = len(session.log)
         for victim in session.points.victim_order(chosen, pod):
-            if mark < len(session.log) or within_queue:
-                if _fits_with(session, pod, node, []) and (not within_queue or _queue_has_room(session, pod)):
-                    break
+            if (mark < len(session.log) or within_queue) and _has_room(session, pod, node, within_queue=within_queue):
+                break
             session.do(Operation.EVICT, np.array([victim]), [node], [1])
-        if _fits_with(session, pod, node, []) and (not within_queue or _queue_has_room(session, pod)):
+        if _has_room(session, pod, node, within_queue=within_queue):
             session.do(Operation.PIPELINE, np.array([pod]), [node], [1])
             return True
         session.rollback(mark)
@@ -145,5 +144,9 @@ def _fits_with(session: Session, pod: int, node: int, victims: Sequence[int]) ->
     return bool((needs <= future)[needs > 0].all())
 
 
-def _queue_has_room(session: Session, pod: int) -> bool:
-    return session.points.allocatable(session.queue_of(pod), int(session.snapshot.pods.shape[pod])) > 0
+def _has_room(session: Session, pod: int, node: int, *, within_queue: bool) -> bool:
+    """Whether ``pod`` may now be reserved on ``node``; its queue has a say where the victims are its own."""
+    if not _fits_with(session, pod, node, []):
+        return False
+    shape = int(session.snapshot.pods.shape[pod])
+    return not within_queue or session.points.allocatable(session.queue_of(pod), shape) > 0

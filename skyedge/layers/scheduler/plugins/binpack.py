@@ -40,7 +40,10 @@ class Binpack(Plugin):
         super().open(session)
         names = session.snapshot.resources
         self._weights = [(row, self._of[name]) for row, name in enumerate(names) if name in self._of and row != PODS]
-        self._allocatable = np.ascontiguousarray(session.snapshot.nodes.allocatable.T).astype(np.float64)
+        allocatable = np.ascontiguousarray(session.snapshot.nodes.allocatable.T)
+        self._has = allocatable > 0
+        self._all_have = self._has.all(axis=1)
+        self._allocatable = np.where(self._has, allocatable, 1).astype(np.float64)
 
     def node_order(self, pod: int, nodes: Rows) -> Floats:
         session = self.session
@@ -53,13 +56,14 @@ class Binpack(Plugin):
             if not need or not weight:
                 continue
             weights += weight
-            allocatable = self._allocatable[resource, nodes]
-            idle = session.idle[resource, nodes]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                share = (allocatable - idle + need) / allocatable
-            has = allocatable > 0
-            fits &= ~has | (idle >= need)
-            total += np.where(has, weight * share, 0.0)
+            allocatable, idle = self._allocatable[resource, nodes], session.idle[resource, nodes]
+            part = weight * ((allocatable - idle + need) / allocatable)
+            enough = idle >= need
+            if not self._all_have[resource]:
+                has = self._has[resource, nodes]
+                part, enough = np.where(has, part, 0.0), enough | ~has
+            total += part
+            fits &= enough
         if not weights:
             return total
         return np.where(fits, total / weights * (100.0 * self._weight), 0.0)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from skyedge.layers.scheduler.plugin import Key, Plugin
 from skyedge.layers.scheduler.plugins.hierarchical_drf import ShareTree
 from skyedge.layers.scheduler.plugins.proportion import largest_share
@@ -53,6 +55,4 @@ class Drf(Plugin):
 
 def dominant_share(allocated: Ints, total: Ints) -> float:
     """The largest share of any resource; of a resource that there is none of, any amount is all of it."""
-    if ((total == 0) & (allocated > 0)).any():
-        return max(1.0, largest_share(allocated, total))
-    return largest_share(allocated, total)
+    return largest_share(allocated, np.where(total > 0, total, allocated))

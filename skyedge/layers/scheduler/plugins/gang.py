@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session
 
 GONE = (PodPhase.FAILED, PodPhase.RELEASING)
+"""Phases in which a pod no longer counts."""
 
 
 class Gang(Plugin):
@@ -33,11 +34,12 @@ class Gang(Plugin):
         }
 
     def job_valid(self, group: int) -> str | None:
-        pods, members = self.session.snapshot.pods, self.session.members(group)
-        alive = members[~np.isin(self.session.pod_phase[members], GONE)]
-        if len(alive) < self._least[group]:
-            return f"has {len(alive)} of the {self._least[group]} pods that it needs at least"
+        alive = self.session.alive[group]
+        if alive < self._least[group]:
+            return f"has {alive} of the {self._least[group]} pods that it needs at least"
         if group in self._roles:
+            pods, members = self.session.snapshot.pods, self.session.members(group)
+            alive = members[~np.isin(self.session.pod_phase[members], GONE)]
             there = Counter(pods.role[pod] for pod in alive)
             for role, least in self._roles[group].items():
                 if there[role] < least:

@@ -133,8 +133,8 @@ def positive_ceilings(capability: Ints) -> Ints:
 
 def largest_share(held: Ints, of: Ints) -> float:
     """The largest of held ÷ of over the resources of which there is any; 0 if there is none."""
-    there = of > 0
-    return float((held[there] / of[there]).max()) if there.any() else 0.0
+    shares = held / np.where(of > 0, of, np.inf)
+    return float(shares.max(initial=0.0))
 
 
 def room(ceiling: Ints, held: Ints, request: Ints) -> int:

@@ -33,8 +33,8 @@ class Sla(Plugin):
         super().open(session)
         groups = session.snapshot.groups
         self._due_s = []
-        for number, annotations in enumerate(groups.annotations):
-            said = next((annotations[key] for key in ANNOTATIONS if key in annotations), None)
+        for number, notes in enumerate(groups.annotations):
+            said = next((notes[key] for key in ANNOTATIONS if key in notes), None)
             place = f"pod group '{groups.names[number]}': sla-waiting-time"
             wait_s = self._default_s if said is None else waiting_time_s(said, place)
             self._due_s.append(np.inf if wait_s is None else float(groups.created_s[number]) + wait_s)
