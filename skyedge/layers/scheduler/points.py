@@ -70,16 +70,21 @@ class Points:
         return pods[np.lexsort((pods, *columns, self._session.snapshot.pods.group[pods]))]
 
     def victim_order(self, victims: Sequence[int], preemptor: int) -> list[int]:
-        """Victims, the first to go first: the queue's order, then the least important job, then its least pod."""
+        """Victims, the first to go first: the queue's order, then the least important job, then the least pod.
+
+        The age and the name of a job come last of all: among jobs that are alike, their pods decide.
+        """
         session, pods = self._session, self._session.snapshot.pods
         mine = session.queue_of(preemptor)
-        ordered = self.sort_pods(np.array(sorted(victims), np.intp))
-        rank = {int(pod): number for number, pod in enumerate(ordered)}
+        rows = np.array(sorted(victims), np.intp)
+        columns = [plugin.task_order(rows) for plugin in reversed(self._flat["task_order"])]
+        rank = {int(pod): number for number, pod in enumerate(rows[np.lexsort((rows, *columns))])}
 
         def key(pod: int) -> Key:
             queue, group = session.queue_of(pod), int(pods.group[pod])
             nearness = tuple(plugin.victim_queue_order(queue, mine) for plugin in self._flat["victim_queue_order"])
-            return (nearness, _Last(self.queue_key(queue)), _Last(self.job_key(group)), -rank[pod])
+            *job, _ = self.job_key(group)
+            return (nearness, _Last(self.queue_key(queue)), _Last(job), -rank[pod])
 
         return sorted(victims, key=key)
 
