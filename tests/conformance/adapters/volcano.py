@@ -136,9 +136,7 @@ def snapshot_from(given: Given) -> Snapshot:
 def configuration_from(given: Given) -> Configuration:
     """Actions, and tiers of plugins with only the listed points on."""
     tiers = tuple(
-        tuple(
-            PluginOption(option["plugin"], frozenset(option["points"]), option.get("arguments") or {}) for option in tier
-        )
+        tuple(PluginOption(option["plugin"], frozenset(option["points"]), option.get("arguments") or {}) for option in tier)
         for tier in given["tiers"]
     )
     return Configuration(tuple(given["actions"]), tiers)
