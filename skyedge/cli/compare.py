@@ -22,6 +22,8 @@ _UNITS = {"percent": (", %", 100.0), "saved": (", %", 100.0), "bytes": (", MB", 
 def compare_command(first: str, second: str, *, arm: str | None, output: Path, open_ui: bool = False) -> None:
     """Print B − A for each arm and figure, over the seeds that both have; ``open_ui`` shows both in MLflow."""
     a, b = read_outcome(first, output), read_outcome(second, output)
+    if a.get("kind") != b.get("kind"):
+        raise InputError(f"{first} and {second} are of a study and of an experiment, which have no figures in common")
     seeds = [seed for seed in a["seeds"] if seed in b["seeds"]]
     if not seeds:
         raise InputError(f"{first} and {second} have no seed in common")
@@ -41,13 +43,13 @@ def compare_command(first: str, second: str, *, arm: str | None, output: Path, o
     for heading in ("arm", "figure", "A", "B", "B − A"):
         table.add_column(heading, justify="left" if heading in ("arm", "figure") else "right")
     others = []
+    columns = _columns(a, b)
     for name in arms:
-        for metric, heading, style in TABLE_COLUMNS:
+        for metric, heading, factor in columns:
             values = [_values(outcome, name, metric, seeds) for outcome in (a, b)]
             if values[0] is not None and values[1] is not None:
-                unit, factor = _UNITS[style]
                 means = [f"{value.mean() * factor:.4g}" for value in values if value is not None]
-                table.add_row(name, f"{heading}{unit}", *means, _difference((values[1] - values[0]) * factor))
+                table.add_row(name, heading, *means, _difference((values[1] - values[0]) * factor))
         scored = [_values(outcome, name, "scored_scenes", seeds) for outcome in (a, b)]
         if scored[0] is not None and scored[1] is not None and not np.array_equal(*scored):
             others.append(f"{name} ({scored[0].mean():,.0f} against {scored[1].mean():,.0f})")
@@ -107,6 +109,9 @@ def _read_file(path: Path) -> dict[str, Any]:
             for figure in figures.values():
                 complete &= len(figure["per_seed"]) == len(seeds)
                 complete &= all(value is None or isinstance(value, int | float) for value in figure["per_seed"])
+        if outcome.get("kind") == "Study":
+            for metric in outcome["metrics"].values():
+                complete &= isinstance(metric["heading"], str) and isinstance(metric["unit"], str)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         complete = False
     if not complete:
@@ -133,6 +138,21 @@ def _logged_run(outcome: dict[str, Any], name: str, output: Path) -> Any:
     if not found:
         raise InputError(f"the MLflow store holds no run of {name}", where=output)
     return found[0]
+
+
+def _columns(a: dict[str, Any], b: dict[str, Any]) -> list[tuple[str, str, float]]:
+    """Figures that both may have: name, heading with its unit, and what to multiply them by."""
+    if a.get("kind") != "Study":
+        return [(metric, f"{heading}{_UNITS[style][0]}", _UNITS[style][1]) for metric, heading, style in TABLE_COLUMNS]
+    return [
+        (
+            name,
+            f"{metric['heading']}{', ' if metric['unit'] else ''}{metric['unit']}",
+            100.0 if metric["unit"] == "%" else 1.0,
+        )
+        for name, metric in a["metrics"].items()
+        if name in b["metrics"]
+    ]
 
 
 def _values(outcome: dict[str, Any], arm: str, metric: str, seeds: list[int]) -> Any:
