@@ -49,6 +49,7 @@ POINTS = {
     "overused": "enabledOverused",
     "preemptable": "enablePreemptable",
     "reclaimable": "enableReclaimable",
+    "victims": "enabledVictim",
     "preemptive": "enablePreemptive",
     "predicate": "enablePredicate",
     "node_order": "enableNodeOrder",
@@ -68,11 +69,14 @@ class Plugin:
     name: ClassVar[str] = ""
     known_arguments: ClassVar[tuple[str, ...]] = ()
     """Names (or, with a trailing dot, beginnings of names) of the arguments that the plugin reads."""
-    packs: ClassVar[bool] = False
+    packs: bool = False
     """Whether the best node for a pod stays the best for the next pod like it until it is full."""
     looks_beyond_shapes: bool = True
     """Whether ``distinguishes``, ``volatile`` and ``predicate_now`` have anything to say in this cycle.  A plugin that
     finds, when it opens, that they do not sets it to False, and then they are not asked and cost nothing."""
+
+    by_amounts: ClassVar[bool] = False
+    """Whether two nodes with the same allocatable and idle amounts are equally good."""
 
     def __init__(self, arguments: Arguments, hierarchy: bool = False) -> None:
         self.arguments = arguments
@@ -165,6 +169,10 @@ class Plugin:
 
     def reclaimable(self, pod: int, candidates: Sequence[int]) -> list[int] | None:
         """Which of the ``candidates``, of other queues, may be evicted for ``pod``."""
+        raise NotImplementedError
+
+    def victims(self, running: Rows) -> Rows:
+        """Which of the ``running`` pods must leave, whoever may come."""
         raise NotImplementedError
 
     # Nodes.

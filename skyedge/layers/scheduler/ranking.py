@@ -11,7 +11,7 @@ Ties go to the first node by name.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,6 +49,8 @@ class Rankings:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._by_kind: dict[Hashable, Ranking] = {}
+        amounts_decide = all(plugin.by_amounts for plugin in session.points.scoring)
+        self._alike = _alike(session) if amounts_decide else None
 
     def of(self, pod: int) -> Ranking:
         """The ranking for ``pod``, up to date."""
@@ -57,7 +59,7 @@ class Rankings:
         ranking = self._by_kind.get(kind)
         if ranking is None:
             ranking = self._by_kind[kind] = self._make(pod)
-            self._rescore(ranking, pod, np.flatnonzero(ranking.allowed))
+            self._score_first(ranking, pod)
         elif ranking.volatile:
             if ranking.version != session.version:
                 self._rescore(ranking, pod, np.flatnonzero(ranking.allowed))
@@ -128,6 +130,23 @@ class Rankings:
         volatile = session.points.volatile(pod)
         return Ranking(session.points.allowed(pod), needs, (of.device_count, of.device_milli), score, 0, volatile)
 
+    def _score_first(self, ranking: Ranking, pod: int) -> None:
+        """Score all nodes: of those that were alike when the cycle began and are untouched, one for all."""
+        session = self._session
+        if self._alike is None or ranking.devices[0] or session.points.filtering_now:
+            self._rescore(ranking, pod, np.flatnonzero(ranking.allowed))
+            return
+        example, like = self._alike
+        sample = replace(ranking, score=np.full(len(ranking.score), NOT_HERE))
+        untouched = session.touched_at == 0
+        # An example may have been touched since; then its place is taken by any node like it that has not.
+        stand_in = example.copy()
+        stand_in[like[untouched]] = np.flatnonzero(untouched)
+        self._rescore(sample, pod, stand_in)
+        usable = untouched & ranking.allowed
+        ranking.score[usable] = sample.score[stand_in][like[usable]]
+        self._rescore(ranking, pod, np.flatnonzero(~untouched & ranking.allowed))
+
     def _rescore(self, ranking: Ranking, pod: int, nodes: Rows) -> None:
         """Bring the scores of ``nodes``, all of them allowed, up to date."""
         if not len(nodes):
@@ -144,6 +163,18 @@ class Rankings:
             fitting = fitting[session.points.allowed_now(pod, fitting)]
         if len(fitting):
             ranking.score[fitting] = session.points.score(pod, fitting) if session.points.scoring else 0.0
+
+
+def _alike(session: Session) -> tuple[Rows, Rows] | None:
+    """An example of each set of nodes that are alike in all amounts, and the set of each node; None if few are alike."""
+    many = len(session.snapshot.nodes)
+    amounts = np.concatenate([session.snapshot.nodes.allocatable, session.idle.T], axis=1)
+    # Sorting one number a node is much quicker than sorting rows; that no two sets share a number is checked.
+    factors = np.array([pow(0x9E3779B97F4A7C15, n + 1, 1 << 64) for n in range(amounts.shape[1])], np.uint64)
+    _, example, like = np.unique(amounts.astype(np.uint64) @ factors, return_index=True, return_inverse=True)
+    if len(example) * 4 > many or (amounts != amounts[example[like]]).any():
+        return None
+    return example, like
 
 
 def nodes_to_find(nodes: int, percentage: float, least_percentage: float, least: int) -> int:

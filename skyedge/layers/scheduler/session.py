@@ -40,8 +40,8 @@ class Change:
 
     operation: Operation
     pods: Rows
-    nodes: list[int]
-    counts: list[int]
+    nodes: Rows
+    counts: Rows
 
 
 _AFTER = {
@@ -179,16 +179,12 @@ class Session:
         some = int(change.pods[0])
         shape, group = int(pods.shape[some]), int(pods.group[some])
         request, many = self.request[shape], len(change.pods) * sign
-        by_node = {
-            Operation.ALLOCATE: (self.idle, -sign),
-            Operation.PIPELINE: (self.pipelined, sign),
-            Operation.EVICT: (self.releasing, sign),
-        }
-        account, direction = by_node[operation]
-        if len(change.nodes) == 1:
-            account[:, change.nodes[0]] += request * (direction * change.counts[0])
-        else:  # no node is there twice
-            account[:, change.nodes] += np.multiply.outer(request, change.counts) * direction
+        if operation is Operation.ALLOCATE:
+            account, direction = self.idle, -sign
+        else:
+            account, direction = (self.pipelined if operation is Operation.PIPELINE else self.releasing), sign
+        # No node is there twice.
+        account[:, change.nodes] += (request * direction)[:, None] * change.counts
         self.version += 1
         self.touched_at[change.nodes] = self.version
         holds = -many if operation is Operation.EVICT else many
@@ -210,7 +206,7 @@ class Session:
         if sign > 0:
             self.pod_phase[change.pods] = _AFTER[operation]
             if operation is not Operation.EVICT:
-                self.pod_node[change.pods] = np.repeat(change.nodes, change.counts)
+                self.pod_node[change.pods] = change.nodes.repeat(change.counts)
         else:
             self.pod_phase[change.pods] = pods.phase[change.pods]
             self.pod_node[change.pods] = pods.node[change.pods]
@@ -220,7 +216,7 @@ class Session:
         if change.operation is not Operation.ALLOCATE:
             return  # what is being released or reserved is settled when it is free
         pod = int(change.pods[0])
-        node, milli = change.nodes[0], self.snapshot.shapes[self.snapshot.pods.shape[pod]].device_milli
+        node, milli = int(change.nodes[0]), self.snapshot.shapes[self.snapshot.pods.shape[pod]].device_milli
         if sign > 0:
             self.devices_of[pod] = self.points.device_choice(pod, node)
         chosen = self.devices_of[pod] if sign > 0 else self.devices_of.pop(pod)
@@ -228,7 +224,7 @@ class Session:
 
     def do(self, operation: Operation, pods: Rows, nodes: Sequence[int], counts: Sequence[int]) -> None:
         """Apply a change and remember it."""
-        change = Change(operation, pods, list(nodes), list(counts))
+        change = Change(operation, pods, np.array(nodes, np.intp), np.array(counts, np.intp))
         self.apply(change)
         self.log.append(change)
 

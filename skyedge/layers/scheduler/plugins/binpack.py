@@ -23,6 +23,7 @@ class Binpack(Plugin):
     name = "binpack"
     known_arguments = ("binpack.weight", "binpack.cpu", "binpack.memory", "binpack.resources", "binpack.resources.")
     packs = True
+    by_amounts = True
 
     def __init__(self, arguments: Arguments, hierarchy: bool = False) -> None:
         super().__init__(arguments, hierarchy)

@@ -33,7 +33,10 @@ class Drf(Plugin):
         self._tree = ShareTree(session) if self.hierarchy else None
 
     def job_order(self, group: int) -> Key:
-        return dominant_share(self.session.group_allocated[group], self._total)
+        session = self.session
+        if not session.occupied[group] and not session.waiting[group]:
+            return 0.0  # most jobs, most of the time
+        return dominant_share(session.group_allocated[group], self._total)
 
     def queue_order(self, queue: int) -> Key:
         return () if self._tree is None else self._tree.key(queue)

@@ -54,7 +54,7 @@ class Gang(Plugin):
         session = self.session
         if session.occupied[group] + session.pending_best_effort[group] < self._least[group]:
             return False
-        return self._roles_have(group, session.role_occupied.get(group, Counter()))
+        return group not in self._roles or self._roles_have(group, session.role_occupied[group])
 
     def pods_until_ready(self, group: int, role: str) -> int:
         session = self.session

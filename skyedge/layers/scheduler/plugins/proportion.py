@@ -40,12 +40,13 @@ class Proportion(Plugin):
             )
             + SLACK
         ).astype(np.int64)
+        self._divisor = np.where(self._deserved > 0, self._deserved, np.inf)
         self._inqueue = admitted_before(session, deduct_allocated=False)
 
     def queue_order(self, queue: int) -> Key:
-        queues = self.session.snapshot.queues
-        share = largest_share(self.session.queue_allocated[queue], self._deserved[queue])
-        return (-int(queues.priority[queue]), share)
+        """Queues by priority, then by the largest share of what they deserve."""
+        share = (self.session.queue_allocated[queue] / self._divisor[queue]).max()
+        return (-int(self.session.snapshot.queues.priority[queue]), float(share))
 
     def overused(self, queue: int) -> bool:
         return bool((self._deserved[queue] <= self.session.queue_allocated[queue]).all())
