@@ -1,0 +1,100 @@
+"""What a cluster consists of beside its pods: ``Node``, ``PriorityClass``, and ``ConfigMap`` as a holder of files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from skyedge.kube.metadata import Metadata
+from skyedge.kube.pods import Effect
+from skyedge.kube.quantity import Resources
+from skyedge.kube.shape import Shape
+
+
+class Taint(Shape, frozen=True, kw_only=True):
+    """What keeps pods off a node."""
+
+    unmodelled = "timeAdded"
+
+    key: str
+    value: str = ""
+    effect: Effect
+
+
+class NodeSpec(Shape, frozen=True, kw_only=True):
+    """``spec`` of a node."""
+
+    unmodelled = "podCIDR podCIDRs providerID configSource externalID"
+
+    taints: tuple[Taint, ...] = ()
+    unschedulable: bool = False
+
+
+class NodeCondition(Shape, frozen=True, kw_only=True):
+    """How a node does."""
+
+    unmodelled = "lastHeartbeatTime lastTransitionTime reason message"
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+
+
+class NodeInfo(Shape, frozen=True, kw_only=True):
+    """What a node is."""
+
+    unmodelled = (
+        "machineID systemUUID bootID kernelVersion osImage containerRuntimeVersion kubeletVersion kubeProxyVersion "
+        "operatingSystem swap"
+    )
+
+    architecture: str = ""
+
+
+class NodeStatus(Shape, frozen=True, kw_only=True):
+    """``status`` of a node."""
+
+    unmodelled = "phase addresses daemonEndpoints images volumesInUse volumesAttached config features runtimeHandlers declaredFeatures"
+
+    capacity: Resources = field(default_factory=Resources)
+    allocatable: Resources | None = None
+    conditions: tuple[NodeCondition, ...] = ()
+    node_info: NodeInfo = field(default_factory=NodeInfo)
+
+
+class Node(Shape, frozen=True, kw_only=True):
+    """A machine of the cluster."""
+
+    api_version: str
+    kind: str
+    metadata: Metadata
+    spec: NodeSpec = field(default_factory=NodeSpec)
+    status: NodeStatus = field(default_factory=NodeStatus)
+
+
+class PriorityClass(Shape, frozen=True, kw_only=True):
+    """A priority with a name."""
+
+    unmodelled = "description"
+
+    api_version: str
+    kind: str
+    metadata: Metadata
+    value: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+    global_default: bool = False
+    preemption_policy: Literal["Never", "PreemptLowerPriority"] = "PreemptLowerPriority"
+
+
+BUILT_IN_PRIORITIES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
+"""Priority classes that every cluster has."""
+
+
+class ConfigMap(Shape, frozen=True, kw_only=True):
+    """Files by name."""
+
+    unmodelled = "binaryData immutable"
+
+    api_version: str
+    kind: str
+    metadata: Metadata
+    data: dict[str, str] = field(default_factory=dict)

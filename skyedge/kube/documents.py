@@ -1,0 +1,256 @@
+"""Files of manifests, cut into documents, each of which can say where in its file a path stands.
+
+What a document holds is handed on as JSON, whatever it was written in, so that everything after this has one form to read
+and msgspec can do it.  Lines are looked up only for the sentence that needs one.  YAML is read as people write it (see
+:mod:`skyedge.yaml_files` for the same care with a file of one document): a key given twice and an anchor that holds itself
+are mistakes, and a date is a word, as in the Kubernetes API.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
+
+import msgspec
+import yaml
+
+from skyedge.errors import InputError
+from skyedge.kube.problem import Path, Problem, dotted
+
+STANDARD_INPUT = "-"
+MOST_VALUES = 200_000_000
+"""A document whose anchors unfold to more values than this is not what anyone meant."""
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """One document of a file.
+
+    Attributes:
+        file: its name, for sentences.
+        number: from 1, within the file.
+        content: what it holds, as JSON.
+    """
+
+    file: str
+    number: int
+    content: bytes
+    first_line: int = 1
+    node: yaml.Node | None = field(default=None, repr=False)
+
+    def place(self, path: Path = ()) -> str:
+        """``file:line (document n): path``."""
+        line = _yaml_line(self.node, path) if self.node else _json_line(self.content, path) + self.first_line - 1
+        words = dotted(path)
+        return f"{self.file}:{line} (document {self.number}){': ' + words if words else ''}"
+
+    def error(self, problem: Problem) -> InputError:
+        """``problem``, with the place where it is."""
+        return InputError(problem.message, where=self.place(problem.path), nearest=problem.nearest)
+
+
+def read_file(path: str | FilePath) -> tuple[str, bytes]:
+    """Name and content of a file, or of standard input if it is called ``-``.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    if str(path) == STANDARD_INPUT:
+        return "standard input", sys.stdin.buffer.read()
+    try:
+        return str(path), FilePath(path).read_bytes()
+    except IsADirectoryError:
+        raise InputError("this is a folder; a file of manifests is wanted", where=path) from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read this file: {getattr(error, 'strerror', None) or error}", where=path) from None
+
+
+def documents(file: str, data: bytes) -> list[Document]:
+    """The documents in ``data``, JSON (one value, or several one after another) or YAML; empty ones are left out.
+
+    Raises:
+        InputError: if it is neither, with its line.
+    """
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    looks_like_json = data.lstrip()[:1] in (b"{", b"[")
+    if looks_like_json or file.endswith(".json"):
+        try:
+            msgspec.json.decode(data, type=msgspec.Raw)
+            return [Document(file, 1, data)]
+        except msgspec.DecodeError as error:
+            if looks_like_json and (several := _one_after_another(file, data)):
+                return several
+            if file.endswith(".json"):
+                raise _not_json(file, data, error) from None
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError("this is not a text file in UTF-8", where=file) from None
+    return list(_yaml_documents(file, text))
+
+
+def _not_json(file: str, data: bytes, error: msgspec.DecodeError) -> InputError:
+    try:
+        json.loads(data)
+    except json.JSONDecodeError as found:
+        return InputError(f"this is not JSON: {found.msg}", where=f"{file}:{found.lineno}")
+    except (ValueError, RecursionError):
+        pass
+    return InputError(f"this is not JSON: {error}", where=file)
+
+
+def _one_after_another(file: str, data: bytes) -> list[Document]:
+    """JSON values with white space between them, or nothing if it is not that."""
+    found: list[Document] = []
+    decode, line, position = json.JSONDecoder().raw_decode, 1, 0
+    try:
+        text = data.decode("utf-8")
+        while position < len(text):
+            if text[position].isspace():
+                line += text[position] == "\n"
+                position += 1
+                continue
+            _, end = decode(text, position)
+            found.append(Document(file, len(found) + 1, text[position:end].encode(), line))
+            line += text.count("\n", position, end)
+            position = end
+    except (ValueError, RecursionError):
+        return []
+    return found
+
+
+def _yaml_documents(file: str, text: str) -> Iterator[Document]:
+    try:
+        for number, node in enumerate(yaml.compose_all(text, Loader=_Loader), 1):
+            value, _ = _Values(file, number).of(node)
+            if value is not None:
+                yield Document(file, number, msgspec.json.encode(value), node=node)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "this is not YAML"
+        raise InputError(str(problem), where=f"{file}:{mark.line + 1}" if mark else file) from None
+    except RecursionError:
+        raise InputError("this is nested too deeply", where=file) from None
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"a value is not what it looks like: {error}", where=file) from None
+
+
+class _Values:
+    """Plain values of a composed document."""
+
+    def __init__(self, file: str, number: int) -> None:
+        self._file = file
+        self._number = number
+        self._constructor = yaml.SafeLoader("")
+        self._done: dict[int, tuple[Any, int]] = {}
+        self._open: set[int] = set()
+
+    def of(self, node: yaml.Node) -> tuple[Any, int]:
+        """The value of ``node``, and how many values are in it."""
+        if id(node) in self._done:
+            return self._done[id(node)]
+        if id(node) in self._open:
+            raise InputError("this anchor holds itself", where=self._at(node))
+        self._open.add(id(node))
+        value: Any
+        if isinstance(node, yaml.MappingNode):
+            value, count = self._mapping(node)
+        elif isinstance(node, yaml.SequenceNode):
+            inner = [self.of(item) for item in node.value]
+            value, count = [item for item, _ in inner], 1 + sum(size for _, size in inner)
+        else:
+            value, count = self._scalar(node), 1
+        if count > MOST_VALUES:
+            raise InputError("the anchors of this document unfold to far too much", where=self._at(node))
+        self._open.discard(id(node))
+        self._done[id(node)] = value, count
+        return value, count
+
+    def _mapping(self, node: yaml.MappingNode) -> tuple[dict[str, Any], int]:
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise InputError("a key should be a word", where=self._at(key))
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise InputError(f"the key '{key.value}' stands in line {seen[key.value]} already", where=self._at(key))
+            seen[key.value] = key.start_mark.line + 1
+        self._constructor.flatten_mapping(node)
+        inner = {key.value: self.of(value) for key, value in node.value}
+        return {key: value for key, (value, _) in inner.items()}, 1 + sum(size for _, size in inner.values())
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        if node.tag == "tag:yaml.org,2002:timestamp":
+            return node.value
+        value = self._constructor.construct_object(node)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{value} is not a finite number", where=self._at(node))
+        if not isinstance(value, str | int | float | None):
+            raise InputError(f"a manifest has no values of the type {node.tag}", where=self._at(node))
+        return value
+
+    def _at(self, node: yaml.Node) -> str:
+        return f"{self._file}:{node.start_mark.line + 1} (document {self._number})"
+
+
+def _yaml_line(node: yaml.Node, path: Path) -> int:
+    """Line of the key (or list item) at ``path``, or of the nearest thing around it that is there."""
+    line = node.start_mark.line + 1
+    for step in path:
+        if isinstance(node, yaml.MappingNode):
+            key, node = next(((k, v) for k, v in node.value if k.value == step), (None, node))
+            if key is None:
+                break
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _json_line(content: bytes, path: Path) -> int:
+    """The same for a text in JSON."""
+    text = content.decode("utf-8", errors="replace")
+    position = line_at = _skip_space(text, 0)
+    for step in path:
+        found = _member(text, position, step)
+        if found is None:
+            break
+        line_at, position = found
+    return text.count("\n", 0, line_at) + 1
+
+
+def _member(text: str, position: int, step: str | int) -> tuple[int, int] | None:
+    """Where the key (or item) ``step`` of the value at ``position`` starts, and where its value does."""
+    decode = json.JSONDecoder().raw_decode
+    bracket, position = text[position], _skip_space(text, position + 1)
+    if bracket not in "{[":
+        return None
+    number = 0
+    while text[position] not in "]}":
+        start, name = position, number
+        if bracket == "{":
+            name, position = decode(text, position)
+            position = _skip_space(text, _skip_space(text, position) + 1)
+        if name == step:
+            return start, position
+        _, position = decode(text, position)
+        position = _skip_space(text, position)
+        if text[position] == ",":
+            position = _skip_space(text, position + 1)
+        number += 1
+    return None
+
+
+def _skip_space(text: str, position: int) -> int:
+    while position < len(text) and text[position] in " \t\r\n":
+        position += 1
+    return position
