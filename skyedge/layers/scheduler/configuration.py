@@ -15,7 +15,7 @@ from skyedge.layers.scheduler.plugin import POINTS, Plugin
 from skyedge.layers.scheduler.plugins import PLUGINS
 from skyedge.plugins import is_import_path, load_class
 
-ACTIONS = ("enqueue", "allocate", "backfill", "easy-backfill", "preempt", "reclaim")
+ACTIONS = ("enqueue", "allocate", "backfill", "easy-backfill", "preempt", "reclaim", "shuffle")
 
 ON_BY_DEFAULT = frozenset(POINTS) - {"hierarchy"}
 
@@ -141,7 +141,6 @@ UNUSED_SWITCHES = frozenset(
         "enableBestNode",
         "enableTargetJob",
         "enableReservedNodes",
-        "enabledVictim",
         "enabledSubJobReady",
     }
 )

@@ -156,6 +156,14 @@ class Points:
         """Who may be evicted in other queues."""
         return self._victims("reclaimable", pod, candidates)
 
+    def victims(self, running: Rows) -> list[int]:
+        """Running pods that must leave: those of the first tier that names any, as one plugin or another of it says."""
+        for tier in self._tiers["victims"]:
+            chosen = {int(pod) for plugin in tier for pod in plugin.victims(running)}
+            if chosen:
+                return sorted(chosen)
+        return []
+
     def _victims(self, method: str, pod: int, candidates: Sequence[int]) -> list[int]:
         tiers = ([lambda p=plugin: getattr(p, method)(pod, candidates) for plugin in tier] for tier in self._tiers[method])
         return first_answer(tiers) or []

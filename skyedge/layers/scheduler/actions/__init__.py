@@ -10,6 +10,7 @@ from skyedge.layers.scheduler.actions.easy_backfill import easy_backfill
 from skyedge.layers.scheduler.actions.enqueue import enqueue
 from skyedge.layers.scheduler.actions.preempt import preempt
 from skyedge.layers.scheduler.actions.reclaim import reclaim
+from skyedge.layers.scheduler.actions.shuffle import shuffle
 from skyedge.layers.scheduler.session import Session
 
 ACTION: dict[str, Callable[[Session], None]] = {
@@ -19,4 +20,5 @@ ACTION: dict[str, Callable[[Session], None]] = {
     "easy-backfill": easy_backfill,
     "preempt": preempt,
     "reclaim": reclaim,
+    "shuffle": shuffle,
 }
