@@ -54,7 +54,10 @@ class NodeInfo(Shape, frozen=True, kw_only=True):
 class NodeStatus(Shape, frozen=True, kw_only=True):
     """``status`` of a node."""
 
-    unmodelled = "phase addresses daemonEndpoints images volumesInUse volumesAttached config features runtimeHandlers declaredFeatures"
+    unmodelled = (
+        "phase addresses daemonEndpoints images volumesInUse volumesAttached config features runtimeHandlers "
+        "declaredFeatures"
+    )
 
     capacity: Resources = field(default_factory=Resources)
     allocatable: Resources | None = None

@@ -13,7 +13,10 @@ from skyedge.kube.shape import Shape
 class Metadata(Shape, frozen=True, kw_only=True):
     """``metadata`` of an object."""
 
-    unmodelled = "generateName managedFields ownerReferences resourceVersion generation selfLink finalizers deletionGracePeriodSeconds"
+    unmodelled = (
+        "generateName managedFields ownerReferences resourceVersion generation selfLink finalizers "
+        "deletionGracePeriodSeconds"
+    )
 
     name: str = ""
     namespace: str = ""

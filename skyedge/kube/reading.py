@@ -181,19 +181,22 @@ class Reader:
             if bare is None:
                 raise Problem((), "a manifest needs apiVersion and kind")
             return bare
-        said = []
-        for key, word in zip(("apiVersion", "kind"), words, strict=True):
-            said.append(msgspec.json.decode(word) if word else None)
-            if not said[-1]:
-                raise Problem((), f"a manifest needs '{key}'")
-            if not isinstance(said[-1], str):
-                raise Problem((key,), f"this should be a word, not {shown(said[-1])}")
-        kind = self._identified[words] = self._registry.find(*said)
+        api_version, name = (self._word(key, word) for key, word in zip(("apiVersion", "kind"), words, strict=True))
+        kind = self._identified[words] = self._registry.find(api_version, name)
         if kind is None:
             if self._strict:
-                raise Problem(("kind",), f"the kind {said[1]} has no part in this (strict)")
-            self.manifests.passed_over.setdefault(said[1], self._file)
+                raise Problem(("kind",), f"the kind {name} has no part in this (strict)")
+            self.manifests.passed_over.setdefault(name, self._file)
         return kind
+
+    @staticmethod
+    def _word(key: str, text: bytes) -> str:
+        said = msgspec.json.decode(text) if text else None
+        if not said:
+            raise Problem((), f"a manifest needs '{key}'")
+        if not isinstance(said, str):
+            raise Problem((key,), f"this should be a word, not {shown(said)}")
+        return said
 
     def _noting(self, kind: Kind) -> NotModelled:
         noted = self.manifests.unmodelled

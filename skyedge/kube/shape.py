@@ -22,8 +22,11 @@ from skyedge.kube.quantity import Resources
 Step = str | int
 
 
-class Shape(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Base of every part of a manifest.  Attributes are the API's fields in snake_case."""
+class Shape(Struct, frozen=True, kw_only=True, rename="camel", gc=False):
+    """Base of every part of a manifest.  Attributes are the API's fields in snake_case.
+
+    Shapes hold no circles, so the garbage collector need not look at a million of them.
+    """
 
     unmodelled: ClassVar[str] = ""
     """Fields that the API knows and skyedge does not model, with spaces between them."""
