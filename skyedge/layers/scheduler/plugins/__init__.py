@@ -7,12 +7,17 @@ from typing import Final
 PLUGINS: Final[dict[str, str]] = {
     name: f"{__name__}.{place}"
     for name, place in {
+        "bestfit": "bestfit:BestFit",
         "binpack": "binpack:Binpack",
         "capacity": "capacity:Capacity",
         "conformance": "conformance:Conformance",
         "deviceshare": "deviceshare:DeviceShare",
+        "dot-product": "bestfit:DotProduct",
         "drf": "drf:Drf",
+        "fgd": "fgd:Fgd",
         "gang": "gang:Gang",
+        "gpu-clustering": "gpu_baselines:GpuClustering",
+        "gpu-packing": "gpu_baselines:GpuPacking",
         "network-topology-aware": "network_topology_aware:NetworkTopologyAware",
         "nodeorder": "nodeorder:NodeOrder",
         "overcommit": "overcommit:Overcommit",
@@ -20,9 +25,11 @@ PLUGINS: Final[dict[str, str]] = {
         "priority": "priority:Priority",
         "processors": "processors:Processors",
         "proportion": "proportion:Proportion",
+        "random": "gpu_baselines:RandomNode",
         "sla": "sla:Sla",
         "task-topology": "task_topology:TaskTopology",
         "tdm": "tdm:Tdm",
         "usage": "usage:Usage",
+        "worstfit": "bestfit:WorstFit",
     }.items()
 }

@@ -1,0 +1,105 @@
+"""What fragmentation gradient descent is compared with: a node at random, GPU packing, GPU clustering.
+
+The rules are those of the baselines in Weng et al. (USENIX ATC 2023).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from skyedge.layers.scheduler.objects import THOUSANDTHS, PodShape
+from skyedge.layers.scheduler.plugin import Floats, Plugin
+from skyedge.layers.scheduler.session import Session
+from skyedge.layers.scheduler.snapshot import Rows
+from skyedge.streams import stream
+
+MOST_DEVICES = 8
+"""GPUs of the node to which GPU clustering relates what is left."""
+
+
+class RandomNode(Plugin):
+    """Any node that fits, each as likely as another, and any GPU of it; the argument ``seed`` decides which."""
+
+    name: ClassVar[str] = "random"
+    known_arguments: ClassVar[tuple[str, ...]] = ("seed",)
+
+    def open(self, session: Session) -> None:
+        super().open(session)
+        self._generator = stream(int(self.number("seed", 0)), "scheduler", "random node")
+
+    def volatile(self, pod: int) -> bool:
+        return True  # every pod draws anew
+
+    def node_order(self, pod: int, nodes: Rows) -> Floats:
+        return self._generator.random(len(nodes))
+
+    def device_choice(self, pod: int, node: int) -> list[int]:
+        shape = _shape(self, pod)
+        roomy = np.flatnonzero(self.session.devices_free[node] >= shape.device_milli)
+        chosen: list[int] = self._generator.choice(roomy, shape.device_count, replace=False).tolist()
+        return chosen
+
+
+class GpuPacking(Plugin):
+    """GPUs in use first, then free GPUs of a node in use, then an idle node; the fuller the better within each.
+
+    A pod without a GPU has no preference.
+    """
+
+    name: ClassVar[str] = "gpu-packing"
+
+    def node_order(self, pod: int, nodes: Rows) -> Floats:
+        shape = _shape(self, pod)
+        if not shape.device_count:
+            return np.zeros(len(nodes))
+        present = self.session.snapshot.nodes.devices[nodes] > 0
+        free = self.session.devices_free[nodes]
+        whole = ((free == THOUSANDTHS) & present).sum(axis=1)
+        all_free = whole == present.sum(axis=1)
+        # The fullest GPUs with room, which are those that the pod would get.
+        ascending = np.sort(np.where(free >= shape.device_milli, free, 2 * THOUSANDTHS), axis=1)[:, : shape.device_count]
+        opened = (ascending == THOUSANDTHS).sum(axis=1)
+        shared = 100.0 - ascending.sum(axis=1) * 10.0 / THOUSANDTHS
+        score = np.where(opened > 0, np.maximum(50.0 - opened, 100.0 / 3), np.maximum(shared, 50.0))
+        return np.where(all_free, np.maximum(100.0 / 3 - whole, 0.0), score)
+
+
+class GpuClustering(Plugin):
+    """Pods that ask for GPUs in the same way go together: shares, single GPUs, pairs and so on; the fuller node first."""
+
+    name: ClassVar[str] = "gpu-clustering"
+
+    def open(self, session: Session) -> None:
+        super().open(session)
+        shapes = session.snapshot.shapes
+        kinds = sorted({_kind(shape) for shape in shapes})
+        self._kind_of_shape = np.array([kinds.index(_kind(shape)) for shape in shapes], np.intp)
+        self._kinds = len(kinds)
+
+    def node_order(self, pod: int, nodes: Rows) -> Floats:
+        session = self.session
+        pods = session.snapshot.pods
+        shape = _shape(self, pod)
+        if not shape.device_count:
+            return np.zeros(len(nodes))
+        asking = np.array([bool(other.device_count) for other in session.snapshot.shapes])
+        placed = np.flatnonzero((session.pod_node >= 0) & asking[pods.shape])
+        here = np.zeros((len(session.snapshot.nodes), self._kinds), np.bool_)
+        here[session.pod_node[placed], self._kind_of_shape[pods.shape[placed]]] = True
+        mine = here[nodes, self._kind_of_shape[pods.shape[pod]]]
+        kinds = here[nodes].sum(axis=1)
+        rank = np.select([mine & (kinds == 1), mine, kinds == 0], [75.0, 50.0, 25.0], 0.0)
+        left = session.devices_free[nodes].sum(axis=1) / (MOST_DEVICES * THOUSANDTHS)
+        return rank + 25.0 * np.maximum(1.0 - left, 0.0)
+
+
+def _shape(plugin: Plugin, pod: int) -> PodShape:
+    snapshot = plugin.session.snapshot
+    return snapshot.shapes[snapshot.pods.shape[pod]]
+
+
+def _kind(shape: PodShape) -> tuple[int, bool]:
+    """How GPUs are asked for: how many, and whether whole ones."""
+    return shape.device_count, shape.device_milli >= THOUSANDTHS
