@@ -61,8 +61,9 @@ def _help_itself(session: Session, group: int) -> None:
 
 
 def _running(session: Session, pod: int) -> Flags:
-    """Pods that may be evicted at all; one that asks for nothing cannot drive out one that asks for something."""
-    flags: Flags = (session.pod_phase == PodPhase.RUNNING) & session.snapshot.pods.preemptable
+    """Pods that may be evicted at all: they run, or are about to; one that asks for nothing drives out only its like."""
+    phase = session.pod_phase
+    flags: Flags = ((phase == PodPhase.RUNNING) | (phase == PodPhase.BOUND)) & session.snapshot.pods.preemptable
     return flags & session.pod_is_best_effort if session.pod_is_best_effort[pod] else flags
 
 
@@ -90,14 +91,17 @@ def pending_pods(session: Session, group: int) -> list[int]:
 def make_room(session: Session, pod: int, victims: Flags, permitted: Permitted, *, within_queue: bool) -> bool:
     """Evict as many of the ``victims`` as it takes, on the first node where that is enough, and reserve it for ``pod``.
 
+    It may take none: a large victim of one pod of a gang makes room for the others too.
+
     Args:
         victims: (pods,) who might be evicted; ``permitted`` has the last word.
         within_queue: victims are of the pod's own queue, which must have room for it as well once they are gone.
     """
     for node in _hopeful_nodes(session, pod, victims, ordered=within_queue):
-        here = np.flatnonzero(victims & (session.pod_node == node)).tolist()
+        # In the order in which they would go, so that plugins that spare some of them spare the same ones.
+        here = session.points.victim_order(np.flatnonzero(victims & (session.pod_node == node)).tolist(), pod)
         chosen = permitted(pod, here)
-        if not chosen or not _fits_with(session, pod, node, chosen):
+        if not _fits_with(session, pod, node, chosen):
             continue
         mark = len(session.log)
         for victim in session.points.victim_order(chosen, pod):
@@ -113,17 +117,18 @@ def make_room(session: Session, pod: int, victims: Flags, permitted: Permitted, 
 
 
 def _hopeful_nodes(session: Session, pod: int, victims: Flags, *, ordered: bool) -> list[int]:
-    """Nodes that hold a victim and would have room for ``pod`` if all of the victims left, best first.
+    """Nodes that would have room for ``pod`` if all of the victims left; with ``ordered`` best first, else in order of
+    their names and only those that hold a victim, for what is idle is not another queue's to give.
 
     One sum over all pods in the place of a look at each node: most nodes drop out here.
     """
     pods, request = session.snapshot.pods, session.request
     rows: Rows = np.flatnonzero(victims)
-    if not len(rows):
-        return []
     nodes = session.pod_node[rows]
     many = len(session.snapshot.nodes)
-    hopeful = np.bincount(nodes, minlength=many) > 0
+    hopeful: Flags = np.ones(many, np.bool_) if ordered else np.bincount(nodes, minlength=many) > 0
+    if not hopeful.any():
+        return []
     future = session.future_idle()
     needs = request[pods.shape[pod]]
     for resource in np.flatnonzero(needs):
