@@ -107,6 +107,8 @@ def find_flip(study: Study, claim_number: int, constant_number: int, verdict: Ve
     turns = []
     sides: tuple[tuple[Literal["below", "above"], float], ...] = (("below", constant.low), ("above", constant.high))
     for side, end in sides:
+        if end < in_file if side == "above" else end > in_file:
+            continue  # whoever sets a value outside the range has left nothing to search on that side
         turn = _walk(in_file, type(in_file)(end), verdict, verdict_at, constant.high - constant.low)
         if turn is not None:
             turns.append(Turn(side, *turn))

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from skyedge import __version__
 from skyedge.errors import InputError, nearest
@@ -50,7 +53,8 @@ def load_study(
     content, marks, file = read_file(path, overrides, seeds=seeds)
     study = validated(Study, content, marks)
     subject = studies.subject(study.study, where=marks.get(("study",)))
-    parameters = validated(subject.Parameters, study.parameters, marks, at=("parameters",))
+    content_with_defaults = _over_defaults(subject.Parameters, study.parameters)
+    parameters = validated(subject.Parameters, content_with_defaults, marks, at=("parameters",))
     study = study.model_copy(update={"parameters": parameters.model_dump(mode="json")})
     for arm in study.arms:
         parameters_of(study, arm, marks)
@@ -132,7 +136,24 @@ def study_digest(study: Study) -> str:
 
 
 def _code(study: Study) -> str:
-    return source_digest(studies.import_path(study.study))
+    return _source_digest(studies.import_path(study.study))
+
+
+@cache
+def _source_digest(path: str) -> str:
+    # The code that this process has loaded stays what it is, and reading it for every run would take longer than some runs.
+    return source_digest(path)
+
+
+def _over_defaults(model: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Any]:
+    """``content`` laid over the defaults of the parts that it names, so that a file may set one figure of a profile."""
+    whole = dict(content)
+    for name, field in model.model_fields.items():
+        default, given = field.get_default(call_default_factory=True), content.get(name)
+        if isinstance(default, BaseModel) and isinstance(given, Mapping):
+            laid = {**default.model_dump(mode="json"), **given}
+            whole[name] = _over_defaults(type(default), laid)
+    return whole
 
 
 def _check_names(study: Study, subject: type[Subject], marks: Marks, file: Path) -> None:
@@ -184,9 +205,6 @@ def _check_constants(study: Study, marks: Marks) -> None:
 
 
 def _check_range(study: Study, constant: Constant, value: float, place: str) -> None:
-    if not constant.low <= value <= constant.high:
-        words = f"{constant.key} is {value:g} in the file, which is not between {constant.low:g} and {constant.high:g}"
-        raise InputError(words, where=place)
     for end in (constant.low, constant.high):
         if isinstance(value, int) and end != int(end):
             raise InputError(f"{constant.key} is a whole number, and {end:g} is none", where=place)

@@ -130,7 +130,9 @@ def _tests(
     }
     p_values: dict[str, float] = {}
     if seeds >= SEEDS_FOR_A_TEST:
-        p_values = {f"{arm}\n{name}": permutation_p(d) for (arm, name), d in differences.items() if math.isfinite(sum(d))}
+        # A figure that is the same in every seed is no difference to test, and none that others must be corrected for.
+        told = {key: d for key, d in differences.items() if math.isfinite(sum(d)) and any(d)}
+        p_values = {f"{arm}\n{name}": permutation_p(d) for (arm, name), d in told.items()}
     corrected = holm(p_values)
     tests: dict[str, dict[str, MetricTest]] = {}
     for (arm, name), d in differences.items():
@@ -138,6 +140,8 @@ def _tests(
         p, p_holm = p_values.get(key), corrected.get(key)
         if p_holm is not None:
             verdict = "real" if p_holm < 0.05 else "unclear"
+        elif not any(d):
+            verdict = "the same"
         elif seeds < SEEDS_FOR_A_TEST:
             verdict = f"not tested: {seeds} seeds, {SEEDS_FOR_A_TEST} needed"
         else:

@@ -49,7 +49,11 @@ def _claims(outcome: StudyOutcome) -> str:
     for claim in outcome.claims:
         notes = [claim.sentence(), *(flip.words() for flip in claim.flips)]
         items.append(
-            claim_item(claim.verdict, claim.name, [*notes, *([f"claimed by: {claim.source}"] if claim.source else [])])
+            claim_item(
+                claim.verdict,
+                f"{claim.name} ({claim.evidence})",
+                [*notes, *([f"claimed by: {claim.source}"] if claim.source else [])],
+            )
         )
     return f"<ul>{''.join(items)}</ul>" if items else "<p>This study makes no claim.</p>"
 
@@ -59,7 +63,7 @@ def _constants(outcome: StudyOutcome) -> str:
     flips = [(claim, flip) for claim in outcome.claims for flip in claim.flips]
     if not flips:
         return ""
-    rows = [[claim.name, flip.key, *_constant_cells(flip), flip.source] for claim, flip in flips]
+    rows = [[claim.name, flip.key.removeprefix("parameters."), *_constant_cells(flip), flip.source] for claim, flip in flips]
     note = (
         "<p class=note>A claim that is modelled came out of these constants. Each is changed alone, over the range given; "
         "the last value but one is where the verdict turns.</p>"
