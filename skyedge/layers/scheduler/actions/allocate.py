@@ -82,7 +82,7 @@ def place(session: Session, queue: int, group: int, runs: list[Run], within: Fla
     What is placed, and what cannot be, is consumed from ``runs``.
     """
     mark, points, shapes = len(session.log), session.points, session.snapshot.pods.shape
-    ready = False
+    ready = given_up = False
     for run in runs:
         while run.start < len(run.pods) and not ready:
             pod = int(run.pods[run.start])
@@ -96,12 +96,10 @@ def place(session: Session, queue: int, group: int, runs: list[Run], within: Fla
             if not placed:
                 session.refuse(group, "nodes", pod)
                 run.start = len(run.pods)
-                if not _worth_going_on(session, group, runs):
-                    for left in runs:
-                        left.start = len(left.pods)
+                given_up = not _worth_going_on(session, group, runs)
                 break
             ready = points.job_ready(group)
-        if ready:
+        if ready or given_up:
             break
     if not ready and not points.job_pipelined(group):
         if len(session.log) > mark:
