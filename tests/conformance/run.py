@@ -138,6 +138,13 @@ def write_whole(path: Path, content: Any) -> None:
         raise InputError(f"this cannot be written ({error.strerror})", where=path) from None
 
 
+def _say(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description="Run conformance cases through skyedge's public API.")
@@ -151,9 +158,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise InputError(f"two files are called '{path.name}'", where=path)
             by_file[path.name] = read_cases(path)
         results = {name: [run_case(case) for case in cases] for name, cases in by_file.items()}
-        print("\n\n".join(report(name, of_file) for name, of_file in results.items()))
         if options.json is not None:
             write_whole(options.json, {name: summary(of_file) for name, of_file in results.items()})
+        _say("\n\n".join(report(name, of_file) for name, of_file in results.items()))
     except InputError as error:
         print(error, file=sys.stderr)
         return error.exit_code
