@@ -158,12 +158,7 @@ class Neighbours:
 
     def present(self, pods: Rows) -> Rows:
         """Those of ``pods`` that lie on a node now."""
-        session = self._session
-        here = _PRESENT[session.pod_phase[pods]]
-        leaving = session.pod_phase[pods] == PodPhase.RELEASING
-        here |= leaving & (session.snapshot.pods.phase[pods] == PodPhase.RELEASING)
-        found: Rows = pods[here & (session.pod_node[pods] >= 0)]
-        return found
+        return pods_present(self._session, pods)
 
     def in_domain(self, pods: Rows, topology_key: str) -> Ints:
         """How many of ``pods``, all of them present, lie in the domain of each node, (nodes,); 0 where it is in none."""
@@ -179,6 +174,15 @@ class Neighbours:
         codes, number = self._labels.column(topology_key)
         flags: Flags = codes != number.get(None, -1)
         return flags
+
+
+def pods_present(session: Session, pods: Rows) -> Rows:
+    """Those of ``pods`` that lie on a node as things stand in the session; see the module for who counts."""
+    here = _PRESENT[session.pod_phase[pods]]
+    leaving = session.pod_phase[pods] == PodPhase.RELEASING
+    here |= leaving & (session.snapshot.pods.phase[pods] == PodPhase.RELEASING)
+    found: Rows = pods[here & (session.pod_node[pods] >= 0)]
+    return found
 
 
 def _namespace(group: str) -> str:
