@@ -222,7 +222,7 @@ class Session:
         chosen = self.devices_of[pod] if sign > 0 else self.devices_of.pop(pod)
         self.devices_free[node, chosen] -= sign * milli
 
-    def do(self, operation: Operation, pods: Rows, nodes: Sequence[int], counts: Sequence[int]) -> None:
+    def do(self, operation: Operation, pods: Rows, nodes: Sequence[int] | Rows, counts: Sequence[int] | Rows) -> None:
         """Apply a change and remember it."""
         change = Change(operation, pods, np.array(nodes, np.intp), np.array(counts, np.intp))
         self.apply(change)

@@ -30,9 +30,9 @@ class Reference:
         self.resources = sorted(
             {r for node in nodes for r in node.allocatable} | {r for p in pods for r, _ in p.shape.request}
         )
-        self.used = {(node, r): 0 for node, r in product(self.nodes, self.resources)}
-        self.held_by_group = {(group, r): 0 for group, r in product(self.groups, self.resources)}
-        self.held_by_queue = {(queue, r): 0 for queue, r in product(self.queues, self.resources)}
+        self.used = dict.fromkeys(product(self.nodes, self.resources), 0)
+        self.held_by_group = dict.fromkeys(product(self.groups, self.resources), 0)
+        self.held_by_queue = dict.fromkeys(product(self.queues, self.resources), 0)
         self.placed: dict[str, str] = {}
         self.bound: dict[str, str] = {}
         self.total = {r: sum(node.allocatable.get(r, 0) for node in nodes) for r in self.resources}

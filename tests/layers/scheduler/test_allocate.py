@@ -80,7 +80,7 @@ def test_the_order_of_the_input_does_not_matter(cluster, random):
 @settings(max_examples=100, deadline=None)
 @given(clusters())
 def test_no_node_is_overfilled_and_no_gang_is_split(cluster):
-    nodes, pods, groups, queues = cluster
+    nodes, pods, groups, _queues = cluster
     binds = dict(schedule(take_snapshot(*cluster), POLICY).binds())
     used: dict[str, Counter[str]] = defaultdict(Counter)
     for pod in pods:
