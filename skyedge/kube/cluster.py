@@ -8,7 +8,7 @@ from msgspec import Meta, field
 
 from skyedge.kube.metadata import Metadata
 from skyedge.kube.pods import Effect
-from skyedge.kube.quantity import Resources
+from skyedge.kube.quantity import NOTHING, Resources
 from skyedge.kube.shape import Shape
 
 
@@ -59,7 +59,7 @@ class NodeStatus(Shape, frozen=True, kw_only=True):
         "declaredFeatures"
     )
 
-    capacity: Resources = field(default_factory=Resources)
+    capacity: Resources = NOTHING
     allocatable: Resources | None = None
     conditions: tuple[NodeCondition, ...] = ()
     node_info: NodeInfo = field(default_factory=NodeInfo)

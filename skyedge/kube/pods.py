@@ -8,7 +8,7 @@ from msgspec import Meta, field
 
 from skyedge.kube.metadata import LabelSelector, Metadata, NodeSelectorTerm
 from skyedge.kube.problem import Problem
-from skyedge.kube.quantity import Resources
+from skyedge.kube.quantity import NOTHING, Resources
 from skyedge.kube.shape import Shape
 
 Weight = Annotated[int, Meta(ge=1, le=100)]
@@ -23,8 +23,8 @@ class ContainerResources(Shape, frozen=True, kw_only=True):
 
     unmodelled = "claims"
 
-    requests: Resources = field(default_factory=Resources)
-    limits: Resources = field(default_factory=Resources)
+    requests: Resources = NOTHING
+    limits: Resources = NOTHING
 
     def check(self) -> None:
         for resource, amount in self.requests.items():
@@ -43,7 +43,7 @@ class Container(Shape, frozen=True, kw_only=True):
 
     name: str
     image: str = ""
-    resources: ContainerResources = field(default_factory=ContainerResources)
+    resources: ContainerResources = ContainerResources()
     restart_policy: Literal["Always", "OnFailure", "Never"] | None = None
 
 
@@ -143,8 +143,8 @@ class PodSpec(Shape, frozen=True, kw_only=True):
 
     containers: Annotated[tuple[Container, ...], Meta(min_length=1)]
     init_containers: tuple[Container, ...] = ()
-    overhead: Resources = field(default_factory=Resources)
-    resources: ContainerResources = field(default_factory=ContainerResources)
+    overhead: Resources = NOTHING
+    resources: ContainerResources = ContainerResources()
     node_selector: dict[str, str] = field(default_factory=dict)
     node_name: str = ""
     affinity: Affinity | None = None

@@ -104,6 +104,9 @@ class Resources(Mapping[str, int]):
         return f"Resources({self._amounts})"
 
 
+NOTHING = Resources()
+
+
 def _unknown_unit(text: str, unit: str) -> tuple[str, str | None]:
     """What to say of a unit that there is not.  ``Gb``, ``GB`` and ``gib`` mean ``Gi`` to those who write them."""
     number = text.removesuffix(unit)

@@ -12,7 +12,7 @@ from msgspec import Meta, field
 from skyedge.kube.metadata import LabelSelector, Metadata
 from skyedge.kube.pods import PodSpec
 from skyedge.kube.problem import Problem
-from skyedge.kube.quantity import Resources
+from skyedge.kube.quantity import NOTHING, Resources
 from skyedge.kube.shape import Shape
 
 Count = Annotated[int, Meta(ge=0)]
@@ -21,7 +21,7 @@ Count = Annotated[int, Meta(ge=0)]
 class Guarantee(Shape, frozen=True, kw_only=True):
     """What is kept for a queue, whoever else asks."""
 
-    resource: Resources = field(default_factory=Resources)
+    resource: Resources = NOTHING
 
 
 class QueueSpec(Shape, frozen=True, kw_only=True):
@@ -168,7 +168,7 @@ class Task(Shape, frozen=True, kw_only=True):
 class JobSpec(Shape, frozen=True, kw_only=True):
     """``spec`` of a job."""
 
-    unmodelled = "volumes runningEstimate maxRetry ttlSecondsAfterFinished minSuccess"
+    unmodelled = "volumes maxRetry ttlSecondsAfterFinished minSuccess"
 
     scheduler_name: str = ""
     min_available: Count | None = None
@@ -177,6 +177,7 @@ class JobSpec(Shape, frozen=True, kw_only=True):
     plugins: dict[str, tuple[str, ...]] = field(default_factory=dict)
     queue: str = "default"
     priority_class_name: str = ""
+    running_estimate: str = ""
     network_topology: NetworkTopology | None = None
 
     def check(self) -> None:
