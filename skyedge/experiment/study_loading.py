@@ -7,6 +7,7 @@ anything runs; so is every end of every constant's range.
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -51,6 +52,7 @@ def load_study(
         InputError: for anything that is wrong with the file or the overrides.
     """
     content, marks, file = read_file(path, overrides, seeds=seeds)
+    _place_beside(content, marks)
     study = validated(Study, content, marks)
     subject = studies.subject(study.study, where=marks.get(("study",)))
     content_with_defaults = _over_defaults(subject.Parameters, study.parameters)
@@ -126,13 +128,42 @@ def columns_of(study: Study) -> dict[str, Metric]:
 
 def run_digest(study: Study, arm: str, seed: int) -> str:
     """Identifies a run by all that decides it: two runs with one digest give the same findings."""
-    return digest([__version__, _code(study), parameters_of(study, arm).model_dump(mode="json"), seed])
+    parameters = parameters_of(study, arm)
+    return digest([__version__, _code(study), _files(study, parameters), parameters.model_dump(mode="json"), seed])
 
 
 def study_digest(study: Study) -> str:
     """Identifies a study by all that decides its results: everything but how it is carried out and described."""
     content = study.model_dump(mode="json", exclude={"runtime": True, "metadata": {"description"}})
-    return digest([__version__, _code(study), content])
+    files = [_files(study, parameters_of(study, arm)) for arm in study.arms]
+    return digest([__version__, _code(study), files, content])
+
+
+def _files(study: Study, parameters: Part) -> list[str]:
+    """What each file holds that a run reads."""
+    files = studies.subject(study.study)().input_files(parameters)
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+
+
+def _place_beside(content: dict[str, Any], marks: Marks) -> None:
+    """Let names of files in the parameters mean those beside the file that says them, where there are any."""
+    arms = content.get("arms")
+    places: dict[tuple[str | int, ...], Any] = {("parameters",): content.get("parameters")}
+    for name, arm in arms.items() if isinstance(arms, dict) else ():
+        places["arms", name, "set"] = arm.get("set") if isinstance(arm, dict) else None
+    for at, place in places.items():
+        if isinstance(place, dict):
+            _place_within(place, at, marks)
+
+
+def _place_within(mapping: dict[str, Any], at: tuple[str | int, ...], marks: Marks) -> None:
+    for key, value in mapping.items():
+        if isinstance(value, dict):
+            _place_within(value, (*at, key), marks)
+        elif isinstance(value, str) and (Path(value).suffix or "/" in value):
+            beside = Path(marks.get((*at, key), "").rpartition(":")[0]).parent / value
+            if (*at, key) in marks and beside.exists():
+                mapping[key] = str(beside.resolve())
 
 
 def _code(study: Study) -> str:

@@ -21,8 +21,9 @@ luck and may be compared in pairs.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from numpy.typing import ArrayLike
@@ -102,3 +103,13 @@ class Subject(ABC):
         Raises:
             InputError: if the parameters ask for what cannot be (say so in one sentence; the runner adds the arm).
         """
+
+    def input_files(self, parameters: Any) -> Iterable[Path]:
+        """Files that :meth:`run` reads with these parameters: what they hold decides the results, so it counts in digests.
+
+        A name in ``parameters`` that has a suffix or a slash means the file beside the one that says it, if there is one.
+
+        Raises:
+            InputError: if one is missing.
+        """
+        return ()

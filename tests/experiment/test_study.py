@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from contextlib import suppress
 from itertools import count
 
 import numpy as np
@@ -40,10 +41,14 @@ class Drinking(Part):
     rate: Rate = Rate()
     shape: Literal["line", "hill"] = "line"
     stop_if: str = ""
+    beans: str = ""
 
 class Coffee(Subject):
     Parameters = Drinking
     metrics = {"awake": Metric("awake", "h"), "cost": Metric("cost", "EUR", better="less")}
+
+    def input_files(self, parameters):
+        return [Path(parameters.beans)] if parameters.beans else []
 
     def run(self, parameters, seed):
         if parameters.stop_if and seed and Path(parameters.stop_if).exists():
@@ -240,6 +245,16 @@ def test_a_mistake_is_answered_with_its_line(file, monkeypatch, capsys, tmp_path
     assert not (tmp_path / "runs").exists()
 
 
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, len(FILE)), text=st.text(alphabet="abz:{}[],.-0 \n", max_size=6), cut=st.integers(0, 30))
+def test_random_damage_never_gives_a_traceback(file, tmp_path, place, text, cut):
+    damaged = tmp_path / "damaged.yaml"
+    whole = file.read_text()
+    damaged.write_text(whole[:place] + text + whole[place + cut :])
+    with suppress(InputError):  # and nothing but an InputError
+        assert load_study(damaged).arms
+
+
 @pytest.mark.parametrize(("name", "words"), [("ofload", "did you mean 'offload'"), ("no.such:Thing", "cannot import"),
                                              ("pathlib:Path", "is no subject of a study")])  # fmt: skip
 def test_a_study_that_is_not_there_or_is_none_is_named(file, name, words):
@@ -285,6 +300,22 @@ def test_a_run_is_known_by_its_parameters_and_seed_and_not_by_what_its_arm_is_ca
     assert run_digest(renamed, "same", 0) == run_digest(study, "some", 0)
     assert study_digest(study) == study_digest(load_study(file, ["runtime.workers=3", "metadata.description=other"]))
     assert study_digest(study) != study_digest(load_study(file, ["parameters.cups=5"]))
+
+
+def test_a_file_is_found_beside_the_one_that_names_it_and_its_content_decides(file, tmp_path):
+    beans = tmp_path / "beans.csv"
+    beans.write_text("strong")
+    file.write_text(file.read_text().replace("  cups: 4", "  cups: 4\n  beans: beans.csv"))
+    heir = tmp_path / "below"
+    heir.mkdir()
+    (heir / "heir.yaml").write_text("extends: ../coffee.yaml\n")
+    study = load_study(heir / "heir.yaml")
+    assert study.parameters["beans"] == str(beans)
+    before = (run_digest(study, "some", 0), study_digest(study))
+    assert before == (run_digest(study, "some", 0), study_digest(study))
+    beans.write_text("mild")
+    assert run_digest(study, "some", 0) != before[0]
+    assert study_digest(study) != before[1]
 
 
 def test_a_resumed_run_takes_what_was_kept(file, tmp_path):
