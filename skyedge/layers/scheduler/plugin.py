@@ -70,7 +70,8 @@ class Plugin:
     known_arguments: ClassVar[tuple[str, ...]] = ()
     """Names (or, with a trailing dot, beginnings of names) of the arguments that the plugin reads."""
     packs: bool = False
-    """Whether the best node for a pod stays the best for the next pod like it until it is full."""
+    """Whether the best node for a pod stays the best, and allowed, for the next pod like it until it is full; nothing is
+    promised for pods whose answers are volatile."""
     looks_beyond_shapes: bool = True
     """Whether ``distinguishes``, ``volatile`` and ``predicate_now`` have anything to say in this cycle.  A plugin that
     finds, when it opens, that they do not sets it to False, and then they are not asked and cost nothing."""
@@ -173,6 +174,11 @@ class Plugin:
 
     def victims(self, running: Rows) -> Rows:
         """Which of the ``running`` pods must leave, whoever may come."""
+        raise NotImplementedError
+
+    def may_lose(self, pod: int) -> Flags:
+        """Which groups could lose a pod to ``pod`` by this plugin's ``preemptable`` at all, (groups,); it may say too
+        many, and saves asking about those that it leaves out."""
         raise NotImplementedError
 
     # Nodes.

@@ -46,7 +46,7 @@ class Points:
         self.scoring = self._flat["node_order"]
         self.filtering = self._flat["predicate"]
         self.filtering_now = [plugin for plugin in self._flat["predicate_now"] if plugin.looks_beyond_shapes]
-        self.packs = all(plugin.packs for plugin in self.scoring) and not self.filtering_now
+        self.packs = all(plugin.packs for plugin in (*self.scoring, *self.filtering_now))
         asked_on_nodes = dict.fromkeys((*self.scoring, *self.filtering, *self.filtering_now))  # each of them once
         seeing = [plugin for plugin in asked_on_nodes if plugin.looks_beyond_shapes]
         self._distinguishing = [plugin for plugin in seeing if overrides(plugin, "distinguishes")]
@@ -151,6 +151,16 @@ class Points:
     def preemptable(self, pod: int, candidates: Sequence[int]) -> list[int]:
         """Who may be evicted in the same queue."""
         return self._victims("preemptable", pod, candidates)
+
+    def may_lose(self, pod: int) -> Flags:
+        """Which groups could lose a pod to ``pod`` in the same queue, by what plugins can say of groups alone: all that
+        every plugin of some tier would let go."""
+        nobody: Flags = np.zeros(len(self._session.snapshot.groups), np.bool_)
+        for tier in self._tiers["preemptable"]:
+            if tier:
+                some = [plugin.may_lose(pod) for plugin in tier if overrides(plugin, "may_lose")]
+                nobody |= np.all(some, axis=0) if some else True
+        return nobody
 
     def reclaimable(self, pod: int, candidates: Sequence[int]) -> list[int]:
         """Who may be evicted in other queues."""

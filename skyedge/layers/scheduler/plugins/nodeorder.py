@@ -70,6 +70,7 @@ class NodeOrder(Plugin):
         super().open(session)
         snapshot = session.snapshot
         self._has: Ints = np.ascontiguousarray(snapshot.nodes.allocatable.T)
+        self._all_have = bool((self._has[[CPU, MEMORY]] > 0).all())
         self._gpu = snapshot.resources.index(GPU) if GPU in snapshot.resources else None
         wishes = any(term.weight is not None for shape in snapshot.shapes for term in shape.pod_terms)
         self.looks_beyond_shapes = bool(self._pod_affinity) and wishes
@@ -88,11 +89,12 @@ class NodeOrder(Plugin):
         if self._least or self._most or self._balanced:
             has = [self._has[row, nodes] for row in rows]
             shares = [self._share(row, int(request[row]), nodes, of) for row, of in zip(rows, has, strict=True)]
-            there = [of > 0 for of in has]
+            # Where every node has cpu and memory, as machines have, no mean needs to leave anything out.
+            there = None if self._all_have and len(rows) == 2 else [of > 0 for of in has]
             if self._least:
-                total += _mean([np.maximum(1.0 - q, 0.0) for q in shares[:2]], there[:2]) * 100.0 * self._least
+                total += _mean([np.maximum(1.0 - q, 0.0) for q in shares[:2]], there) * 100.0 * self._least
             if self._most:
-                total += _mean([np.minimum(q, 1.0) for q in shares[:2]], there[:2]) * 100.0 * self._most
+                total += _mean([np.minimum(q, 1.0) for q in shares[:2]], there) * 100.0 * self._most
             if self._balanced and not session.pod_is_best_effort[pod]:
                 deviation = _deviation([np.minimum(q, 1.0) for q in shares], there)
                 total += (1.0 - deviation) * 100.0 * self._balanced
@@ -107,7 +109,8 @@ class NodeOrder(Plugin):
         """The share that would be in use, 0 where the node has none of the resource, (nodes,)."""
         used = has - self.session.idle[resource, nodes] + need
         share: Floats = used / np.maximum(has, 1)
-        share[has <= 0] = 0.0
+        if not self._all_have:
+            share[has <= 0] = 0.0
         return share
 
     # What does not change in a cycle.
@@ -186,16 +189,21 @@ class NodeOrder(Plugin):
         return score
 
 
-def _mean(values: list[Floats], there: list[Flags]) -> Floats:
+def _mean(values: list[Floats], there: list[Flags] | None) -> Floats:
     """The mean of two columns, of one where the node has nothing of the other, 0 where it has neither."""
-    first, second = (np.where(has, value, 0.0) for value, has in zip(values, there, strict=True))
+    if there is None:
+        return (values[0] + values[1]) / 2.0
+    first, second = (np.where(has, value, 0.0) for value, has in zip(values, there, strict=False))
     many = there[0].astype(np.float64) + there[1]
     mean: Floats = (first + second) / np.maximum(many, 1.0)
     return mean
 
 
-def _deviation(values: list[Floats], there: list[Flags]) -> Floats:
+def _deviation(values: list[Floats], there: list[Flags] | None) -> Floats:
     """The standard deviation over the columns that the node has anything of, 0 for fewer than two."""
+    if there is None:
+        apart: Floats = np.abs(values[0] - values[1]) / 2.0
+        return apart
     many = np.maximum(sum(has.astype(np.float64) for has in there), 1.0)
     mean = sum(np.where(has, value, 0.0) for value, has in zip(values, there, strict=True)) / many
     squares = sum(np.where(has, (value - mean) * (value - mean), 0.0) for value, has in zip(values, there, strict=True))

@@ -10,6 +10,9 @@ answered as things stand (``predicate_now``), and only in a cycle in which some 
   that meets its own terms when nobody does, may go anywhere where there are domains;
 - *anti-affinity*: no pod that a term is about may lie in the node's domain;
 - and by *symmetry* no pod in the domain may have an anti-affinity term that is about the newcomer.
+
+With ``predicate.ProportionalEnable`` a pod that asks for none of the scarce ``predicate.resources`` must leave, for each of
+them that is idle on the node, the cpu and memory that goes with it.
 """
 
 from __future__ import annotations
@@ -21,35 +24,64 @@ import numpy as np
 
 from skyedge.errors import InputError
 from skyedge.layers.scheduler.labels import NO_SCHEDULE, UNSCHEDULABLE, meets, requirement_text, tolerates
-from skyedge.layers.scheduler.objects import PodShape, PodTerm, Requirement, Taint
+from skyedge.layers.scheduler.objects import THOUSANDTHS, PodShape, PodTerm, Requirement, Taint
 from skyedge.layers.scheduler.plugin import Arguments, Plugin
 from skyedge.layers.scheduler.session import Session
-from skyedge.layers.scheduler.snapshot import Flags, Rows
+from skyedge.layers.scheduler.snapshot import CPU, MEMORY, Flags, Rows
 
 SWITCHES = ("predicate.NodeAffinityEnable", "predicate.TaintTolerationEnable", "predicate.PodAffinityEnable")
+PROPORTIONAL = "predicate.ProportionalEnable"
+
+NOT_MODELLED = (
+    "predicate.NodePortsEnable",
+    "predicate.NodeVolumeLimitsEnable",
+    "predicate.VolumeZoneEnable",
+    "predicate.PodTopologySpreadEnable",
+    "predicate.CacheEnable",
+)
+"""Switches of what the scheduler is not told about (ports, volumes, spread constraints) or has no need of: no effect."""
+
+GIGABYTE = 10**9
 
 
 class Predicates(Plugin):
     """Filters nodes by what they are and by who lies near.
 
     Arguments: ``predicate.NodeAffinityEnable``, ``predicate.TaintTolerationEnable`` and ``predicate.PodAffinityEnable``,
-    each true unless said otherwise.  Node selectors and cordons always hold.
+    each true unless said otherwise (node selectors and cordons always hold); ``predicate.ProportionalEnable``, false unless
+    said otherwise, with ``predicate.resources`` (``nvidia.com/gpu``, more with commas between them) and for each of them
+    ``predicate.resources.NAME.cpu`` in cores and ``predicate.resources.NAME.memory`` in gigabytes.
     """
 
     name: ClassVar[str] = "predicates"
-    known_arguments: ClassVar[tuple[str, ...]] = SWITCHES
+    known_arguments: ClassVar[tuple[str, ...]] = (
+        *SWITCHES,
+        PROPORTIONAL,
+        "predicate.resources",
+        "predicate.resources.",
+        *NOT_MODELLED,
+    )
 
     def __init__(self, arguments: Arguments, hierarchy: bool = False) -> None:
         super().__init__(arguments, hierarchy)
-        self._node_affinity, self._taints, self._pod_affinity = (self.switch(key) for key in SWITCHES)
+        self._node_affinity, self._taints, self._pod_affinity = (self.switch(key, True) for key in SWITCHES)
+        self._kept: dict[str, tuple[float, float]] = {}
+        """Milli-cores and bytes to be kept for each thousandth of a scarce resource."""
+        if self.switch(PROPORTIONAL, False):
+            for resource in str(arguments.get("predicate.resources", "")).split(","):
+                key = f"predicate.resources.{resource.strip()}"
+                if resource.strip():
+                    kept_bytes = self.number(f"{key}.memory", 0) * GIGABYTE / THOUSANDTHS
+                    self._kept[resource.strip()] = (self.number(f"{key}.cpu", 0), kept_bytes)
+        self.packs = not self._kept
 
-    def switch(self, key: str) -> bool:
-        """An argument that is true or false, true if it is not given.
+    def switch(self, key: str, default: bool) -> bool:
+        """An argument that is true or false.
 
         Raises:
             InputError: if it is something else.
         """
-        value = str(self.arguments.get(key, True)).lower()
+        value = str(self.arguments.get(key, default)).lower()
         if value not in ("true", "false"):
             raise InputError(f"the argument '{key}' of '{self.name}' should be true or false, not '{self.arguments[key]}'")
         return value == "true"
@@ -57,7 +89,10 @@ class Predicates(Plugin):
     def open(self, session: Session) -> None:
         """Find out whether pods look at each other in this cycle."""
         super().open(session)
-        self.looks_beyond_shapes = self._pod_affinity and session.neighbours.any
+        self._looks_at_pods = self._pod_affinity and session.neighbours.any
+        names = session.snapshot.resources
+        self._scarce = [(names.index(name), *kept) for name, kept in self._kept.items() if name in names]
+        self.looks_beyond_shapes = self._looks_at_pods or bool(self._scarce)
 
     # What depends on the node alone.
 
@@ -82,18 +117,35 @@ class Predicates(Plugin):
 
     def distinguishes(self, pod: int) -> Hashable:
         """Which terms about pods concern it."""
-        return self.session.neighbours.kind(pod)
+        return self.session.neighbours.kind(pod) if self._looks_at_pods else None
 
     def volatile(self, pod: int) -> bool:
         """A placement anywhere may close or open a whole domain to a pod that some demand concerns."""
+        if not self._looks_at_pods:
+            return False
         return bool(self._demands(pod)) or any(_repels(held.term) for held in self.session.neighbours.held_about(pod))
 
     def predicate_now(self, pod: int, nodes: Rows) -> Flags:
-        """Nodes near which lie the pods that must, and none that must not, (nodes,)."""
-        flags: Flags = np.ones(len(self.session.snapshot.nodes), np.bool_)
-        for _, allowed in self._neighbour_rules(pod):
-            flags &= allowed
-        return flags[nodes]
+        """Nodes near which lie the pods that must, and none that must not, and that keep what goes with GPUs, (nodes,)."""
+        flags: Flags = np.ones(len(nodes), np.bool_)
+        if self._looks_at_pods:
+            for _, allowed in self._neighbour_rules(pod):
+                flags &= allowed[nodes]
+        if self._scarce:
+            flags &= self._keeps_proportion(pod, nodes)
+        return flags
+
+    def _keeps_proportion(self, pod: int, nodes: Rows) -> Flags:
+        session = self.session
+        request, flags = session.request[session.snapshot.pods.shape[pod]], np.ones(len(nodes), np.bool_)
+        if any(request[resource] for resource, _, _ in self._scarce):
+            return flags
+        for resource, cpu_milli, memory_bytes in self._scarce:
+            idle = session.idle[resource, nodes]
+            there = session.snapshot.nodes.allocatable[nodes, resource] > 0
+            for needed, kept in ((CPU, cpu_milli), (MEMORY, memory_bytes)):
+                flags &= ~there | (session.idle[needed, nodes] - request[needed] >= idle * kept)
+        return flags
 
     def _demands(self, pod: int) -> tuple[PodTerm, ...]:
         snapshot = self.session.snapshot
@@ -151,7 +203,9 @@ class Predicates(Plugin):
                     return "it is unschedulable"
                 if self._taints:
                     return f"taint {_taint_text(taint)} is not tolerated"
-        if self.looks_beyond_shapes:
+        if self._scarce and not self._keeps_proportion(pod, np.array([node]))[0]:
+            return "it would not keep the cpu and memory that go with its idle accelerators"
+        if self._looks_at_pods:
             for clause, allowed in self._neighbour_rules(pod):
                 if not allowed[node]:
                     return clause

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyedge.errors import InputError
+from skyedge.layers.scheduler.actions.allocate import allocate
 from skyedge.layers.scheduler.configuration import Configuration, PluginOption, tiers_of
-from skyedge.layers.scheduler.decision import schedule
+from skyedge.layers.scheduler.decision import decide, schedule
 from skyedge.layers.scheduler.labels import meets
 from skyedge.layers.scheduler.objects import (
     GroupPhase,
@@ -214,8 +215,37 @@ def test_nothing_is_asked_for_each_pod_where_no_pod_looks_at_others() -> None:
     plain, mixed = session_of(ZONES, [pod("n/p")]), session_of(ZONES, [pod("n/p", pod_terms=(NEAR_WEB,))])
     assert plain.points.packs
     assert not plain.points.distinguishes
-    assert not mixed.points.packs
     assert mixed.points.distinguishes
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_pods_placed_together_go_where_they_would_go_one_by_one_though_some_look_at_others(data: st.DataObject) -> None:
+    nodes, pods = data.draw(_nodes), data.draw(_pods)
+    one_by_one = session_of(nodes, pods)
+    one_by_one.points.packs = False
+    allocate(one_by_one)
+    assert binds(nodes, pods) == dict(decide(one_by_one).binds())
+
+
+PROPORTION = {
+    "predicate.ProportionalEnable": True,
+    "predicate.resources": "nvidia.com/gpu",
+    "predicate.resources.nvidia.com/gpu.cpu": 2,
+    "predicate.resources.nvidia.com/gpu.memory": 1,
+}
+
+
+def test_pods_without_gpus_leave_what_goes_with_the_gpus_that_are_idle() -> None:
+    option = PluginOption("predicates", arguments=PROPORTION)
+    configuration = Configuration(actions=("allocate",), tiers=tiers_of((option, "binpack")))
+    gpus = Node("gpus", {**ROOM, "nvidia.com/gpu": 3000})
+    plain = [pod(f"n/p{number}") for number in range(4)]
+    # Of 8 cores 2 must stay for each of the 3 idle GPUs: there is room for two pods of one core.
+    assert binds([gpus], plain, configuration) == {"n/p0": "gpus", "n/p1": "gpus"}
+    assert len(binds([node("plain")], plain, configuration)) == 4
+    hungry = [Pod(f"n/g{n}", "n/jobs", PodShape(request=(("cpu", 2500), ("nvidia.com/gpu", 1000)))) for n in range(3)]
+    assert len(binds([gpus], hungry, configuration)) == 3
 
 
 # Reasons.
