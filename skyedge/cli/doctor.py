@@ -58,11 +58,15 @@ def _models() -> str:
 
 def _experiments() -> str:
     from skyedge.experiment.loading import load_experiment
+    from skyedge.experiment.study_loading import is_study, load_study
     from skyedge.resources import folder
 
     files = sorted(folder("experiments").glob("*.yaml"))
     for path in files:
-        load_experiment(path)
+        if is_study(path):
+            load_study(path)
+        else:
+            load_experiment(path)
     return ", ".join(path.stem for path in files)
 
 
