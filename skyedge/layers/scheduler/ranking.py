@@ -113,10 +113,9 @@ class Rankings:
             return None
         return int(nodes[session.points.score(pod, nodes).argmax()])
 
-    def candidates(self, pod: int) -> Rows:
-        """Nodes on which ``pod`` may run, whether it fits or not, best first: where a preemptor looks for victims."""
+    def best_first(self, pod: int, nodes: Rows) -> Rows:
+        """``nodes``, whether ``pod`` fits them now or not, best first: where a preemptor looks for victims."""
         session = self._session
-        nodes = np.flatnonzero(self.of(pod).allowed)
         nodes = nodes[session.points.allowed_now(pod, nodes)]
         return nodes[np.argsort(-session.points.score(pod, nodes), kind="stable")]
 

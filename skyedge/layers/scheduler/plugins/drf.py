@@ -29,14 +29,17 @@ class Drf(Plugin):
 
     def open(self, session: Session) -> None:
         super().open(session)
-        self._total = session.total
+        self._divisor = np.where(session.total > 0, session.total, np.inf)  # of what there is none, nobody holds any
         self._tree = ShareTree(session) if self.hierarchy else None
 
     def job_order(self, group: int) -> Key:
         session = self.session
         if not session.occupied[group] and not session.waiting[group]:
             return 0.0  # most jobs, most of the time
-        return dominant_share(session.group_allocated[group], self._total)
+        return self._share(session.group_allocated[group])
+
+    def _share(self, allocated: Ints) -> float:
+        return float((allocated / self._divisor).max())
 
     def queue_order(self, queue: int) -> Key:
         return () if self._tree is None else self._tree.key(queue)
@@ -44,14 +47,14 @@ class Drf(Plugin):
     def preemptable(self, pod: int, candidates: Sequence[int]) -> list[int] | None:
         session, pods = self.session, self.session.snapshot.pods
         mine = session.group_allocated[pods.group[pod]] + session.request[pods.shape[pod]]
-        wanted = dominant_share(mine, self._total)
+        wanted = self._share(mine)
         held: dict[int, Ints] = {}
         victims = []
         for victim in candidates:
             group = int(pods.group[victim])
             allocated = held.setdefault(group, session.group_allocated[group].copy())
             allocated -= session.request[pods.shape[victim]]
-            if wanted <= dominant_share(allocated, self._total) + SHARE_SLACK:
+            if wanted <= self._share(allocated) + SHARE_SLACK:
                 victims.append(victim)
         return victims
 

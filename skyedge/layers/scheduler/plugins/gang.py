@@ -10,6 +10,7 @@ import numpy as np
 
 from skyedge.layers.scheduler.objects import PodPhase
 from skyedge.layers.scheduler.plugin import Key, Plugin, Vote
+from skyedge.layers.scheduler.snapshot import Flags
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session
@@ -27,6 +28,7 @@ class Gang(Plugin):
         super().open(session)
         groups = session.snapshot.groups
         self._least = groups.min_member.tolist()
+        self._could_spare: Flags = np.array(session.alive) > groups.min_member
         self._roles: dict[int, Mapping[str, int]] = {
             group: roles
             for group, roles in enumerate(groups.min_task_member)
@@ -68,6 +70,9 @@ class Gang(Plugin):
 
     def job_starving(self, group: int) -> bool:
         return self.session.occupied[group] + self.session.waiting[group] < self._least[group]
+
+    def may_lose(self, pod: int) -> Flags:
+        return self._could_spare
 
     def preemptable(self, pod: int, candidates: Sequence[int]) -> list[int] | None:
         """A job may lose what it has beyond its least number."""

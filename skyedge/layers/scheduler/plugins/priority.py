@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from skyedge.layers.scheduler.plugin import Floats, Key, Plugin
-from skyedge.layers.scheduler.snapshot import Rows
+from skyedge.layers.scheduler.snapshot import Flags, Rows
 
 
 class Priority(Plugin):
@@ -24,6 +24,12 @@ class Priority(Plugin):
     def job_starving(self, group: int) -> bool:
         """A job starves while one of its pods has neither a place nor a reservation."""
         return self.session.occupied[group] + self.session.waiting[group] < len(self.session.members(group))
+
+    def may_lose(self, pod: int) -> Flags:
+        groups, mine = self.session.snapshot.groups, int(self.session.snapshot.pods.group[pod])
+        lesser: Flags = groups.priority < groups.priority[mine]
+        lesser[mine] = True
+        return lesser
 
     def preemptable(self, pod: int, candidates: Sequence[int]) -> list[int] | None:
         pods, groups = self.session.snapshot.pods, self.session.snapshot.groups
