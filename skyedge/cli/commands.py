@@ -25,6 +25,14 @@ class Format(StrEnum):
     json = "json"
 
 
+class Printed(StrEnum):
+    """How a decision is printed."""
+
+    table = "table"
+    json = "json"
+    yaml = "yaml"
+
+
 ExperimentFile = Annotated[str, typer.Argument(help="An experiment file, or its name in experiments/.", metavar="FILE")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key, as a.b=value.", metavar="KEY=VALUE")]
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder for reports, records and the MLflow store.")]
@@ -126,6 +134,45 @@ def passes(
     from skyedge.cli.passes import passes_command
 
     passes_command(tle, sites, start, duration, mask_deg, format.value, plot)
+
+
+def schedule(
+    files: Annotated[list[str] | None, typer.Argument(help="Manifests, YAML or JSON; - is standard input.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say why each pod is where it is, or why it waits.")] = False,
+    output: Annotated[Printed, typer.Option("--output", "-o", help="How to print it.")] = Printed.table,
+    config: Annotated[str | None, typer.Option(help="Scheduler configuration: actions and tiers of plugins.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="A field that is not modelled is an error.")] = False,
+    at: Annotated[str | None, typer.Option(help="Now, UTC; by default the latest time in the files.")] = None,
+    trace: Annotated[Path | None, typer.Option(help="Replay the trace in this folder in place of files.")] = None,
+    format: Annotated[str, typer.Option(help="Format of the trace.")] = "openb",
+    policy: Annotated[list[str] | None, typer.Option(help="Trace: a policy; again for another beside it.")] = None,
+    demand: Annotated[float | None, typer.Option(help="Trace: add pods up to this multiple of the GPUs.")] = None,
+    seed: Annotated[int, typer.Option(help="Trace: seed of the order of added pods.")] = 42,
+    nodes: Annotated[str | None, typer.Option(help="Trace: which openb_node_list_*.csv.")] = None,
+    pods: Annotated[str | None, typer.Option(help="Trace: which openb_pod_list_*.csv.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Trace: write the figures for other programs.")] = None,
+) -> None:
+    """Run one cycle of the batch scheduler over manifests, or replay a trace."""
+    if trace is not None:
+        from skyedge.cli.schedule_trace import trace_command
+        from skyedge.errors import InputError
+
+        if files:
+            raise InputError("give either files of manifests or --trace, not both")
+        trace_command(
+            trace,
+            format=format,
+            policies=policy or [],
+            demand=demand,
+            seed=seed,
+            nodes=nodes,
+            pods=pods,
+            json_path=json,
+        )
+        return
+    from skyedge.cli.schedule import schedule_command
+
+    schedule_command(files or [], configuration_file=config, explain=explain, form=output.value, strict=strict, at=at)
 
 
 def doctor(output: Folder = DEFAULT_FOLDER) -> None:
