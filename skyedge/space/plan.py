@@ -1,15 +1,16 @@
 """The contact plan: who talks to whom, when, and how many bytes it carries.
 
 Computed once for a run.  Geometry gives the contacts; antennas are handed out (a site has so many, a satellite talks to
-one site at a time; first come, first served, longer contacts first among those that rise together); the link gives each
-session a curve of bytes against time, with the fortune of the pass (its yield) in it.
+one site at a time; first come, first served, longer contacts first among those that rise together, unless whoever asks for
+the plan brings another way); the link gives each session a curve of bytes against time, with the fortune of the pass (its
+yield) in it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,13 @@ from skyedge.space.contacts import ContactTable, elevation_deg
 from skyedge.space.ephemeris import Ephemeris
 from skyedge.space.link import LinkProfile
 from skyedge.space.sites import Sites
-from skyedge.time import MINUTE, SECOND, Instant, format_utc
+from skyedge.time import FOREVER, MINUTE, SECOND, Instant, format_utc
 
 SAMPLE_S = 10.0
 MINIMUM_SESSION_S = 60.0
+
+AntennaPolicy = Callable[[ContactTable], tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int64]]]
+"""Which contacts become sessions: rows (one may be there twice), when the station calls, when the session closes."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +140,22 @@ def plan_contacts(
     antennas: int = 1,
     seed: int = 0,
     outages: Sequence[Outage] = (),
+    policy: AntennaPolicy | None = None,
 ) -> ContactPlan:
-    """Hand out antennas and apply the link; ``seed`` draws the yield of each pass."""
+    """Hand out antennas and apply the link; ``seed`` draws the yield of each pass.
+
+    ``policy`` hands them out in place of :func:`assign_antennas`, from what outages leave of the contacts.
+    """
     remaining = without_outages(contacts, sites, outages)
-    rows, calls = assign_antennas(remaining, len(satellite_names), len(sites), antennas)
+    if policy is None:
+        rows, calls = assign_antennas(remaining, len(satellite_names), len(sites), antennas)
+        closes = remaining.set_us[rows]
+    else:
+        rows, calls, closes = policy(remaining)
+        order = np.lexsort((remaining.satellite[rows], calls))
+        rows, calls, closes = rows[order], calls[order], closes[order]
     chosen = remaining.take(rows)
+    # The fortune of a pass hangs on its own rise, whoever has an antenna for how long.
     opens = calls + round(link.acquisition_s * SECOND)
     yields = np.array(
         [
@@ -150,6 +165,7 @@ def plan_contacts(
         ],
         float,
     )
+    chosen = replace(chosen, set_us=closes)
     offsets, times, delivered, repeated = _curves(ephemeris, sites, chosen, opens, link, yields)
     return ContactPlan(
         tuple(satellite_names),
@@ -183,25 +199,45 @@ def without_outages(contacts: ContactTable, sites: Sites, outages: Sequence[Outa
     return cut.take(set_ - rise >= MINIMUM_SESSION_S * SECOND)
 
 
+def nominal_curves(
+    ephemeris: Ephemeris, sites: Sites, contacts: ContactTable, link: LinkProfile
+) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.float64]]:
+    """What the link would carry in each contact from its rise on, if it were a good pass: offsets, instants, bytes.
+
+    The curve of contact i is rows ``offsets[i]`` to ``offsets[i + 1]``.  Whoever plans knows the geometry and not yet the
+    fortune of a pass, so its yield is not in it.
+    """
+    ones = np.ones(len(contacts))
+    offsets, times, delivered, _ = _curves(ephemeris, sites, contacts, contacts.rise_us, link, ones)
+    return offsets, times, delivered
+
+
 def assign_antennas(
-    contacts: ContactTable, satellites: int, sites: int, antennas: int
+    contacts: ContactTable,
+    satellites: int,
+    sites: int,
+    antennas: int | NDArray[np.integer],
+    *,
+    minimum_us: int = round(MINIMUM_SESSION_S * SECOND),
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     """Which contacts become sessions, and from when: rows of ``contacts`` and instants, in order of (from, satellite).
 
-    A contact whose antenna or satellite is busy at first begins late, if a minute of it is left.
+    A contact whose antenna or satellite is busy at first begins late, if ``minimum_us`` of it is left.  ``antennas`` is
+    how many each site has: one number, or (sites,).
     """
-    free_satellite = [0] * satellites
-    free_antennas = [[0] * antennas for _ in range(sites)]
-    minimum = round(MINIMUM_SESSION_S * SECOND)
+    free_satellite = [-FOREVER] * satellites
+    free_antennas = [[-FOREVER] * int(count) for count in np.broadcast_to(antennas, sites)]
     chosen: list[tuple[int, int, int]] = []
     order = np.lexsort((contacts.satellite, contacts.rise_us - contacts.set_us, contacts.rise_us))
     columns = (contacts.satellite, contacts.site, contacts.rise_us, contacts.set_us)
     satellite, site, rise, set_ = (column.tolist() for column in columns)
     for row in order.tolist():
         antenna_times = free_antennas[site[row]]
+        if not antenna_times:
+            continue
         antenna = antenna_times.index(min(antenna_times))
         begin = max(rise[row], free_satellite[satellite[row]], antenna_times[antenna])
-        if set_[row] - begin >= minimum:
+        if set_[row] - begin >= minimum_us:
             free_satellite[satellite[row]] = antenna_times[antenna] = set_[row]
             chosen.append((begin, satellite[row], row))
     chosen.sort()
