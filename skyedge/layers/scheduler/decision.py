@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skyedge.layers.scheduler.actions import ACTION
 from skyedge.layers.scheduler.configuration import Configuration
-from skyedge.layers.scheduler.explain import Explanations, explain_all
+from skyedge.layers.scheduler.explain import Explanations, explain_all, impossible_groups
 from skyedge.layers.scheduler.objects import GroupPhase, PodPhase
-from skyedge.layers.scheduler.session import Operation, Session
+from skyedge.layers.scheduler.session import Change, Operation, Session
 from skyedge.layers.scheduler.snapshot import Rows, Snapshot
 
 
@@ -28,15 +30,25 @@ class Decision:
         explanations: why, if it was asked for.
     """
 
-    snapshot: Snapshot
+    session: Session
     bound_pods: Rows
     bound_nodes: Rows
     pipelined_pods: Rows
     pipelined_nodes: Rows
     evicted_pods: Rows
-    group_phase: np.ndarray
+    group_phase: NDArray[np.int8]
     devices: dict[int, list[int]] = field(default_factory=dict)
     explanations: Explanations | None = None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the decision is about."""
+        return self.session.snapshot
+
+    @cached_property
+    def impossible(self) -> dict[str, str]:
+        """Groups that can never run as they stand, however long they wait, and why."""
+        return impossible_groups(self.session)
 
     def binds(self) -> Iterator[tuple[str, str]]:
         """Pairs of pod and node by name."""
@@ -78,7 +90,7 @@ def decide(session: Session, *, explain: bool = False) -> Decision:
     evicted = [change for change in session.committed if change.operation is Operation.EVICT]
     bound_pods, pipelined_pods = _rows(bound), _rows(reserved)
     return Decision(
-        snapshot=session.snapshot,
+        session=session,
         bound_pods=bound_pods,
         bound_nodes=session.pod_node[bound_pods],
         pipelined_pods=pipelined_pods,
@@ -90,11 +102,11 @@ def decide(session: Session, *, explain: bool = False) -> Decision:
     )
 
 
-def _rows(changes: list) -> Rows:
+def _rows(changes: list[Change]) -> Rows:
     return np.sort(np.concatenate([change.pods for change in changes])) if changes else np.zeros(0, np.intp)
 
 
-def _phases_after(session: Session, bound: Rows) -> np.ndarray:
+def _phases_after(session: Session, bound: Rows) -> NDArray[np.int8]:
     """A group runs when as many of its pods as it needs are bound; without the enqueue action it counts as let in."""
     groups, pods = session.snapshot.groups, session.snapshot.pods
     phase = session.group_phase.copy()

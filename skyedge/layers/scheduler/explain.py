@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,8 +42,8 @@ def explain_all(session: Session) -> Explanations:
     """A sentence for each pod that was placed, evicted or left waiting, and for each group that waits."""
     snapshot, pods = session.snapshot, {}
     groups: dict[str, str] = {}
-    for row in np.flatnonzero(session.pod_phase != snapshot.pods.phase):
-        pods[snapshot.pods.names[row]] = _placed(session, int(row))
+    for row in np.flatnonzero(session.pod_phase != snapshot.pods.phase).tolist():
+        pods[snapshot.pods.names[row]] = _placed(session, row)
     committed = {int(pod) for change in session.committed for pod in change.pods}
     waiting = np.flatnonzero(snapshot.pods.phase == PodPhase.PENDING)
     known: dict[tuple[int, int], str] = {}
@@ -196,25 +196,30 @@ def why_never(session: Session, pod: int) -> str | None:
     return "no single node that would have it has enough of all that it asks for"
 
 
-def impossible_groups(session: Session) -> dict[int, str]:
-    """Groups that can never run as they stand, and why: of so many pods that they need at least, too few ever could."""
+def impossible_groups(session: Session) -> dict[str, str]:
+    """Groups that can never run as they stand, and why: of the pods that they need at least, too few ever could."""
     snapshot = session.snapshot
+    groups, pods = snapshot.groups, snapshot.pods
     pending = np.flatnonzero(session.pod_phase == PodPhase.PENDING)
-    pairs, first = np.unique(
-        np.stack([snapshot.pods.group[pending], snapshot.pods.shape[pending]]), axis=1, return_index=True
-    )
+    # Pods of one kind in one queue share their fate.
+    fate: dict[Hashable, str | None] = {}
     never: dict[int, str] = {}
     lost: Counter[int] = Counter()
-    for (group, shape), row in zip(pairs.T.tolist(), first.tolist(), strict=True):
-        reason = why_never(session, int(pending[row]))
+    pairs, first, many = np.unique(
+        np.stack([pods.group[pending], pods.shape[pending]]), axis=1, return_index=True, return_counts=True
+    )
+    for group, row, count in zip(pairs[0].tolist(), pending[first].tolist(), many.tolist(), strict=True):
+        key = (int(groups.queue[group]), session.points.kind(row))
+        if key not in fate:
+            fate[key] = why_never(session, row)
+        reason = fate[key]
         if reason:
-            members = session.members(group)
-            lost[group] += int((snapshot.pods.shape[members] == shape).sum())
+            lost[group] += count
             never.setdefault(group, reason)
     return {
-        group: reason
+        groups.names[group]: reason
         for group, reason in never.items()
-        if len(session.members(group)) - lost[group] < max(1, int(snapshot.groups.min_member[group]))
+        if session.alive[group] - lost[group] < max(1, int(groups.min_member[group]))
     }
 
 

@@ -179,7 +179,8 @@ def session(given: Given) -> Answer:
 def idle_session(given: Given) -> Answer:
     """The cycle of a scheduler that does nothing."""
     snapshot, nothing = snapshot_from(given), np.zeros(0, np.intp)
-    return answer_from(Decision(snapshot, nothing, nothing, nothing, nothing, nothing, snapshot.groups.phase), given)
+    session = Session(snapshot, Configuration(()))
+    return answer_from(Decision(session, nothing, nothing, nothing, nothing, nothing, snapshot.groups.phase), given)
 
 
 # The small kinds.

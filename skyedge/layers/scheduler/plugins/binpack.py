@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skyedge.layers.scheduler.plugin import Arguments, Floats, Plugin
-from skyedge.layers.scheduler.snapshot import PODS, Rows
+from skyedge.layers.scheduler.snapshot import PODS, Flags, Rows
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session
@@ -42,15 +42,15 @@ class Binpack(Plugin):
         names = session.snapshot.resources
         self._weights = [(row, self._of[name]) for row, name in enumerate(names) if name in self._of and row != PODS]
         allocatable = np.ascontiguousarray(session.snapshot.nodes.allocatable.T)
-        self._has = allocatable > 0
-        self._all_have = self._has.all(axis=1)
+        self._has: Flags = np.asarray(allocatable > 0)
+        self._all_have: Flags = np.asarray(self._has.all(axis=1))
         self._allocatable = np.where(self._has, allocatable, 1).astype(np.float64)
 
     def node_order(self, pod: int, nodes: Rows) -> Floats:
         session = self.session
         request = session.request[session.snapshot.pods.shape[pod]]
         total: Floats = np.zeros(len(nodes))
-        fits = np.ones(len(nodes), np.bool_)
+        fits: Flags = np.ones(len(nodes), np.bool_)
         weights = 0.0
         for resource, weight in self._weights:
             need = int(request[resource])

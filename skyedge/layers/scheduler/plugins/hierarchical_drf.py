@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skyedge.layers.scheduler.plugin import Key
+from skyedge.layers.scheduler.plugin import Floats, Key
 from skyedge.layers.scheduler.plugins.proportion import largest_share
 from skyedge.layers.scheduler.snapshot import Flags, Ints
 
@@ -68,7 +68,7 @@ class ShareTree:
         return tuple((branch.blocked, branch.share / branch.weight, branch.name) for branch in self._paths[queue])
 
 
-def settle(branch: Branch, held: Ints, request: Ints, total: Ints, left: Flags) -> Ints:
+def settle(branch: Branch, held: Ints, request: Ints, total: Ints, left: Flags) -> Floats:
     """Find the share of ``branch`` and all below it; the (scaled) amount that it counts as, (resources,).
 
     Args:
@@ -80,7 +80,7 @@ def settle(branch: Branch, held: Ints, request: Ints, total: Ints, left: Flags) 
         lacks = wants > has
         branch.blocked = not lacks.any() or bool((lacks & ~left).any())
         branch.share = largest_share(has, total)
-        return has.astype(np.float64)  # type: ignore[return-value]
+        return has.astype(np.float64)
     amounts = [(child, settle(child, held, request, total, left)) for child in branch.children.values()]
     branch.blocked = all(child.blocked for child, _ in amounts)
     going = [child.share for child, _ in amounts if not child.blocked and child.share > 0]
@@ -91,4 +91,4 @@ def settle(branch: Branch, held: Ints, request: Ints, total: Ints, left: Flags) 
         counted += amount * scale
     there = total > 0
     branch.share = float((counted[there] / total[there]).max()) if there.any() else 0.0
-    return counted  # type: ignore[return-value]
+    return counted
