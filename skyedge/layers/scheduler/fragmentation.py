@@ -13,7 +13,7 @@ and F_n = Σ_m p_m F_n(m).  A node's fragment is therefore what is unallocated l
     F_n = unallocated_n − Σ_k [enough GPUs]·usable_k(n)·W(model_n, k, CPU left on n),
 
 with k over the distinct GPU needs and W the popularity of the classes that have need k, take the model and ask for no
-more CPU than is left.  W is a table, made once; a class costs nothing after that, and there are far fewer needs than classes.
+more CPU than is left.  W is a table, made once; a class costs nothing after that, and there are fewer needs than classes.
 
 Amounts are thousandths, of a core and of a GPU.  Memory plays no part, as in the paper.
 """

@@ -115,5 +115,7 @@ def pack_trace(trace: Trace, configuration: Configuration, demand: float, seed: 
         InputError: as :func:`arrivals`, or for a plugin that is not known.
     """
     target = target_workload(class_of(shape) for shape in trace.shapes)
-    seeded = with_arguments(configuration, {"fgd": {"workload": target}, "random": {"seed": seed}})
+    seeded = with_arguments(
+        configuration, {"fgd": {"workload": target}, "random": {"seed": seed}, "seeded-ties": {"seed": seed}}
+    )
     return pack(trace.nodes, [trace.shapes[pod] for pod in arrivals(trace, demand, seed)], seeded, target)

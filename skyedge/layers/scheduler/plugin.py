@@ -207,6 +207,10 @@ class Plugin:
         """How good each of ``nodes`` is for the pod, more is better, (nodes,).  Plugins' scores add up."""
         raise NotImplementedError
 
+    def tie_order(self, pod: int, nodes: Rows) -> Floats:
+        """Which of ``nodes``, all equally good, goes first: the least, (nodes,).  Without a plugin, the first by name."""
+        raise NotImplementedError
+
     def device_choice(self, pod: int, node: int) -> list[int]:
         """Which of the node's devices the pod gets."""
         raise NotImplementedError

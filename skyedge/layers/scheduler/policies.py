@@ -15,12 +15,13 @@ from skyedge.layers.scheduler.configuration import DEFAULT, Configuration, Plugi
 from skyedge.layers.scheduler.plugin import ALWAYS, POINTS, Plugin, overrides
 from skyedge.yaml_files import read_yaml
 
-NODE_POINTS = frozenset({"node_order", "predicate", "predicate_now", "device_choice"})
+NODE_POINTS = frozenset({"node_order", "predicate", "predicate_now", "tie_order", "device_choice"})
 """Points at which a plugin speaks about nodes only."""
 
 
 def _packing(name: str, *plugins: str | PluginOption) -> Configuration:
-    return Configuration(("allocate",), tiers_of(("predicates", *plugins)), name)
+    """Nodes equally good are as likely as one another to be taken, as in Kubernetes, but by a seed."""
+    return Configuration(("allocate",), tiers_of(("predicates", *plugins, "seeded-ties")), name)
 
 
 _FIRST_COME = ("priority", "gang")  # and, where these tie, by age
@@ -31,7 +32,7 @@ POLICIES: Mapping[str, Configuration] = {
         _packing("fgd", "fgd"),
         _packing("bestfit", "bestfit"),
         _packing("worst-fit", "worstfit"),
-        _packing("random", "random"),
+        Configuration(("allocate",), tiers_of(("predicates", "random")), "random"),
         _packing("dot-product", "dot-product"),
         _packing("gpu-packing", "gpu-packing"),
         _packing("gpu-clustering", "gpu-clustering"),

@@ -5,7 +5,7 @@ touches few nodes; a row is brought up to date, when its kind comes up again, on
 scoring *packs* (the best node stays the best for the next such pod until it is full, as with binpack), identical pods fill
 the best node in one step instead of being placed one at a time, with the same result.
 
-Ties go to the first node by name.
+Ties go to the first node by name, unless a plugin orders them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skyedge.layers.scheduler.plugin import Floats
+from skyedge.layers.scheduler.plugin import Floats, overrides
 from skyedge.layers.scheduler.snapshot import Flags, Ints, Rows
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Rankings:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._by_kind: dict[Hashable, Ranking] = {}
+        self._breaks_ties = next((plugin for plugin in session.points.plugins if overrides(plugin, "tie_order")), None)
         amounts_decide = all(plugin.by_amounts for plugin in session.points.scoring)
         self._alike = _alike(session) if amounts_decide else None
 
@@ -76,7 +77,7 @@ class Rankings:
         """
         ranking = self.of(pod)
         score = ranking.score if within is None else np.where(within, ranking.score, NOT_HERE)
-        if not self._session.points.packs or ranking.volatile or ranking.devices[0]:
+        if not self._session.points.packs or ranking.volatile or ranking.devices[0] or self._breaks_ties:
             many = min(many, 1)
         nodes: list[int] = []
         counts: list[int] = []
@@ -85,6 +86,9 @@ class Rankings:
             best = int(score.argmax())
             if score[best] == NOT_HERE:
                 break
+            if self._breaks_ties is not None:
+                equals = np.flatnonzero(score == score[best])
+                best = int(equals[self._breaks_ties.tie_order(pod, equals).argmin()])
             room = many
             for resource, need in ranking.needs:
                 room = min(room, int(idle[resource, best]) // need)

@@ -26,6 +26,7 @@ PLUGINS: Final[dict[str, str]] = {
         "processors": "processors:Processors",
         "proportion": "proportion:Proportion",
         "random": "gpu_baselines:RandomNode",
+        "seeded-ties": "gpu_baselines:SeededTies",
         "sla": "sla:Sla",
         "task-topology": "task_topology:TaskTopology",
         "tdm": "tdm:Tdm",

@@ -1,7 +1,7 @@
 """Best fit and worst fit: by what would be left on the node, of CPU and of GPU, each against the largest node's.
 
 Best fit is the sum in the form of Weng et al. (USENIX ATC 2023): Σ ½·(free − request) ÷ most on any node, less is better.
-Where no node has GPUs that can be shared, memory takes their place.
+Where no node has GPUs that can be shared, memory takes their place.  Scores are whole points of 100, as there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from skyedge.layers.scheduler.session import Session
 from skyedge.layers.scheduler.snapshot import CPU, MEMORY, Rows
 
 DIGITS = 6
-"""Scores are rounded before they are compared, so that the order of a sum cannot decide."""
+"""Figures are rounded before they are cut to whole points, so that the order of a sum cannot decide."""
 
 
 class Remainder(Plugin):
@@ -61,7 +61,7 @@ class BestFit(Remainder):
     packs = True
 
     def node_order(self, pod: int, nodes: Rows) -> Floats:
-        return np.round(self.weight * 100.0 * (1.0 - self.remainder(pod, nodes)), DIGITS)
+        return self.weight * _points(1.0 - self.remainder(pod, nodes))
 
 
 class WorstFit(Remainder):
@@ -70,7 +70,7 @@ class WorstFit(Remainder):
     name: ClassVar[str] = "worstfit"
 
     def node_order(self, pod: int, nodes: Rows) -> Floats:
-        return np.round(self.weight * 100.0 * self.remainder(pod, nodes), DIGITS)
+        return self.weight * _points(self.remainder(pod, nodes))
 
     def device_choice(self, pod: int, node: int) -> list[int]:
         shape = self.session.snapshot.shapes[self.session.snapshot.pods.shape[pod]]
@@ -90,4 +90,8 @@ class DotProduct(Remainder):
 
     def node_order(self, pod: int, nodes: Rows) -> Floats:
         product = self.free(nodes) @ self.wanted(pod)
-        return np.round(self.weight * 100.0 * (1.0 - product / 2.0), DIGITS)
+        return self.weight * _points(1.0 - product / 2.0)
+
+
+def _points(share: Floats) -> Floats:
+    return np.floor(np.round(100.0 * share, DIGITS))

@@ -1,6 +1,9 @@
 """Fragmentation gradient descent: each pod goes where it makes the least new fragment (Weng et al., USENIX ATC 2023).
 
 The target workload comes from the pods of the snapshot, or is given as the argument ``workload``.
+
+Scores are whole points of 100, as in the authors' implementation and in all of Kubernetes.  That is no matter of taste: a
+gradient that is followed to the last digit fills up whichever node is first among near equals, its CPU with it.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from skyedge.layers.scheduler.snapshot import CPU, Rows
 SCALE_MILLI = 1000.0
 """New fragment, in thousandths of a GPU, at which the logistic curve of the score bends."""
 DIGITS = 6
-"""Scores are rounded before they are compared, so that the order of a sum cannot decide."""
+"""Figures are rounded before they are cut to whole points, so that the order of a sum cannot decide."""
 
 
 class Fgd(Plugin):
@@ -49,9 +52,7 @@ class Fgd(Plugin):
         cpu_left = session.idle[CPU, nodes] - int(session.request[session.snapshot.pods.shape[pod], CPU])
         devices, model = session.devices_free[nodes], self._model[nodes]
         after = self._fragmentation.after(cpu_left, devices, model, shape.device_count, shape.device_milli)
-        more = after - self._fragment_now(nodes)
-        score = self._weight * 100.0 / (1.0 + np.exp(more / SCALE_MILLI))
-        return np.round(score, DIGITS)
+        return self._weight * _points(after - self._fragment_now(nodes))
 
     def device_choice(self, pod: int, node: int) -> list[int]:
         session = self.session
@@ -62,10 +63,11 @@ class Fgd(Plugin):
             roomy = np.flatnonzero(devices >= shape.device_milli)
             chosen: list[int] = roomy[np.argsort(devices[roomy], kind="stable")][: shape.device_count].tolist()
             return chosen
-        # The account of CPU may be ahead of that of devices: the pod's own CPU has been taken already.
-        cpu_left = session.idle[CPU, [node]]
-        after = self._fragmentation.after_share(cpu_left, devices[None], self._model[[node]], shape.device_milli)
-        return [int(np.round(after[0], DIGITS).argmin())]
+        # A pod chooses its device when its CPU has been taken already.
+        cpu_left, model = session.idle[CPU, [node]], self._model[[node]]
+        after = self._fragmentation.after_share(cpu_left, devices[None], model, shape.device_milli)[0]
+        cpu_before = cpu_left + int(session.request[of, CPU])
+        return [int(_points(after - self._fragmentation.of(cpu_before, devices[None], model)).argmax())]
 
     def _fragment_now(self, nodes: Rows) -> Floats:
         """Fragmentation of ``nodes``, worked out anew for those that have changed."""
@@ -76,3 +78,8 @@ class Fgd(Plugin):
             self._before[stale] = self._fragmentation.of(cpu_left, devices, self._model[stale])
             self._known_at[stale] = session.touched_at[stale]
         return self._before[nodes]
+
+
+def _points(more: Floats) -> Floats:
+    """Points for so much new fragment, in thousandths of a GPU: 50 for none, more if there is less than before."""
+    return np.floor(np.round(100.0 / (1.0 + np.exp(more / SCALE_MILLI)), DIGITS))

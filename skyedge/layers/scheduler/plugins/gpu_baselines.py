@@ -1,6 +1,6 @@
 """What fragmentation gradient descent is compared with: a node at random, GPU packing, GPU clustering.
 
-The rules are those of the baselines in Weng et al. (USENIX ATC 2023).
+The rules are those of the baselines in Weng et al. (USENIX ATC 2023), whole points of 100 included.
 """
 
 from __future__ import annotations
@@ -19,26 +19,44 @@ MOST_DEVICES = 8
 """GPUs of the node to which GPU clustering relates what is left."""
 
 
-class RandomNode(Plugin):
-    """Any node that fits, each as likely as another, and any GPU of it; the argument ``seed`` decides which."""
+class SeededTies(Plugin):
+    """Among nodes that are equally good, the first in an order that is drawn anew for each pod from the argument ``seed``.
 
-    name: ClassVar[str] = "random"
+    This is what Kubernetes does, with a seed.  The order of a pod depends on the seed and on the rows of the pod and of
+    the nodes, and on nothing that was drawn before.
+    """
+
+    name: ClassVar[str] = "seeded-ties"
     known_arguments: ClassVar[tuple[str, ...]] = ("seed",)
 
     def open(self, session: Session) -> None:
         super().open(session)
-        self._generator = stream(int(self.number("seed", 0)), "scheduler", "random node")
+        keys = stream(int(self.number("seed", 0)), "scheduler", "ties").integers(0, 1 << 63, size=2, dtype=np.uint64)
+        self._pod_key, self._node_key = keys | np.uint64(1)
 
-    def volatile(self, pod: int) -> bool:
-        return True  # every pod draws anew
+    def tie_order(self, pod: int, nodes: Rows) -> Floats:
+        return self.draws(pod, nodes)
 
-    def node_order(self, pod: int, nodes: Rows) -> Floats:
-        return self._generator.random(len(nodes))
+    def draws(self, pod: int, things: Rows) -> Floats:
+        """A number from 0 to 1 for each of ``things``, (things,), of no pattern (Steele, Lea and Flood 2014, splitmix64)."""
+        mixed = things.astype(np.uint64) * self._node_key
+        mixed += np.array([pod + 1], np.uint64) * self._pod_key
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+        return (mixed ^ (mixed >> np.uint64(31))) / 2.0**64
+
+
+class RandomNode(SeededTies):
+    """Any node that fits, each as likely as another, and any GPU of it: to it, all are equally good."""
+
+    name: ClassVar[str] = "random"
 
     def device_choice(self, pod: int, node: int) -> list[int]:
         shape = _shape(self, pod)
         roomy = np.flatnonzero(self.session.devices_free[node] >= shape.device_milli)
-        chosen: list[int] = self._generator.choice(roomy, shape.device_count, replace=False).tolist()
+        chosen: list[int] = roomy[np.argsort(self.draws(pod, roomy - MOST_DEVICES), kind="stable")][
+            : shape.device_count
+        ].tolist()
         return chosen
 
 
@@ -61,9 +79,9 @@ class GpuPacking(Plugin):
         # The fullest GPUs with room, which are those that the pod would get.
         ascending = np.sort(np.where(free >= shape.device_milli, free, 2 * THOUSANDTHS), axis=1)[:, : shape.device_count]
         opened = (ascending == THOUSANDTHS).sum(axis=1)
-        shared = 100.0 - ascending.sum(axis=1) * 10.0 / THOUSANDTHS
-        score = np.where(opened > 0, np.maximum(50.0 - opened, 100.0 / 3), np.maximum(shared, 50.0))
-        return np.where(all_free, np.maximum(100.0 / 3 - whole, 0.0), score)
+        shared = 100 - ascending.sum(axis=1) * 10 // THOUSANDTHS
+        score = np.where(opened > 0, np.maximum(50 - opened, 33), np.maximum(shared, 50))
+        return np.where(all_free, np.maximum(33 - whole, whole), score).astype(np.float64)
 
 
 class GpuClustering(Plugin):
@@ -90,9 +108,10 @@ class GpuClustering(Plugin):
         here[session.pod_node[placed], self._kind_of_shape[pods.shape[placed]]] = True
         mine = here[nodes, self._kind_of_shape[pods.shape[pod]]]
         kinds = here[nodes].sum(axis=1)
-        rank = np.select([mine & (kinds == 1), mine, kinds == 0], [75.0, 50.0, 25.0], 0.0)
-        left = session.devices_free[nodes].sum(axis=1) / (MOST_DEVICES * THOUSANDTHS)
-        return rank + 25.0 * np.maximum(1.0 - left, 0.0)
+        rank = np.select([mine & (kinds == 1), mine, kinds == 0], [75, 50, 25], 0)
+        whole = MOST_DEVICES * THOUSANDTHS
+        full = 25 * np.maximum(whole - session.devices_free[nodes].sum(axis=1), 0) // whole
+        return (rank + full).astype(np.float64)
 
 
 def _shape(plugin: Plugin, pod: int) -> PodShape:
