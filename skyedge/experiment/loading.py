@@ -25,7 +25,7 @@ from skyedge.yaml_files import Marks, parse_value, read_marked
 
 Model = TypeVar("Model", bound=BaseModel)
 
-OF_AN_ARM = ("time", "space", "imagery", "models", "pipeline", "terrestrial", "cloud", "faults")
+OF_AN_ARM = ("time", "space", "imagery", "models", "pipeline", "terrestrial", "cloud", "layers", "faults")
 """What an arm may set; the rest belongs to the experiment as a whole."""
 
 
@@ -121,6 +121,8 @@ def canonical(experiment: Experiment) -> dict[str, Any]:
     content["inputs"] = content_digest(experiment)
     content["space"] = {key: None if isinstance(value, str) else value for key, value in content["space"].items()}
     del content["models"]
+    # A layer that is not asked for decides nothing.
+    content["layers"] = {key: value for key, value in content["layers"].items() if value is not None}
     return content
 
 

@@ -48,7 +48,8 @@ def world_digest(experiment: Experiment, seed: int) -> str:
     content = canonical(experiment)
     shared = {key: content[key] for key in ("time", "space", "imagery", "inputs")}
     outages = [fault for fault in content["faults"] if fault["kind"] == "station-outage"]
-    return digest([shared, outages, seed])
+    antennas = content["layers"].get("antennas")
+    return digest([shared, outages, seed, *([antennas] if antennas else [])])
 
 
 def run_digest(experiment: Experiment, arm: str, seed: int) -> str:

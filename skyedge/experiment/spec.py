@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from skyedge.errors import InputError
+from skyedge.experiment.layers import Layers
 from skyedge.profiles import Part
 from skyedge.time import DAY, SECOND, format_utc, parse_duration, parse_utc
 
@@ -277,7 +278,7 @@ class Experiment(Part):
     pipeline: Pipeline = Pipeline()
     terrestrial: Terrestrial = Terrestrial()
     cloud: Cloud = Cloud()
-    layers: dict[str, Any] = Field(default_factory=dict, description="Reserved for the control plane.")
+    layers: Layers = Layers()
     faults: tuple[Fault, ...] = ()
     runtime: Runtime = Runtime()
     arms: dict[str, Arm] = Field(min_length=1)
@@ -293,10 +294,3 @@ class Experiment(Part):
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._ -]*", name):
                 raise ValueError(f"'{name}' is no name for an arm: letters, digits, dots, dashes and spaces are")
         return arms
-
-    @field_validator("layers")
-    @classmethod
-    def _no_layers_yet(cls, layers: dict[str, Any]) -> dict[str, Any]:
-        if layers:
-            raise ValueError("this is reserved for the control plane and must stay empty")
-        return layers

@@ -169,6 +169,8 @@ def make_sky(experiment: Experiment, seed: int) -> World:
         if fault.kind == "station-outage":
             begin = start + parse_duration(fault.after)
             outages.append(Outage(fault.target, begin, begin + parse_duration(fault.duration)))
+    antennas = experiment.layers.antennas
+    rules = antennas.rules(space.antennas_per_site) if antennas else None
     plan = plan_contacts(
         ephemeris,
         sites,
@@ -178,6 +180,7 @@ def make_sky(experiment: Experiment, seed: int) -> World:
         antennas=space.antennas_per_site,
         seed=seed + 7_919 * ((start - first) // DAY),
         outages=outages,
+        policy=rules.for_plan(ephemeris, sites, link) if rules else None,
     )
     _, range_km = elevation_deg(ephemeris, sites, plan.satellite, plan.site, plan.opens_us)
     times, sunlit = sunlit_seconds(ephemeris)

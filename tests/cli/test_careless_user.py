@@ -98,7 +98,7 @@ def mistake(monkeypatch, capsys, tmp_path):
         ("time.start=0001-01-01", "does not lie between the years"),
         ("time.start=2023-10-05", "there is no imagery near 2023-10-05"),
         ("faults=[{kind: station-outage, target: Tongchun, after: 1h}]", "did you mean 'Tongchuan'?"),
-        ("layers={queue: 1}", "must stay empty"),
+        ("layers={antena: {}}", "did you mean 'antennas'?"),
         ("seeds=[0, 0]", "seed 0 is there twice"),
         ("seeds=[-1]", "greater than or equal to 0"),
     ],

@@ -36,6 +36,8 @@ from skyedge.layers.contacts.segments import Segments, components, cut
 
 PIECE_SEGMENTS = 1_500
 """A piece with more segments is sliced."""
+LEAST_SHARE_S = 1.0
+"""Pieces take milliseconds as a rule."""
 LARGEST_GAIN = 100.0
 """The programme's numbers are scaled so that the best segment gains this: HiGHS's tolerances are absolute."""
 
@@ -78,7 +80,8 @@ def optimal(
 
     Args:
         contest: who wants antennas.
-        time_limit_s: for all pieces together; each gets a share in proportion to its size.
+        time_limit_s: for all pieces together; each gets a share in proportion to its size, and a second at least, lest
+            many easy pieces starve.
         relative_gap: a piece is good enough when its bound is no further away than this share.
         piece_segments: pieces larger than this are sliced in time.
     """
@@ -133,7 +136,7 @@ def _solve(
     struck = 0
     fallback: NDArray[np.bool_] | None = None
     for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        limit = time_limit_s * (last - first) / len(active)
+        limit = min(time_limit_s, max(time_limit_s * (last - first) / len(active), LEAST_SHARE_S))
         chosen, piece_bound, stopped = programme.solve(first, last, limit, relative_gap)
         struck += stopped
         if chosen is None:

@@ -1,6 +1,6 @@
 """Antennas are handed out within the rules, and the best way of handing them out is the best there is."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -152,7 +152,7 @@ def test_a_relaxation_written_down_anew_is_no_less_than_the_optimum(contest):
     cells = [
         (contact, low, high)
         for contact in range(len(contest))
-        for low, high in zip(instants[:-1], instants[1:], strict=True)
+        for low, high in pairwise(instants)
         if contest.rise_us[contact] <= low and high <= contest.set_us[contact]
     ]
     gain = [
