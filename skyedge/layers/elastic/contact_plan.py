@@ -20,33 +20,81 @@ from skyedge.time import FOREVER, SECOND, Instant, seconds
 
 @dataclass(frozen=True, eq=False)
 class Outlook:
-    """What is known before the flight, one row a pass.
+    """What is known before the flight: of each pass a curve of work against time.
 
-    ``work_s`` is what one instance would work at all that the pass should carry; ``cold_start_s`` how long the pool takes
-    to make ready what the largest pass needs.
+    Pass i is rows ``offsets[i]`` to ``offsets[i + 1]``, two at least, from its opening to its close; ``work_s`` is what one
+    instance would work at all that should have landed by then, from 0.  ``cold_start_s`` is how long the pool takes to make
+    ready what the largest pass needs.
     """
 
-    opens_us: NDArray[np.int64]
-    closes_us: NDArray[np.int64]
+    offsets: NDArray[np.intp]
+    times_us: NDArray[np.int64]
     work_s: NDArray[np.float64]
     cold_start_s: float
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def opens_us(self) -> NDArray[np.int64]:
+        """(passes,)."""
+        return self.times_us[self.offsets[:-1]]
+
+    @property
+    def closes_us(self) -> NDArray[np.int64]:
+        """(passes,)."""
+        return self.times_us[self.offsets[1:] - 1]
+
+    def total_work_s(self) -> float:
+        """Of all passes."""
+        return float(self.work_s[self.offsets[1:] - 1].sum())
+
+    def instances(self, wait_s: float, margin: float = 1.0) -> NDArray[np.int64]:
+        """How many instances each pass needs, (passes,), so that its work waits for no longer than ``wait_s``.
+
+        n = max over all spans of (work that lands in the span) / (length of the span + wait): first come, first served at
+        a constant rate, the wait is bounded just so (Cruz 1991).
+        """
+        needed = np.zeros(len(self), np.int64)
+        for row in range(len(self)):
+            part = slice(self.offsets[row], self.offsets[row + 1])
+            at_s, work = (self.times_us[part] - self.times_us[part.start]) / SECOND, self.work_s[part]
+            first, last = np.triu_indices(len(at_s), 1)
+            span_s = at_s[last] - at_s[first] + wait_s
+            rate = (work[last] - work[first]) / np.maximum(span_s, 1e-6)
+            needed[row] = math.ceil(margin * float(rate.max(initial=0.0)) - 1e-9)
+        return needed
+
+    @classmethod
+    def of_passes(
+        cls,
+        opens_us: NDArray[np.int64],
+        closes_us: NDArray[np.int64],
+        work_s: NDArray[np.float64],
+        cold_start_s: float,
+    ) -> Outlook:
+        """Passes, (passes,), whose work lands evenly."""
+        count = len(opens_us)
+        times = np.stack([opens_us, closes_us], axis=1).ravel().astype(np.int64)
+        work = np.stack([np.zeros(count), work_s], axis=1).ravel()
+        return cls(np.arange(0, 2 * count + 1, 2), times, work, cold_start_s)
 
 
 @dataclass
 class ContactPlan:
-    """For each pass as many instances as will have done its work ``drain_s`` after it closes, ready when it opens.
+    """For each pass as many instances as keep its work from waiting longer than ``wait_s``, ready when it opens.
 
-    n = ceil(margin × work / (duration + drain)): the work comes in over the whole pass.  Passes at once add up.  While more
-    work is left than planned for, no instance is given up that it needs.
+    They stay until ``wait_s`` after its close.  Passes at once add up.  While more work is left than planned for, no
+    instance is given up that it needs.
 
     Args:
-        drain_s: after the end of a pass its answers should be there.
+        wait_s: no picture should wait longer for an instance; see :meth:`Outlook.instances`.
         lead_s: before a pass opens; the pool's cold start if 0.
         margin: on the size, for what the forecast does not know.
         period_s: between two looks while work is left over.
     """
 
-    drain_s: float = 60.0
+    wait_s: float = 30.0
     lead_s: float = 0.0
     margin: float = 1.0
     period_s: float = 5.0
@@ -54,25 +102,20 @@ class ContactPlan:
     _levels: list[int] | None = field(default=None, repr=False)  # from each step on
 
     def __post_init__(self) -> None:
-        if self.drain_s < 0 or self.lead_s < 0:
-            raise InputError("drain_s and lead_s of ContactPlan must not be negative")
+        if self.wait_s < 0 or self.lead_s < 0:
+            raise InputError("wait_s and lead_s of ContactPlan must not be negative")
         if self.margin <= 0 or self.period_s < 1e-3:
             raise InputError("margin and period_s of ContactPlan must be positive")
 
     def informed(self, outlook: Outlook) -> ContactPlan:
         """The same policy with the passes that it is to plan for."""
-        needed = self.sizes(outlook)
+        needed = outlook.instances(self.wait_s, self.margin)
         lead_us = seconds(self.lead_s or outlook.cold_start_s)
-        times = np.concatenate([outlook.opens_us - lead_us, outlook.closes_us + seconds(self.drain_s)])
+        times = np.concatenate([outlook.opens_us - lead_us, outlook.closes_us + seconds(self.wait_s)])
         change = np.concatenate([needed, -needed])
         steps, place = np.unique(times, return_inverse=True)
         levels = np.cumsum(np.bincount(place, weights=change, minlength=len(steps))).astype(np.int64)
         return replace(self, _steps_us=steps.tolist(), _levels=levels.tolist())
-
-    def sizes(self, outlook: Outlook) -> NDArray[np.int64]:
-        """Instances that each pass needs, (passes,)."""
-        span_s = (outlook.closes_us - outlook.opens_us) / SECOND + self.drain_s
-        return np.ceil(self.margin * outlook.work_s / np.maximum(span_s, 1e-6)).astype(np.int64)
 
     def peak(self) -> int:
         """The most instances that the plan ever asks for."""
@@ -95,13 +138,11 @@ class ContactPlan:
         return self._steps_us, self._levels
 
 
-def largest_need(outlook: Outlook, drain_s: float) -> int:
-    """Instances that a fixed pool needs, so that every pass, with those beside it, is answered ``drain_s`` after its end."""
-    if not len(outlook.opens_us):
-        return 0
-    return ContactPlan(drain_s=drain_s, lead_s=1e-6).informed(outlook).peak()
+def largest_need(outlook: Outlook, wait_s: float) -> int:
+    """Instances of a fixed pool in which the work of no pass, with those beside it, waits longer than ``wait_s``."""
+    return ContactPlan(wait_s=wait_s, lead_s=1e-6).informed(outlook).peak()
 
 
-def mean_need(outlook: Outlook, duration_s: float) -> int:
-    """Instances that a fixed pool needs to do all the work of ``duration_s``, however late."""
-    return math.ceil(float(outlook.work_s.sum()) / duration_s)
+def mean_need(work_s: float, duration_s: float) -> int:
+    """Instances that a fixed pool needs to do ``work_s`` in ``duration_s``, however late."""
+    return math.ceil(work_s / duration_s)

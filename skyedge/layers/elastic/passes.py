@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,13 +41,15 @@ def pictures_that_land(plan: ContactPlan, picture_bytes: float, filled: float = 
 def outlook(
     plan: ContactPlan, picture_bytes: float, seconds_per_picture: float, profile: PoolProfile, *, filled: float = 1.0
 ) -> Outlook:
-    """What is known beforehand: when passes open and close, and the work in what each *nominally* carries.
+    """What is known beforehand: the work that each pass *nominally* lands, against time.
 
-    The fortune of a pass, its yield, is not known before.  The cold start is that of the largest pass's instances, were all
-    of its work to be done while it lasts.
+    The fortune of a pass, its yield, is not known before.  The cold start is that of the largest pass's instances, were
+    none of its work to wait.
     """
-    nominal_bytes = plan.volumes_bytes() / plan.pass_yield if len(plan) else np.empty(0)
-    work_s = np.floor(nominal_bytes * filled / picture_bytes) * seconds_per_picture
-    duration_s = np.maximum(plan.closes_us - plan.opens_us, 1) / 1e6
-    largest = int(np.ceil((work_s / duration_s).max(initial=0.0)))
-    return Outlook(plan.opens_us, plan.closes_us, work_s, profile.cold_start_s(max(1, largest)))
+    session = np.repeat(np.arange(len(plan)), np.diff(plan.offsets))
+    nominal_bytes = plan.curve_bytes / plan.pass_yield[session]
+    work_s = nominal_bytes * (seconds_per_picture / picture_bytes)
+    work_s = np.minimum(work_s, filled * work_s[plan.offsets[1:] - 1][session])  # the first part of a pass is used
+    known = Outlook(plan.offsets, plan.curve_times_us, work_s, 0.0)
+    largest = int(known.instances(0.0).max(initial=1))
+    return replace(known, cold_start_s=profile.cold_start_s(largest))

@@ -90,12 +90,12 @@ def test_a_combination_asks_for_the_most_and_is_asked_as_soon_as_any() -> None:
 
 def outlook(*passes: tuple[float, float, float], cold_start_s: float = 20) -> Outlook:
     opens, closes, work = np.array(passes, float).reshape(-1, 3).T
-    return Outlook((opens * SECOND).astype(np.int64), (closes * SECOND).astype(np.int64), work, cold_start_s)
+    return Outlook.of_passes((opens * SECOND).astype(np.int64), (closes * SECOND).astype(np.int64), work, cold_start_s)
 
 
 def test_the_contact_plan_has_instances_ready_when_the_pass_opens() -> None:
     plan = outlook((1000, 1500, 5600))
-    policy = autoscaler_from({"ContactPlan": {"drain_s": 60}}, plan)
+    policy = autoscaler_from({"ContactPlan": {"wait_s": 60}}, plan)
     result = simulate([], [], PoolProfile(keep_alive_s=0), policy, start=0, end=HOUR)
     assert result.size.max() == 10 == policy.peak()
     assert result.size[np.searchsorted(result.size_at_us, 1000 * SECOND, side="right") - 1] == 10
@@ -107,8 +107,8 @@ def test_the_contact_plan_has_instances_ready_when_the_pass_opens() -> None:
 @given(st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 900), st.integers(0, 9000)), min_size=1, max_size=12))
 def test_passes_at_once_add_up(rows: list[tuple[int, int, int]]) -> None:
     plan = outlook(*((opens, opens + length, work) for opens, length, work in rows))
-    policy = ContactPlan(drain_s=60, lead_s=30).informed(plan)
-    sizes = policy.sizes(plan)
+    policy = ContactPlan(wait_s=60, lead_s=30).informed(plan)
+    sizes = plan.instances(60)
     for now in range(0, 6500, 123):
         expected = sum(
             int(size)
@@ -116,11 +116,11 @@ def test_passes_at_once_add_up(rows: list[tuple[int, int, int]]) -> None:
             if opens - 30 <= now < opens + length + 60
         )
         assert policy.decide(view(now)).instances == expected
-    assert largest_need(plan, 60) == ContactPlan(drain_s=60, lead_s=1e-6).informed(plan).peak()
+    assert largest_need(plan, 60) == ContactPlan(wait_s=60, lead_s=1e-6).informed(plan).peak()
 
 
 def test_the_contact_plan_does_not_give_up_what_is_needed_for_work_that_is_left() -> None:
-    policy = ContactPlan(drain_s=60, lead_s=30).informed(outlook((1000, 1500, 5600)))
+    policy = ContactPlan(wait_s=60, lead_s=30).informed(outlook((1000, 1500, 5600)))
     assert policy.decide(view(1600, waiting=50, busy=10)).instances == 10
     assert policy.decide(view(1700, busy=3, idle=7)).instances == 3
     assert policy.decide(view(5000, waiting=1)).instances == 1  # what nobody planned for
@@ -130,7 +130,7 @@ def test_a_pass_that_is_planned_for_is_answered_in_time() -> None:
     plan = outlook((1000, 1500, 5600), (4000, 4400, 2300))
     at = np.concatenate([np.linspace(1001, 1500, 560), np.linspace(4001, 4400, 230)]) * SECOND
     policies = {
-        "plan": autoscaler_from({"ContactPlan": {"drain_s": 60}}, plan),
+        "plan": autoscaler_from({"ContactPlan": {"wait_s": 60}}, plan),
         "queue": autoscaler_from({"QueueDepth": {"target_s": 60.0}}),
     }
     results = {
@@ -145,10 +145,32 @@ def test_a_pass_that_is_planned_for_is_answered_in_time() -> None:
     assert results["plan"].bill.worked_s == pytest.approx(7900)
 
 
+@given(
+    st.lists(st.tuples(st.integers(1, 120), st.integers(0, 900)), min_size=1, max_size=20),
+    st.integers(1, 200),
+)
+def test_no_work_waits_longer_than_was_planned_for(steps: list[tuple[int, int]], wait_s: int) -> None:
+    length_s, work_s = np.array(steps, float).T
+    times = np.concatenate([[0], np.cumsum(length_s)]) * SECOND
+    curve = Outlook(np.array([0, len(times)]), times.astype(np.int64), np.concatenate([[0], np.cumsum(work_s)]), 0.0)
+    rate = int(curve.instances(wait_s)[0])
+    backlog_s = longest = 0.0
+    for length, work in zip(length_s, work_s, strict=True):  # a fluid queue, by hand
+        backlog_s = max(0.0, backlog_s + work - rate * length) if rate else 0.0
+        longest = max(longest, backlog_s / max(rate, 1))
+    assert longest <= wait_s + 1e-6
+    if rate > 1:  # and with one fewer somebody would wait longer
+        backlog_s = longest = 0.0
+        for length, work in zip(length_s, work_s, strict=True):
+            backlog_s = max(0.0, backlog_s + work - (rate - 1) * length)
+            longest = max(longest, backlog_s / (rate - 1))
+        assert longest > wait_s - 1e-6
+
+
 def test_a_pool_for_the_mean_does_the_work_of_the_day() -> None:
     plan = outlook((1000, 1500, 5600), (4000, 4400, 2300))
-    assert mean_need(plan, 7900) == 1
-    assert mean_need(plan, 7899) == 2
+    assert mean_need(plan.total_work_s(), 7900) == 1
+    assert mean_need(plan.total_work_s(), 7899) == 2
     assert largest_need(outlook(), 60) == 0
 
 
