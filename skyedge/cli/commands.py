@@ -129,11 +129,15 @@ def passes(
     mask_deg: Annotated[float, typer.Option(min=0, max=89, help="Lowest elevation.")] = 10.0,
     format: Annotated[Format, typer.Option(help="How to print them.")] = Format.table,
     plot: Annotated[Path | None, typer.Option(help="Draw a timeline of the passes, as PNG or SVG.")] = None,
+    antennas: Annotated[
+        str | None, typer.Option(help="List who gets an antenna: first-come, greedy or optimal.", metavar="POLICY")
+    ] = None,
+    antennas_per_site: Annotated[int, typer.Option(min=1, max=1000, help="For --antennas.")] = 1,
 ) -> None:
-    """List when satellites pass over sites."""
+    """List when satellites pass over sites, or which of these passes get an antenna."""
     from skyedge.cli.passes import passes_command
 
-    passes_command(tle, sites, start, duration, mask_deg, format.value, plot)
+    passes_command(tle, sites, start, duration, mask_deg, format.value, plot, antennas, antennas_per_site)
 
 
 def schedule(

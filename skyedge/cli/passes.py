@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,13 @@ from rich.table import Table
 from rich.text import Text
 
 from skyedge.errors import InputError
+from skyedge.layers.contacts.antennas import Assignment
+from skyedge.layers.contacts.optimal import optimal
+from skyedge.layers.contacts.policy import AntennaRules, check_policy
 from skyedge.space.constellation import load_elements
-from skyedge.space.contacts import ContactTable, find_contacts
+from skyedge.space.contacts import ContactTable, elevation_deg, find_contacts
 from skyedge.space.ephemeris import Ephemeris
+from skyedge.space.link import LinkProfile
 from skyedge.space.sites import Sites
 from skyedge.time import DAY, HOUR, format_utc, parse_duration, parse_utc
 
@@ -30,9 +35,18 @@ LANES = 12
 
 
 def passes_command(
-    tle: Path, sites_path: Path, start_text: str, duration: str, mask_deg: float, form: str, plot: Path | None
+    tle: Path,
+    sites_path: Path,
+    start_text: str,
+    duration: str,
+    mask_deg: float,
+    form: str,
+    plot: Path | None,
+    antennas: str | None = None,
+    antennas_per_site: int = 1,
 ) -> None:
-    """Print the passes, and draw them if asked."""
+    """Print the passes, and draw them if asked; with ``antennas``, a policy, only the sessions that get an antenna."""
+    policy = None if antennas is None else check_policy(antennas, where="--antennas")
     if plot is not None and plot.suffix.lower() not in PLOTS:
         raise InputError("a plot is a .png, .svg or .pdf file", where=plot)
     constellation = load_elements(tle)
@@ -50,6 +64,8 @@ def passes_command(
     if not len(contacts):
         sentence = f"no satellite of {tle.name} rises above {mask_deg:g}° over a site of {sites_path.name} within {duration}"
         warn.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    if policy is not None and len(contacts):
+        contacts = _with_antennas(contacts, ephemeris, sites, AntennaRules(policy, antennas=antennas_per_site), warn)
     if plot is not None:
         title = f"{_passes(len(contacts))} of {tle.name} above {mask_deg:g}°"
         _draw(plot, contacts, constellation.names, sites.names, start, start + length, title)
@@ -62,6 +78,48 @@ def passes_command(
         print(json.dumps([dict(zip(COLUMNS, row, strict=True)) for row in rows], indent=1))
     elif len(contacts):
         Console().print(_table(contacts, constellation.names, sites.names, mask_deg))
+
+
+def _with_antennas(
+    contacts: ContactTable, ephemeris: Ephemeris, sites: Sites, rules: AntennaRules, say: Console
+) -> ContactTable:
+    """The sessions of a policy; what they carry and what the best could are said beside the table."""
+    contest = rules.contest(ephemeris, sites, contacts, LinkProfile())
+    best = optimal(contest, time_limit_s=rules.time_limit_s)
+    chosen = best.assignment if rules.policy == "optimal" else rules.decide(contest)
+    say.print(
+        f"{rules.policy}: {len(chosen)} session{'' if len(chosen) == 1 else 's'} in {chosen.contacts_used} of "
+        f"{_passes(len(contacts))}, {_gigabytes(chosen.total)} at nominal yield",
+        highlight=False,
+        soft_wrap=True,
+    )
+    totals = {"first-come": best.first_come_total, "greedy": best.greedy_total, "optimal": best.assignment.total}
+    words = [f"{name} {_gigabytes(total)} ({best.gap(total):.2%} below)" for name, total in totals.items()]
+    say.print(
+        f"changing over at rises and sets carries at most {_gigabytes(best.bound)}: {', '.join(words)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if best.struck:
+        parts = f"{best.struck} of {best.pieces} parts"
+        say.print(
+            f"warning: the time limit of {rules.time_limit_s:g} s stopped the search in {parts}",
+            style="yellow",
+            highlight=False,
+        )
+    return _cut_to(contacts, chosen, ephemeris, sites)
+
+
+def _cut_to(contacts: ContactTable, chosen: Assignment, ephemeris: Ephemeris, sites: Sites) -> ContactTable:
+    """The parts of contacts that are sessions; the highest point of a part may be one of its ends."""
+    sessions = contacts.take(chosen.contact)
+    top = np.clip(sessions.culmination_us, chosen.begin_us, chosen.end_us)
+    highest, _ = elevation_deg(ephemeris, sites, sessions.satellite, sessions.site, top)
+    return replace(sessions, rise_us=chosen.begin_us, set_us=chosen.end_us, culmination_us=top, max_elevation_deg=highest)
+
+
+def _gigabytes(size_bytes: float) -> str:
+    return f"{size_bytes / 1e9:,.1f} GB"
 
 
 def _at(where: str, parse: Callable[[str], int], text: str) -> int:
