@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,13 +20,10 @@ from rich.text import Text
 from skyedge.errors import InputError
 from skyedge.kube import Manifests, read_manifests
 from skyedge.kube.documents import STANDARD_INPUT
-from skyedge.layers.scheduler.actions import ACTION
-from skyedge.layers.scheduler.configuration import Configuration
-from skyedge.layers.scheduler.decision import Decision, decide
-from skyedge.layers.scheduler.explain import impossible_groups
+from skyedge.layers.scheduler import Configuration, Decision, schedule
 from skyedge.layers.scheduler.objects import GroupPhase, PodPhase
 from skyedge.layers.scheduler.reading import read_cluster, read_configuration
-from skyedge.layers.scheduler.session import Session
+from skyedge.resources import find
 from skyedge.time import SECOND, parse_utc
 
 MOST_ROWS = 40
@@ -41,7 +39,7 @@ def schedule_command(
     if [*files, configuration_file].count(STANDARD_INPUT) > 1:
         raise InputError("standard input can be read only once")
     with _no_garbage():
-        manifests = read_manifests(files, strict=strict)
+        manifests = read_manifests([_found(file) for file in files], strict=strict)
         if not manifests.by_type:
             raise InputError("there is no manifest for the scheduler in this", where=", ".join(files))
         configuration = _configuration(manifests, configuration_file)
@@ -49,11 +47,7 @@ def schedule_command(
         if strict and reading.warnings:
             raise InputError(f"{reading.warnings[0]} (strict)")
         warnings = [*manifests.warnings(), *reading.warnings]
-        session = Session(reading.snapshot, configuration)
-        for action in configuration.actions:
-            ACTION[action](session)
-        decision = decide(session, explain=explain)
-        result = as_mapping(decision, impossible_groups(session), warnings)
+        result = as_mapping(schedule(reading.snapshot, configuration, explain=explain), warnings)
     if form == "json":
         print(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
     elif form == "yaml":
@@ -63,7 +57,7 @@ def schedule_command(
         _print(result)
 
 
-def as_mapping(decision: Decision, never: dict[int, str], warnings: Sequence[str]) -> dict[str, Any]:
+def as_mapping(decision: Decision, warnings: Sequence[str]) -> dict[str, Any]:
     """All of a decision by name, in the order of (age, name): what ``-o json`` prints.
 
     ``summary`` counts; ``binds`` and ``pipelined`` are lists of pod and node (and ``devices`` where a pod shares GPUs),
@@ -95,8 +89,8 @@ def as_mapping(decision: Decision, never: dict[int, str], warnings: Sequence[str
             "min_member": int(groups.min_member[row]),
             "placed": placed[row],
         }
-        if row in never:
-            said["never"] = never[row]
+        if name in decision.impossible:
+            said["never"] = decision.impossible[name]
         if why and name in why.groups:
             said["why"] = why.groups[name]
         return said
@@ -115,7 +109,7 @@ def as_mapping(decision: Decision, never: dict[int, str], warnings: Sequence[str
             "evicted": len(decision.evicted_pods),
             "waiting": len(waiting),
             "groups": len(groups),
-            "never": len(never),
+            "never": len(decision.impossible),
         },
         "binds": list(placements(decision.bound_pods, decision.bound_nodes)),
         "pipelined": list(placements(decision.pipelined_pods, decision.pipelined_nodes)),
@@ -126,11 +120,16 @@ def as_mapping(decision: Decision, never: dict[int, str], warnings: Sequence[str
     }
 
 
+def _found(file: str) -> str:
+    """A file as it stands, or the one of that name in experiments/."""
+    return file if file == STANDARD_INPUT or Path(file).exists() else str(find(file, kind="experiments"))
+
+
 def _configuration(manifests: Manifests, file: str | None) -> Configuration:
     """The configuration of ``file``, or else the one among the manifests, or else Volcano's default."""
     if file is None:
         return read_configuration(manifests)
-    there = read_manifests([file])
+    there = read_manifests([_found(file)])
     if not there.by_type:
         raise InputError("there is no scheduler configuration in this", where=file)
     return read_configuration(there)
