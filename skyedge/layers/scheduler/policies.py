@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from skyedge.errors import InputError, nearest
-from skyedge.layers.scheduler.configuration import DEFAULT, Configuration, PluginOption, configuration_from, tiers_of
+from skyedge.kube import read_manifests
+from skyedge.layers.scheduler.configuration import DEFAULT, Configuration, PluginOption, tiers_of
 from skyedge.layers.scheduler.plugin import ALWAYS, POINTS, Plugin, overrides
-from skyedge.yaml_files import read_yaml
+from skyedge.layers.scheduler.reading import read_configuration, scheduler_configurations
 
 NODE_POINTS = frozenset({"node_order", "predicate", "predicate_now", "tie_order", "device_choice"})
 """Points at which a plugin speaks about nodes only."""
@@ -72,5 +73,7 @@ def looks_at_nodes_only(configuration: Configuration) -> bool:
 
 
 def _from_file(path: Path) -> Configuration:
-    configuration = configuration_from(read_yaml(path), where=path)
-    return configuration if configuration.name else replace(configuration, name=path.stem)
+    manifests = read_manifests([str(path)])
+    if not scheduler_configurations(manifests):
+        raise InputError("there is no scheduler configuration in this", where=path)
+    return replace(read_configuration(manifests), name=path.stem)
