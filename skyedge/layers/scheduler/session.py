@@ -124,14 +124,21 @@ class Session:
         self.open_queue_admission()
 
     def _open_devices(self, on_node: Flags) -> None:
-        """Running pods hold the fullest devices that have room for them: which they really hold is not said."""
+        """Running pods hold the devices that they are said to, else the fullest that have room for them."""
         pods = self.snapshot.pods
         self.devices_free = self.snapshot.nodes.devices.copy()
         self.has_devices = self.devices_free.size > 0
         if not self.has_devices:
             return
-        for pod in np.flatnonzero(on_node):
+        unsaid = on_node.copy()
+        for row, held in pods.devices.items():
+            if on_node[row]:
+                unsaid[row] = False
+                self.devices_free[pods.node[row], held] -= self.snapshot.shapes[pods.shape[row]].device_milli
+        for pod in np.flatnonzero(unsaid):
             shape = self.snapshot.shapes[pods.shape[pod]]
+            if not shape.device_count:
+                continue
             free = self.devices_free[pods.node[pod]]
             roomy = np.flatnonzero(free >= shape.device_milli)
             chosen = roomy[np.argsort(free[roomy], kind="stable")][: shape.device_count]

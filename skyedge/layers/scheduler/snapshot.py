@@ -8,7 +8,7 @@ there are far fewer shapes than pods, and all that is costly to know is known on
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -88,6 +88,8 @@ class Pods:
     role: tuple[str, ...]
     labels: tuple[Mapping[str, str] | None, ...]
     revocable_zone: tuple[str, ...]
+    devices: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    """Which devices of its node a pod holds, where that is known."""
 
     def __len__(self) -> int:
         return len(self.names)
