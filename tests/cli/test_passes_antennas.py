@@ -15,7 +15,7 @@ from skyedge.time import parse_utc
 
 @pytest.fixture
 def passes(tmp_path, monkeypatch, capsys):
-    shell = Constellation.walker(WalkerShell(12, 3, 1, 520, 97.5, "2023-01-05"))
+    shell = Constellation.walker(WalkerShell(24, 6, 1, 520, 97.5, "2023-01-05"))
     tle, sites = tmp_path / "shell.tle", tmp_path / "sites.csv"
     named = zip(shell.names, shell.records, strict=True)
     tle.write_text("".join("\n".join([name, *export_tle(record)]) + "\n" for name, record in named))
@@ -57,10 +57,12 @@ def test_the_sessions_printed_share_no_antenna_and_no_satellite(passes, policy):
     assert max(first, greedy) <= optimal
 
 
-def test_with_antennas_for_all_only_the_satellites_limit(passes):
-    _, sessions, _ = passes("--antennas", "optimal", "--antennas-per-site", "12")
-    _, fewer, _ = passes("--antennas", "optimal")
-    assert len(sessions) > len(fewer)
+def test_more_antennas_carry_more_until_the_satellites_limit(passes):
+    carried = []
+    for antennas in ("1", "2", "12", "24"):
+        _, _, words = passes("--antennas", "optimal", "--antennas-per-site", antennas)
+        carried.append(float(re.search(r"([\d.]+) GB at nominal", words)[1]))
+    assert carried[0] < carried[1] <= carried[2] == carried[3]
 
 
 def test_a_policy_that_is_not_there_is_named(passes):
