@@ -74,10 +74,14 @@ def _placed(session: Session, pod: int) -> str:
 
 
 def _scores(session: Session, pod: int) -> str:
-    """What each plugin thought of the node, as things stand at the end."""
-    node = np.array([session.pod_node[pod]])
-    parts = [f"{plugin.name} {float(plugin.node_order(pod, node)[0]):.1f}" for plugin in session.points.scoring]
-    return ", ".join(parts)
+    """What each plugin that has an opinion thinks of the pod's node, the pod itself taken off it."""
+    node = int(session.pod_node[pod])
+    room = session.pipelined if session.pod_phase[pod] == PodPhase.PIPELINED else session.idle
+    own = session.request[session.snapshot.pods.shape[pod]] * (-1 if room is session.pipelined else 1)
+    room[:, node] += own
+    scores = {plugin.name: float(plugin.node_order(pod, np.array([node]))[0]) for plugin in session.points.scoring}
+    room[:, node] -= own
+    return ", ".join(f"{name} {score:.1f}" for name, score in scores.items() if score)
 
 
 def _group_waits(session: Session, group: int) -> str:
