@@ -14,10 +14,9 @@ from typing import Annotated, Any, Protocol, get_args, get_origin
 import msgspec
 from msgspec import Raw
 
-from skyedge.errors import nearest
 from skyedge.kube.metadata import Metadata
 from skyedge.kube.problem import Problem
-from skyedge.kube.shape import Shape, decode_hook, explain, fields, shown
+from skyedge.kube.shape import Shape, decode_hook, explain, fields, right_word, shown
 
 SAYS_NOTHING = frozenset({b"{}", b"[]", b"null", b'""', b"false"})
 """An unmodelled field with one of these values need not be mentioned."""
@@ -107,7 +106,7 @@ class ShapeReader:
 
     def _other_field(self, name: str, text: bytes) -> None:
         if name not in self._unmodelled:
-            right = nearest(name, [*self._parts, *sorted(self._unmodelled)])
+            right = right_word(name, [*self._parts, *sorted(self._unmodelled)])
             raise Problem((name,), f"{self._what} has no field '{name}' here", right)
         if text not in SAYS_NOTHING:
             self._not_modelled(self._place, name)

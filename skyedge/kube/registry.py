@@ -14,7 +14,7 @@ from skyedge.errors import nearest
 from skyedge.kube.cluster import ConfigMap, Node, PriorityClass
 from skyedge.kube.pods import Pod
 from skyedge.kube.problem import Problem
-from skyedge.kube.shape import Shape
+from skyedge.kube.shape import Shape, right_word
 from skyedge.kube.volcano import HyperNode, Job, PodGroup, Queue, SchedulerConfiguration
 
 
@@ -115,4 +115,4 @@ class Registry:
             right = nearest(api_version, words) or words[0]
             raise Problem(("apiVersion",), f"there is no {kind} in '{api_version}'", right)
         known = [*self._names, *(word for words in KNOWN_ELSEWHERE.values() for word in words.split())]
-        raise Problem(("kind",), f"there is no kind '{kind}'", nearest(kind, known))
+        raise Problem(("kind",), f"there is no kind '{kind}'", right_word(kind, known))

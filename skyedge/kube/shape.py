@@ -8,7 +8,7 @@ third is an error.  A null is a field that is not there, as in the API.
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -75,7 +75,7 @@ def explain(kind: Any, value: Any) -> None:
         _explain_limits(kind, value)
     elif origin is Literal:
         if value not in arguments:
-            right = nearest(value, arguments) if isinstance(value, str) else None
+            right = right_word(value, arguments) if isinstance(value, str) else None
             words = ", ".join(word for word in arguments if word)
             raise Problem((), f"this should be one of {words}, not {shown(value)}", right)
     elif kind is Resources:
@@ -95,6 +95,12 @@ def explain(kind: Any, value: Any) -> None:
         if not fits:
             quotes = "; put it in quotes" if kind is str and isinstance(value, bool | int | float) else ""
             raise Problem((), f"this should be {_WORDS[kind]}, not {shown(value)}{quotes}")
+
+
+def right_word(word: str, words: Iterable[str]) -> str | None:
+    """The entry of ``words`` that differs from ``word`` in capitals only, or else the nearest."""
+    known = list(words)
+    return next((right for right in known if right.lower() == word.lower()), nearest(word, known))
 
 
 def _explain_below(step: Step, kind: Any, value: Any) -> None:
