@@ -81,17 +81,12 @@ class Rankings:
             many = min(many, 1)
         nodes: list[int] = []
         counts: list[int] = []
-        idle = self._session.idle
+        idle = [(self._session.idle[resource], need) for resource, need in ranking.needs]
         while many > 0:
             best = int(score.argmax())
             if score[best] == NOT_HERE:
                 break
-            if self._breaks_ties is not None:
-                equals = np.flatnonzero(score == score[best])
-                best = int(equals[self._breaks_ties.tie_order(pod, equals).argmin()])
-            room = many
-            for resource, need in ranking.needs:
-                room = min(room, int(idle[resource, best]) // need)
+            room = min(many, *[column.item(best) // need for column, need in idle])
             nodes.append(best)
             counts.append(room)
             many -= room

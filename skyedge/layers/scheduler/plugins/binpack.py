@@ -49,8 +49,8 @@ class Binpack(Plugin):
     def node_order(self, pod: int, nodes: Rows) -> Floats:
         session = self.session
         request = session.request[session.snapshot.pods.shape[pod]]
-        total: Floats = np.zeros(len(nodes))
-        fits: Flags = np.ones(len(nodes), np.bool_)
+        parts: list[Floats] = []
+        short: list[Flags] = []
         weights = 0.0
         for resource, weight in self._weights:
             need = int(request[resource])
@@ -58,13 +58,17 @@ class Binpack(Plugin):
                 continue
             weights += weight
             allocatable, idle = self._allocatable[resource, nodes], session.idle[resource, nodes]
-            part = weight * ((allocatable - idle + need) / allocatable)
-            enough = idle >= need
+            part = (allocatable - idle + need) / allocatable
+            lacks = idle < need
             if not self._all_have[resource]:
                 has = self._has[resource, nodes]
-                part, enough = np.where(has, part, 0.0), enough | ~has
-            total += part
-            fits &= enough
-        if not weights:
-            return total
-        return np.where(fits, total / weights * (100.0 * self._weight), 0.0)
+                part, lacks = np.where(has, part, 0.0), lacks & has
+            parts.append(part if weight == 1 else weight * part)
+            short.append(lacks)
+        if not parts:
+            return np.zeros(len(nodes))
+        score = sum(parts[1:], parts[0]) / weights * (100.0 * self._weight)
+        for lacks in short:
+            if lacks.any():
+                score[lacks] = 0.0
+        return score
