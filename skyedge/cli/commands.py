@@ -157,26 +157,25 @@ def schedule(
     json: Annotated[Path | None, typer.Option(help="Trace: write the figures for other programs.")] = None,
 ) -> None:
     """Run one cycle of the batch scheduler over manifests, or replay a trace."""
-    if trace is not None:
-        from skyedge.cli.schedule_trace import trace_command
-        from skyedge.errors import InputError
+    from skyedge.cli.schedule import check_mode, schedule_command
 
-        if files:
-            raise InputError("give either files of manifests or --trace, not both")
-        trace_command(
-            trace,
-            format=format,
-            policies=policy or [],
-            demand=demand,
-            seed=seed,
-            nodes=nodes,
-            pods=pods,
-            json_path=json,
-        )
+    of_trace = {"--policy": policy, "--demand": demand, "--nodes": nodes, "--pods": pods, "--json": json}
+    check_mode(files or [], trace, of_trace)
+    if trace is None:
+        schedule_command(files or [], configuration_file=config, explain=explain, form=output.value, strict=strict, at=at)
         return
-    from skyedge.cli.schedule import schedule_command
+    from skyedge.cli.schedule_trace import trace_command
 
-    schedule_command(files or [], configuration_file=config, explain=explain, form=output.value, strict=strict, at=at)
+    trace_command(
+        trace,
+        format=format,
+        policies=policy or [],
+        demand=demand,
+        seed=seed,
+        nodes=nodes,
+        pods=pods,
+        json_path=json,
+    )
 
 
 def doctor(output: Folder = DEFAULT_FOLDER) -> None:

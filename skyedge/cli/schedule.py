@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skyedge.errors import InputError
-from skyedge.kube import Manifests, read_manifests
+from skyedge.kube import Manifests, read_manifests, scheduler_configurations
 from skyedge.kube.documents import STANDARD_INPUT
 from skyedge.layers.scheduler import Configuration, Decision, schedule
 from skyedge.layers.scheduler.objects import GroupPhase, PodPhase
@@ -34,8 +34,6 @@ def schedule_command(
     files: Sequence[str], *, configuration_file: str | None, explain: bool, form: str, strict: bool, at: str | None
 ) -> None:
     """Read manifests, run one cycle and print what was decided."""
-    if not files:
-        raise InputError("files of manifests are needed, or --trace DIR")
     if [*files, configuration_file].count(STANDARD_INPUT) > 1:
         raise InputError("standard input can be read only once")
     with _no_garbage():
@@ -55,6 +53,17 @@ def schedule_command(
         yaml.dump(result, sys.stdout, Dumper=dumper, sort_keys=False, allow_unicode=True)
     else:
         _print(result)
+
+
+def check_mode(files: Sequence[str], trace: Path | None, of_trace: Mapping[str, object]) -> None:
+    """Check that either files or a trace were given, and no option that means nothing to what was given."""
+    if trace is not None and files:
+        raise InputError("give either files of manifests or --trace, not both")
+    if trace is None and not files:
+        raise InputError("files of manifests are needed, or --trace DIR")
+    lonely = [option for option, value in of_trace.items() if value]
+    if trace is None and lonely:
+        raise InputError("this is an option of --trace, and no trace was given", where=lonely[0])
 
 
 def as_mapping(decision: Decision, warnings: Sequence[str]) -> dict[str, Any]:
@@ -130,7 +139,7 @@ def _configuration(manifests: Manifests, file: str | None) -> Configuration:
     if file is None:
         return read_configuration(manifests)
     there = read_manifests([_found(file)])
-    if not there.by_type:
+    if not scheduler_configurations(there):
         raise InputError("there is no scheduler configuration in this", where=file)
     return read_configuration(there)
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from skyedge.errors import InputError, nearest
-from skyedge.kube import read_manifests
+from skyedge.kube import read_manifests, scheduler_configurations
 from skyedge.layers.scheduler.configuration import DEFAULT, Configuration, PluginOption, tiers_of
 from skyedge.layers.scheduler.plugin import ALWAYS, POINTS, Plugin, overrides
-from skyedge.layers.scheduler.reading import read_configuration, scheduler_configurations
+from skyedge.layers.scheduler.reading import read_configuration
 
 NODE_POINTS = frozenset({"node_order", "predicate", "predicate_now", "tie_order", "device_choice"})
 """Points at which a plugin speaks about nodes only."""
