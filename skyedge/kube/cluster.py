@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import Meta, field
+from msgspec import field
 
 from skyedge.kube.metadata import Metadata
 from skyedge.kube.pods import Effect
 from skyedge.kube.quantity import NOTHING, Resources
-from skyedge.kube.shape import Shape
+from skyedge.kube.shape import Shape, Whole
 
 
 class Taint(Shape, frozen=True, kw_only=True):
@@ -83,7 +83,7 @@ class PriorityClass(Shape, frozen=True, kw_only=True):
     api_version: str
     kind: str
     metadata: Metadata
-    value: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+    value: Whole
     global_default: bool = False
     preemption_policy: Literal["Never", "PreemptLowerPriority"] = "PreemptLowerPriority"
 

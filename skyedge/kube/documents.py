@@ -84,6 +84,8 @@ def documents(file: str, data: bytes) -> list[Document]:
         try:
             msgspec.json.decode(data, type=msgspec.Raw)
             return [Document(file, 1, data)]
+        except RecursionError:
+            raise InputError("this is nested too deeply", where=file) from None
         except msgspec.DecodeError as error:
             if looks_like_json and (several := _one_after_another(file, data)):
                 return several

@@ -9,7 +9,7 @@ from msgspec import Meta, field
 from skyedge.kube.metadata import LabelSelector, Metadata, NodeSelectorTerm
 from skyedge.kube.problem import Problem
 from skyedge.kube.quantity import NOTHING, Resources
-from skyedge.kube.shape import Shape
+from skyedge.kube.shape import Shape, Whole
 
 Weight = Annotated[int, Meta(ge=1, le=100)]
 Effect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
@@ -150,7 +150,7 @@ class PodSpec(Shape, frozen=True, kw_only=True):
     affinity: Affinity | None = None
     tolerations: tuple[Toleration, ...] = ()
     topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = ()
-    priority: int | None = None
+    priority: Whole | None = None
     priority_class_name: str = ""
     preemption_policy: Literal["Never", "PreemptLowerPriority"] | None = None
     scheduler_name: str = ""

@@ -27,6 +27,9 @@ DECIMAL_EXPONENT = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T
 BINARY_EXPONENT = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 UNITS = (*(unit for unit in DECIMAL_EXPONENT if unit), *BINARY_EXPONENT)
 
+LONGEST = 64
+"""No quantity is written with more characters."""
+
 _FORM = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3})|([^\d\s.]*))")
 _PREFIXES = {unit[0].lower(): unit for unit in BINARY_EXPONENT}
 
@@ -38,9 +41,9 @@ def scaled(text: str, thousandths: bool) -> int:
     Raises:
         Problem: if ``text`` is no quantity, is negative, or is larger than anything that there is.
     """
-    match = _FORM.fullmatch(text)
+    match = _FORM.fullmatch(text) if len(text) <= LONGEST else None
     if match is None or not (match[2] or match[3]):
-        raise Problem((), f"'{text}' is not a quantity such as 2, 500m or 1.5Gi")
+        raise Problem((), f"'{text[:LONGEST]}' is not a quantity such as 2, 500m or 1.5Gi")
     sign, whole, fraction, exponent, unit = match.groups(default="")
     if unit and unit not in DECIMAL_EXPONENT and unit not in BINARY_EXPONENT:
         raise Problem((), *_unknown_unit(text, unit))

@@ -120,6 +120,8 @@ class Reader:
                 self._document(document)
             except Problem as problem:
                 raise document.error(problem) from None
+            except RecursionError:
+                raise InputError("this is nested too deeply", where=file) from None
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise InputError(f"this is not what it looks like: {error}", where=document.place()) from None
 

@@ -13,13 +13,17 @@ from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from skyedge.errors import nearest
 from skyedge.kube.problem import Problem
 from skyedge.kube.quantity import Resources
 
 Step = str | int
+
+Whole = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+"""The API's int32."""
 
 
 class Shape(Struct, frozen=True, kw_only=True, rename="camel", gc=False):

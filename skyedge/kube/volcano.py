@@ -13,9 +13,10 @@ from skyedge.kube.metadata import LabelSelector, Metadata
 from skyedge.kube.pods import PodSpec
 from skyedge.kube.problem import Problem
 from skyedge.kube.quantity import NOTHING, Resources
-from skyedge.kube.shape import Shape
+from skyedge.kube.shape import Count, Shape, Whole
 
-Count = Annotated[int, Meta(ge=0)]
+MOST_REPLICAS = 10_000_000
+"""More pods of a task than any cluster has; they are made one by one."""
 
 
 class Guarantee(Shape, frozen=True, kw_only=True):
@@ -29,8 +30,8 @@ class QueueSpec(Shape, frozen=True, kw_only=True):
 
     unmodelled = "affinity type extendClusters dequeueStrategy"
 
-    weight: int = 1
-    priority: int = 0
+    weight: Whole = 1
+    priority: Whole = 0
     capability: Resources | None = None
     deserved: Resources | None = None
     guarantee: Guarantee = field(default_factory=Guarantee)
@@ -145,7 +146,7 @@ class LifecyclePolicy(Shape, frozen=True, kw_only=True):
     action: JobAction
     event: JobEvent | None = None
     events: tuple[JobEvent, ...] = ()
-    exit_code: int | None = None
+    exit_code: Whole | None = None
     timeout: str = ""
 
 
@@ -155,7 +156,7 @@ class Task(Shape, frozen=True, kw_only=True):
     unmodelled = "topologyPolicy maxRetry dependsOn partitionPolicy"
 
     name: str = ""
-    replicas: Count = 1
+    replicas: Annotated[int, Meta(ge=0, le=MOST_REPLICAS)] = 1
     min_available: Count | None = None
     template: PodTemplate
     policies: tuple[LifecyclePolicy, ...] = ()
