@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from skyedge.errors import InputError
@@ -22,8 +24,10 @@ from skyedge.experiment.fleet import read_device
 from skyedge.experiment.study_subject import Findings, Listing, Metric, Series, Subject
 from skyedge.experiment.world import read_constellation, read_sites
 from skyedge.layers.elastic import ElasticPool, Fixed, Outlook, PoolProfile, autoscaler_from, burst, seconds_until
+from skyedge.layers.elastic.bill import InstanceTable, make_bill
 from skyedge.layers.elastic.contact_plan import largest_need, mean_need
 from skyedge.layers.elastic.passes import outlook, pictures_that_land
+from skyedge.layers.elastic.profile import Billing, InstanceType
 from skyedge.learning.card import read_card
 from skyedge.profiles import Part
 from skyedge.resources import find
@@ -32,7 +36,7 @@ from skyedge.space.ephemeris import Ephemeris
 from skyedge.space.link import LinkProfile
 from skyedge.space.plan import ContactPlan, plan_contacts
 from skyedge.streams import stream
-from skyedge.time import DAY, HOUR, SECOND, parse_utc
+from skyedge.time import DAY, HOUR, SECOND, Instant, parse_utc
 from skyedge.yaml_files import read_yaml
 
 PATIENCE_DAYS = 30
@@ -146,6 +150,47 @@ def _run_burst(parameters: ElasticBurstParameters, seed: int, figures: dict[str,
 
 
 def _run_flight(parameters: ElasticBurstParameters, seed: int, figures: dict[str, float]) -> dict[str, Series]:
+    profile, days = parameters.pool, parameters.flight.days
+    flown = _fly(_without_prices(parameters).model_dump_json(), seed)
+    bill = make_bill(profile, flown.instances, flown.start, flown.end, flown.redone_us, flown.interruptions)
+    if len(flown.waited_s):
+        figures["waited_p50_s"], figures["waited_p95_s"] = np.percentile(flown.waited_s, [50, 95]).tolist()
+    figures["cost_per_day"] = bill.cost_per_day
+    figures["idle_share"] = bill.idle_share
+    figures["instance_hours_per_day"] = bill.instance_s / 3600 / days
+    figures["peak_instances"] = float(flown.size.max())
+    figures["cold_starts_per_day"] = bill.cold_starts / days
+    figures["redone_share"] = bill.redone_s / bill.worked_s if bill.worked_s else 0.0
+    figures["pictures_per_day"] = len(flown.waited_s) / days
+    shown = flown.size_at_us <= flown.start + CHART_HOURS * HOUR
+    hours = (flown.size_at_us[shown] - flown.start) / HOUR
+    return {"Instances that are ready": Series(hours, flown.size[shown], "hours of flight", "instances", steps=True)}
+
+
+@dataclass(frozen=True, eq=False)
+class _Flown:
+    """What a pool did, whatever it costs."""
+
+    start: Instant
+    end: Instant
+    instances: InstanceTable
+    redone_us: int
+    interruptions: int
+    waited_s: NDArray[np.float64]
+    size_at_us: NDArray[np.int64]
+    size: NDArray[np.int64]
+
+
+def _without_prices(parameters: ElasticBurstParameters) -> ElasticBurstParameters:
+    """Parameters that fly alike look alike: a search over a price flies once."""
+    instance = InstanceType(vcpu=parameters.pool.instance.vcpu)
+    pool = parameters.pool.model_copy(update={"instance": instance, "billing": Billing()})
+    return parameters.model_copy(update={"pool": pool, "burst_cores": 0})
+
+
+@lru_cache(maxsize=256)
+def _fly(parameters_json: str, seed: int) -> _Flown:
+    parameters = ElasticBurstParameters.model_validate_json(parameters_json)
     flight, profile = parameters.flight, parameters.pool
     plan, start = _contact_plan(flight, seed)
     end = start + flight.days * DAY
@@ -155,23 +200,13 @@ def _run_flight(parameters: ElasticBurstParameters, seed: int, figures: dict[str
     pool = ElasticPool(profile, _autoscaler(parameters, ahead, len(landed) * picture_s), name="pool", seed=seed, start=start)
     pool.offer(np.arange(len(landed)), landed.at_us, np.full(len(landed), picture_s), start)
     done = pool.advance(end)
-    bill, (at_us, size) = pool.bill(), pool.size_log()
+    instances, (at_us, size) = pool.instances(), pool.size_log()
+    redone_us, interruptions = pool.redone_us, pool.interruptions
     later = pool.advance(end + PATIENCE_DAYS * DAY)
     if pool.unfinished:
         raise InputError(f"the pool still has {pool.unfinished} pictures {PATIENCE_DAYS} days after the last pass")
     waited_s = np.concatenate([(part.finished_us - part.arrived_us) / SECOND for part in (done, later)])
-    if len(waited_s):
-        figures["waited_p50_s"], figures["waited_p95_s"] = np.percentile(waited_s, [50, 95]).tolist()
-    figures["cost_per_day"] = bill.cost_per_day
-    figures["idle_share"] = bill.idle_share
-    figures["instance_hours_per_day"] = bill.instance_s / 3600 / flight.days
-    figures["peak_instances"] = float(size.max())
-    figures["cold_starts_per_day"] = bill.cold_starts / flight.days
-    figures["redone_share"] = bill.redone_s / bill.worked_s if bill.worked_s else 0.0
-    figures["pictures_per_day"] = len(landed) / flight.days
-    shown = at_us <= start + CHART_HOURS * HOUR
-    hours = (at_us[shown] - start) / HOUR
-    return {"Instances that are ready": Series(hours, size[shown], "hours of flight", "instances", steps=True)}
+    return _Flown(start, end, instances, redone_us, interruptions, waited_s, at_us, size)
 
 
 def seconds_per_picture(parameters: ElasticBurstParameters) -> float:
@@ -200,7 +235,7 @@ def _autoscaler(parameters: ElasticBurstParameters, ahead: Outlook, work_s: floa
 
 
 @lru_cache(maxsize=64)
-def _contact_plan(flight: Flight, seed: int) -> tuple[ContactPlan, int]:
+def _contact_plan(flight: Flight, seed: int) -> tuple[ContactPlan, Instant]:
     """Passes and the start of the flight; kept, because a search over a constant flies the same again and again."""
     link = find(flight.link, kind="orbit")
     constellation, sites = read_constellation(flight.constellation), read_sites(flight.sites)

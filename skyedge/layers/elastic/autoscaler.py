@@ -170,7 +170,8 @@ class Concurrency:
         return Decision(stable, now + seconds(self.period_s))
 
     def _wish(self, window_s: float, now: Instant) -> int:
-        inside = [items for at, items in self._seen if at > now - seconds(window_s)]
+        since = now - seconds(window_s)
+        inside = [items for at, items in self._seen if at > since]
         return math.ceil(sum(inside) / len(inside) / (self.target_items * self.utilisation))
 
 

@@ -130,7 +130,8 @@ class ContactPlan:
         left_over = max(1, min(view.instances, view.items)) if view.items else 0
         if left_over > planned:
             ask_again = min(ask_again, view.now + seconds(self.period_s))
-        return Decision(max(planned, left_over), ask_again, upon_work=True)
+        wish = max(planned, left_over)
+        return Decision(wish, ask_again, upon_work=not wish)
 
     def _plan(self) -> tuple[list[Instant], list[int]]:
         if self._steps_us is None or self._levels is None:

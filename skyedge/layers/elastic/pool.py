@@ -58,6 +58,8 @@ class ElasticPool:
         name: keys the random streams with ``seed``.
         seed: of the run.
         start: nothing happens before.
+
+    ``redone_us`` is the work that interruptions have taken up to now, ``interruptions`` how many there were.
     """
 
     def __init__(
@@ -104,9 +106,8 @@ class ElasticPool:
         self._upon_work = False
         self._reap_at: Instant = FOREVER
         self._target = profile.minimum_instances
-        self._redone_us = 0
-        self._interrupted = 0
-        self._most = 0
+        self.redone_us = 0
+        self.interruptions = 0
         self._log: list[tuple[Instant, int]] = [(start, 0)]
 
     # ------------------------------------------------------------------------------------------ the outside
@@ -201,7 +202,7 @@ class ElasticPool:
 
     def bill(self) -> Bill:
         """What the pool has cost up to now."""
-        return make_bill(self.profile, self.instances(), self._start, self._now, self._redone_us, self._interrupted)
+        return make_bill(self.profile, self.instances(), self._start, self._now, self.redone_us, self.interruptions)
 
     def size_log(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Instants and the number of instances that are ready (idle or at work) from each on, both (changes,)."""
@@ -312,7 +313,7 @@ class ElasticPool:
         state = self._state[instance]
         if state == _GONE:
             return
-        self._interrupted += 1
+        self.interruptions += 1
         if state < _STARTED and self._for_standby[instance]:
             self._standby_coming -= 1
         if self._move(instance, Trigger.NOTICED) == _GONE:
@@ -327,7 +328,7 @@ class ElasticPool:
         number = self._task[instance]
         spent = now - self._begun[number]
         self._worked_us[instance] += spent
-        self._redone_us += spent
+        self.redone_us += spent
         self._busy_us -= self._work_us[number]
         self._waiting.appendleft(number)
         self._waiting_us += self._work_us[number]
@@ -402,8 +403,6 @@ class ElasticPool:
             for instance, at in enumerate(notices, first):
                 self._kill_at[instance] = at + seconds(spot.notice_s)
                 heappush(self._notice_heap, (at, instance))
-        alive = len(self._state) - self._number_of[_GONE]
-        self._most = max(self._most, alive)
 
     def _scale_in(self, surplus: int, now: Instant) -> None:
         """First those that are not ready yet, the last launched first; then the idle, when they have been for long enough;
