@@ -147,6 +147,8 @@ def schedule(
     config: Annotated[str | None, typer.Option(help="Scheduler configuration: actions and tiers of plugins.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="A field that is not modelled is an error.")] = False,
     at: Annotated[str | None, typer.Option(help="Now, UTC; by default the latest time in the files.")] = None,
+    schedulers: Annotated[int, typer.Option(min=1, max=1000, help="Schedulers that share the cluster.")] = 1,
+    sharding: Annotated[str, typer.Option(help="Whose nodes are whose, if there are several: none, soft or hard.")] = "none",
     trace: Annotated[Path | None, typer.Option(help="Replay the trace in this folder in place of files.")] = None,
     format: Annotated[str, typer.Option(help="Format of the trace.")] = "openb",
     policy: Annotated[list[str] | None, typer.Option(help="Trace: a policy; again for another beside it.")] = None,
@@ -162,7 +164,16 @@ def schedule(
     of_trace = {"--policy": policy, "--demand": demand, "--nodes": nodes, "--pods": pods, "--json": json}
     check_mode(files or [], trace, of_trace)
     if trace is None:
-        schedule_command(files or [], configuration_file=config, explain=explain, form=output.value, strict=strict, at=at)
+        schedule_command(
+            files or [],
+            configuration_file=config,
+            explain=explain,
+            form=output.value,
+            strict=strict,
+            at=at,
+            schedulers=schedulers,
+            sharding=sharding,
+        )
         return
     from skyedge.cli.schedule_trace import trace_command
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
@@ -17,12 +17,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skyedge.errors import InputError
+from skyedge.errors import InputError, nearest
 from skyedge.kube import Manifests, read_manifests, scheduler_configurations
 from skyedge.kube.documents import STANDARD_INPUT
-from skyedge.layers.scheduler import Configuration, Decision, schedule
+from skyedge.layers.scheduler import Configuration, Decision, Snapshot, schedule
 from skyedge.layers.scheduler.objects import GroupPhase, PodPhase
 from skyedge.layers.scheduler.reading import read_cluster, read_configuration
+from skyedge.layers.scheduler.shared_state import Sharding, schedule_shared
 from skyedge.resources import find
 from skyedge.time import SECOND, parse_utc
 
@@ -31,7 +32,15 @@ MOST_ROWS = 40
 
 
 def schedule_command(
-    files: Sequence[str], *, configuration_file: str | None, explain: bool, form: str, strict: bool, at: str | None
+    files: Sequence[str],
+    *,
+    configuration_file: str | None,
+    explain: bool,
+    form: str,
+    strict: bool,
+    at: str | None,
+    schedulers: int,
+    sharding: str,
 ) -> None:
     """Read manifests, run one cycle and print what was decided."""
     if [*files, configuration_file].count(STANDARD_INPUT) > 1:
@@ -45,7 +54,7 @@ def schedule_command(
         if strict and reading.warnings:
             raise InputError(f"{reading.warnings[0]} (strict)")
         warnings = [*manifests.warnings(), *reading.warnings]
-        result = as_mapping(schedule(reading.snapshot, configuration, explain=explain), warnings)
+        result = _decided(reading.snapshot, configuration, warnings, explain, schedulers, sharding)
     if form == "json":
         print(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
     elif form == "yaml":
@@ -53,6 +62,21 @@ def schedule_command(
         yaml.dump(result, sys.stdout, Dumper=dumper, sort_keys=False, allow_unicode=True)
     else:
         _print(result)
+
+
+def _decided(
+    snapshot: Snapshot, configuration: Configuration, warnings: list[str], explain: bool, schedulers: int, sharding: str
+) -> dict[str, Any]:
+    """What one scheduler decides, or several that share the cluster."""
+    if schedulers == 1:
+        return as_mapping(schedule(snapshot, configuration, explain=explain), warnings)
+    if sharding not in get_args(Sharding):
+        raise InputError(
+            f"there is no sharding '{sharding}'", where="--sharding", nearest=nearest(sharding, get_args(Sharding))
+        )
+    shared = schedule_shared(snapshot, configuration, schedulers, sharding=sharding, explain=explain)  # type: ignore[arg-type]
+    counts = {"schedulers": schedulers, "rounds": shared.rounds, "commits": shared.commits, "conflicts": shared.conflicts}
+    return {**as_mapping(shared.decision, warnings), "shared": counts}
 
 
 def check_mode(files: Sequence[str], trace: Path | None, of_trace: Mapping[str, object]) -> None:
@@ -180,6 +204,12 @@ def _print(result: dict[str, Any]) -> None:
             sentence = f"{group['group']} can never run as it stands: {group['never']}"
             console.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
     counts = result["summary"]
+    if "shared" in result:
+        shared = result["shared"]
+        tries = f"{sum(shared['commits']):,} jobs committed, {sum(shared['conflicts']):,} conflicts"
+        console.print(
+            f"{shared['schedulers']} schedulers, {shared['rounds']} rounds: {tries}", highlight=False, soft_wrap=True
+        )
     words = ", ".join(f"{counts[key]:,} {key}" for key in ("bound", "pipelined", "evicted", "waiting"))
     console.print(f"{counts['pods']:,} pods on {counts['nodes']:,} nodes: {words}", highlight=False, soft_wrap=True)
 

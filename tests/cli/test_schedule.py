@@ -149,3 +149,17 @@ def test_a_misspelt_example_is_answered_with_the_right_one(schedule):
 
 def test_the_examples_are_where_the_commands_look():
     assert all((folder("experiments") / example).is_file() for example in EXAMPLES)
+
+
+def test_several_schedulers_count_their_conflicts(schedule):
+    out, _, code = schedule(*EXAMPLES, "--schedulers", 3, "-o", "json")
+    shared = json.loads(out)["shared"]
+    assert code == 0
+    assert shared["schedulers"] == 3
+    assert len(shared["commits"]) == len(shared["conflicts"]) == 3
+
+
+def test_an_unknown_sharding_is_named_with_the_nearest_right_word(schedule):
+    _, err, code = schedule("small.yaml", "--schedulers", 2, "--sharding", "sofd")
+    assert code == 2
+    assert "did you mean 'soft'?" in err

@@ -30,7 +30,7 @@ class SharedDecision:
     """What several schedulers came to together.
 
     Attributes:
-        pods, nodes: pods that were bound, and where, in the order of commits.
+        decision: what is to be done, all schedulers' commits together.
         rounds: how often views were taken.
         commits: jobs that were committed, by scheduler.
         conflicts: jobs that lost their place to another scheduler, by scheduler.
@@ -38,9 +38,7 @@ class SharedDecision:
             schedulers ran side by side.
     """
 
-    snapshot: Snapshot
-    pods: Rows
-    nodes: Rows
+    decision: Decision
     rounds: int
     commits: tuple[int, ...]
     conflicts: tuple[int, ...]
@@ -60,6 +58,7 @@ def schedule_shared(
     sharding: Sharding = "none",
     batch_pods: int | None = None,
     owner: Rows | None = None,
+    explain: bool = False,
 ) -> SharedDecision:
     """Let ``schedulers`` work until nothing more finds a place.
 
@@ -91,11 +90,8 @@ def schedule_shared(
         if not tried.any():
             break
         view = _after(view, cluster.pods[before:], cluster.nodes[before:])
-    none = np.zeros(0, np.intp)
     return SharedDecision(
-        snapshot=snapshot,
-        pods=np.concatenate([none, *cluster.pods]),
-        nodes=np.concatenate([none, *cluster.nodes]),
+        decision=decide(cluster.session, explain=explain),
         rounds=len(busiest),
         commits=tuple(cluster.commits),
         conflicts=tuple(cluster.conflicts),
@@ -107,7 +103,7 @@ class _Cluster:
     """The truth that all schedulers commit to: nodes that may be full by now, queues that may have their share."""
 
     def __init__(self, snapshot: Snapshot, configuration: Configuration, schedulers: int) -> None:
-        self._session = Session(snapshot, configuration)
+        self.session = Session(snapshot, configuration)
         self.pods: list[Rows] = []
         self.nodes: list[Rows] = []
         self.commits = [0] * schedulers
@@ -115,7 +111,7 @@ class _Cluster:
 
     def commit(self, decision: Decision, scheduler: int) -> list[int]:
         """Take a scheduler's jobs one by one, each whole or not at all; the groups that conflict."""
-        session, group_of = self._session, self._session.snapshot.pods.group
+        session, group_of = self.session, self.session.snapshot.pods.group
         order = np.argsort(group_of[decision.bound_pods], kind="stable")
         rows, places = decision.bound_pods[order], decision.bound_nodes[order]
         firsts = np.flatnonzero(np.diff(group_of[rows], prepend=-1))
@@ -136,7 +132,7 @@ class _Cluster:
 
     def _take(self, pods: Rows, nodes: Rows) -> bool:
         """Enter the pods of one job into the accounts, as far as there is room; whether it was for all of them."""
-        session = self._session
+        session = self.session
         shapes = session.snapshot.pods.shape[pods]
         queue = session.queue_of(int(pods[0]))
         for shape in np.unique(shapes):

@@ -37,11 +37,11 @@ def test_nothing_is_overfilled_and_no_gang_is_split(nodes, sizes, schedulers, sh
     snapshot = cluster(nodes, sizes)
     shared = schedule_shared(snapshot, POLICY, schedulers, sharding=sharding, batch_pods=batch)
     used = np.zeros(nodes)
-    np.add.at(used, shared.nodes, snapshot.request[snapshot.pods.shape[shared.pods], 0])
+    np.add.at(used, shared.decision.bound_nodes, snapshot.request[snapshot.pods.shape[shared.decision.bound_pods], 0])
     assert (used <= 8000).all()
-    placed = Counter(snapshot.pods.group[shared.pods].tolist())
+    placed = Counter(snapshot.pods.group[shared.decision.bound_pods].tolist())
     assert all(count == snapshot.groups.min_member[group] for group, count in placed.items())
-    assert len(set(shared.pods.tolist())) == len(shared.pods)
+    assert len(set(shared.decision.bound_pods.tolist())) == len(shared.decision.bound_pods)
 
 
 @settings(max_examples=50, deadline=None)
@@ -50,27 +50,29 @@ def test_one_scheduler_alone_is_the_plain_scheduler(nodes, sizes):
     snapshot = cluster(nodes, sizes)
     shared = schedule_shared(snapshot, POLICY, 1)
     alone = schedule(snapshot, POLICY)
-    assert sorted(zip(shared.pods, shared.nodes, strict=True)) == list(zip(alone.bound_pods, alone.bound_nodes, strict=True))
+    assert sorted(zip(shared.decision.bound_pods, shared.decision.bound_nodes, strict=True)) == list(
+        zip(alone.bound_pods, alone.bound_nodes, strict=True)
+    )
     assert sum(shared.conflicts) == 0
 
 
 def test_packing_schedulers_that_see_the_same_best_node_conflict():
     shared = schedule_shared(cluster(8, [(2, 3)] * 8), POLICY, 4)
     assert sum(shared.conflicts) > 0
-    assert len(shared.pods) == 16, "what lost its place found another one"
+    assert len(shared.decision.bound_pods) == 16, "what lost its place found another one"
 
 
 @pytest.mark.parametrize("sharding", ["soft", "hard"])
 def test_schedulers_with_nodes_of_their_own_do_not(sharding):
     shared = schedule_shared(cluster(8, [(2, 3)] * 8), POLICY, 4, sharding=sharding)
     assert sum(shared.conflicts) == 0
-    assert len(shared.pods) == 16
+    assert len(shared.decision.bound_pods) == 16
 
 
 def test_soft_shards_let_a_scheduler_go_beyond_its_own_nodes():
     snapshot = cluster(4, [(8, 4)])
-    assert len(schedule_shared(snapshot, POLICY, 4, sharding="soft").pods) == 8
-    assert len(schedule_shared(snapshot, POLICY, 4, sharding="hard").pods) == 0
+    assert len(schedule_shared(snapshot, POLICY, 4, sharding="soft").decision.bound_pods) == 8
+    assert len(schedule_shared(snapshot, POLICY, 4, sharding="hard").decision.bound_pods) == 0
 
 
 def test_a_queue_that_has_its_share_by_now_is_a_conflict_too():
@@ -80,5 +82,5 @@ def test_a_queue_that_has_its_share_by_now_is_a_conflict_too():
     nodes = [Node(f"n{n}", {"cpu": 8000, "pods": 110_000}) for n in range(4)]
     snapshot = take_snapshot(nodes, pods, groups, [Queue("q", capability={"cpu": 4000})])
     shared = schedule_shared(snapshot, fair, 4)
-    assert len(shared.pods) == 2
+    assert len(shared.decision.bound_pods) == 2
     assert sum(shared.conflicts) == 2
