@@ -131,10 +131,13 @@ class Session:
         if not self.has_devices:
             return
         unsaid = on_node.copy()
-        for row, held in pods.devices.items():
-            if on_node[row]:
-                unsaid[row] = False
-                self.devices_free[pods.node[row], held] -= self.snapshot.shapes[pods.shape[row]].device_milli
+        if pods.devices:
+            rows = np.fromiter(pods.devices, np.intp, len(pods.devices))
+            many = [len(devices) if on else 0 for devices, on in zip(pods.devices.values(), on_node[rows], strict=True)]
+            held = np.array([device for row, devices in pods.devices.items() if on_node[row] for device in devices], np.intp)
+            milli = np.array([self.snapshot.shapes[shape].device_milli for shape in pods.shape[rows]], np.int64)
+            np.subtract.at(self.devices_free, (pods.node[rows].repeat(many), held), milli.repeat(many))
+            unsaid[rows] = False
         for pod in np.flatnonzero(unsaid):
             shape = self.snapshot.shapes[pods.shape[pod]]
             if not shape.device_count:
