@@ -136,7 +136,7 @@ class Session:
             many = [len(devices) if on else 0 for devices, on in zip(pods.devices.values(), on_node[rows], strict=True)]
             held = np.array([device for row, devices in pods.devices.items() if on_node[row] for device in devices], np.intp)
             milli = np.array([self.snapshot.shapes[shape].device_milli for shape in pods.shape[rows]], np.int64)
-            np.subtract.at(self.devices_free, (pods.node[rows].repeat(many), held), milli.repeat(many))
+            np.subtract.at(self.devices_free, (pods.node[rows].repeat(many), np.array(held, np.intp)), milli.repeat(many))
             unsaid[rows] = False
         for pod in np.flatnonzero(unsaid):
             shape = self.snapshot.shapes[pods.shape[pod]]
