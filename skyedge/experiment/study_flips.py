@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from skyedge.experiment.claims import Judgement, Verdict, judge_bars
 from skyedge.experiment.statistics import Estimate, estimates_over_seeds
-from skyedge.experiment.study import Constant, Study, StudyClaim, relative_figures
+from skyedge.experiment.study import RELATIVE, Constant, Study, StudyClaim, relative_figures
 from skyedge.experiment.study_loading import metrics_of, parameters_of, value_of, with_value
 from skyedge.experiment.study_subject import Findings, Metric
 
@@ -144,8 +144,11 @@ def _walk(
 
 
 def _verdicts(study: Study, claim: StudyClaim, constant: Constant, run_arm: RunArm) -> Callable[[float], Verdict]:
-    """The verdict as a function of the constant; arms that do not depend on it are run once."""
-    arms = list(dict.fromkeys([*study.arms_of(claim), *([study.baseline] if study.baseline in study.arms else [])]))
+    """The verdict as a function of the constant; arms that do not depend on it are run once, and the baseline only for a
+    claim that compares with it."""
+    compared = any(part.metric.rpartition("_")[2] in RELATIVE for part in claim.parts)
+    baseline = [study.baseline] if compared and study.baseline in study.arms else []
+    arms = list(dict.fromkeys([*study.arms_of(claim), *baseline]))
     known: dict[tuple[str, int], Mapping[str, float]] = {}
 
     def figures(trial: Study, arm: str, seed: int) -> Mapping[str, float]:
