@@ -12,11 +12,17 @@ from rich.console import Console
 from rich.table import Table
 
 from skyedge.errors import InputError, nearest
-from skyedge.experiment.outcome import TABLE_COLUMNS
+from skyedge.experiment.outcome import columns_of
 from skyedge.experiment.statistics import RESAMPLES, SEEDS_FOR_A_MEAN
 from skyedge.streams import stream
 
-_UNITS = {"percent": (", %", 100.0), "saved": (", %", 100.0), "bytes": (", MB", 1.0), "plain": ("", 1.0)}
+_UNITS = {
+    "percent": (", %", 100.0),
+    "saved": (", %", 100.0),
+    "bytes": (", MB", 1.0),
+    "plain": ("", 1.0),
+    "thousand": ("", 1000.0),
+}
 
 
 def compare_command(first: str, second: str, *, arm: str | None, output: Path, open_ui: bool = False) -> None:
@@ -143,7 +149,9 @@ def _logged_run(outcome: dict[str, Any], name: str, output: Path) -> Any:
 def _columns(a: dict[str, Any], b: dict[str, Any]) -> list[tuple[str, str, float]]:
     """Figures that both may have: name, heading with its unit, and what to multiply them by."""
     if a.get("kind") != "Study":
-        return [(metric, f"{heading}{_UNITS[style][0]}", _UNITS[style][1]) for metric, heading, style in TABLE_COLUMNS]
+        return [
+            (metric, f"{heading}{_UNITS[style][0]}", _UNITS[style][1]) for metric, heading, style in columns_of(a["arms"])
+        ]
     return [
         (
             name,

@@ -12,15 +12,19 @@ import numpy as np
 from skyedge.earth.scenes import product_bytes
 from skyedge.experiment.calibration import Calibration, settled_miner
 from skyedge.experiment.fleet import Fleet, read_device
+from skyedge.experiment.forecast import outlook_of
 from skyedge.experiment.inputs import DEVICE_KEYS
+from skyedge.experiment.layers import Elastic
 from skyedge.experiment.spec import Experiment
 from skyedge.experiment.world import CLOUD, World, check_fault_targets, edge_of
 from skyedge.inference.device import DeviceProfile
+from skyedge.layers.elastic import Outlook
 from skyedge.learning.zoo import Model
-from skyedge.nodes.answering import ModelService
+from skyedge.nodes.answering import ModelService, PictureServer, Server
 from skyedge.nodes.backhaul import BackhaulProfile
 from skyedge.nodes.cloud_pool import CloudPool
 from skyedge.nodes.edge_node import EdgeNode
+from skyedge.nodes.elastic_server import ElasticServer
 from skyedge.nodes.ground_station import GroundStation, GroundStationProfile, PlannedSession
 from skyedge.nodes.node import Node
 from skyedge.nodes.satellite import Satellite
@@ -36,15 +40,36 @@ UNLIMITED_BURST_US = 300 * SECOND
 
 
 @dataclass(frozen=True, eq=False)
+class ServerPlan:
+    """What looks at the pictures of a node, as a plan: a host builds the server itself, for it is changed by its work.
+
+    With ``elastic`` it is a pool of instances, told ``outlook``; else it is always there.
+    """
+
+    service: ModelService
+    seed: int
+    start: Instant
+    elastic: Elastic | None = None
+    outlook: Outlook | None = None
+
+    def build(self, node: str) -> PictureServer:
+        """A fresh server for ``node``."""
+        if self.elastic is not None and self.outlook is not None:
+            autoscaler = self.elastic.autoscaler.make(self.outlook)
+            return ElasticServer(node, self.service, self.elastic.pool, autoscaler, seed=self.seed, start=self.start)
+        return Server(node, self.service)
+
+
+@dataclass(frozen=True, eq=False)
 class Assembly:
     """The nodes of one run as plans, from which any host can build those that it carries."""
 
     satellites: tuple[SatelliteProfile, ...]
     batteries: tuple[tuple[Any, ...], ...]
     stations: tuple[GroundStationProfile, ...]
-    edge_service: ModelService | None
+    edge_server: ServerPlan | None
     edge_options: dict[str, Any]
-    cloud_service: ModelService
+    cloud_server: ServerPlan
     tiers: dict[str, str]
     channels: tuple[Channel, ...]
     reboots: tuple[Reboot, ...]
@@ -72,12 +97,13 @@ class Assembly:
         wanted = set(carried)
         nodes: list[Node] = []
         if CLOUD in wanted:
-            nodes.append(CloudPool(CLOUD, self.cloud_service, self.tiers))
+            nodes.append(CloudPool(CLOUD, self.cloud_server.build(CLOUD), self.tiers))
         for profile in self.stations:
             if profile.name in wanted:
                 nodes.append(GroundStation(profile))
-            if profile.edge in wanted and self.edge_service is not None:
-                nodes.append(EdgeNode(profile.edge, CLOUD, self.edge_service, profile.backhaul, **self.edge_options))
+            if profile.edge in wanted and self.edge_server is not None:
+                server = self.edge_server.build(profile.edge)
+                nodes.append(EdgeNode(profile.edge, CLOUD, server, profile.backhaul, **self.edge_options))
         for satellite, battery in zip(self.satellites, self.batteries, strict=True):
             if satellite.name in wanted:
                 nodes.append(Satellite(satellite, Battery(*battery)))
@@ -162,24 +188,27 @@ def assemble(
         )
         for number, name in enumerate(world.sites.names)
     )
-    edge_service = None
+    edge_server = None
     if pipeline.edge_node:
         macs = fleet.edge.multiply_accumulates * work
         device = devices["edge_device"]
-        edge_service = ModelService("edge", pipeline.scene_view, device.seconds(macs), device.joules(macs))
+        service = ModelService("edge", pipeline.scene_view, device.seconds(macs), device.joules(macs))
+        edge_server = ServerPlan(service, world.seed, world.start)
     macs, device = fleet.ground.multiply_accumulates * work, devices["ground_device"]
+    replicas = experiment.cloud.replicas
+    service = ModelService("ground", pipeline.scene_view, device.seconds(macs), device.joules(macs), replicas)
     quantum = parse_duration(terrestrial.exchange_quantum)
     return Assembly(
         satellites,
         batteries,
         stations,
-        edge_service,
+        edge_server,
         {
             "accept_confidence": pipeline.edge_accept_confidence,
             "temperature": calibration.temperature["edge"],
             "result_bytes": pipeline.result_bytes,
         },
-        ModelService("ground", pipeline.scene_view, device.seconds(macs), device.joules(macs), experiment.cloud.replicas),
+        _cloud_server(experiment, world, service),
         {edge_of(profile.name): "edge" for profile in stations},
         _channels(satellites, stations, world, planned, backhaul.latency_us, quantum),
         reboots,
@@ -187,6 +216,15 @@ def assemble(
         world.end,
         quantum,
     )
+
+
+def _cloud_server(experiment: Experiment, world: World, service: ModelService) -> ServerPlan:
+    elastic = experiment.layers.elastic
+    if elastic is None:
+        return ServerPlan(service, world.seed, world.start)
+    picture_bytes = product_bytes(world.camera, service.view)
+    outlook = outlook_of(world, picture_bytes, elastic.expected_share, service.seconds_per_scene, elastic.pool)
+    return ServerPlan(service, world.seed, world.start, elastic, outlook)
 
 
 def _on_board(role: str, model: Model, device: DeviceProfile, work: float) -> OnBoardModel:

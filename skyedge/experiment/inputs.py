@@ -19,6 +19,8 @@ from skyedge.resources import find
 
 ORBIT_KEYS = ("constellation", "sites", "link", "spacecraft")
 DEVICE_KEYS = ("satellite_device", "edge_device", "ground_device")
+LAYER_FILE_KEYS = (("elastic", "pool"),)
+"""Files of layers; what they hold is read with the experiment and counts in its digest as if it stood there."""
 CARD_KEYS = tuple(key for key in Models.model_fields if key not in DEVICE_KEYS)
 
 
@@ -32,6 +34,11 @@ def place_beside(content: dict[str, Any], folder: Path) -> None:
             name = named.get(key)
             if isinstance(name, str) and (folder / name).exists():
                 named[key] = str(folder / name)
+    layers = content.get("layers")
+    for layer, key in LAYER_FILE_KEYS:
+        named = layers.get(layer) if isinstance(layers, dict) else None
+        if isinstance(named, dict) and isinstance(named.get(key), str) and (folder / named[key]).is_file():
+            named[key] = str(folder / named[key])
 
 
 def input_files(experiment: Experiment) -> Iterator[Path]:
@@ -56,7 +63,9 @@ def user_code(experiment: Experiment) -> Iterator[str]:
     """Import paths of the user's own classes that ``experiment`` names, arms apart."""
     miner = experiment.pipeline.miner.name
     architectures = [read_card(getattr(experiment.models, key))[0].architecture for key in CARD_KEYS]
-    yield from (name for name in (miner, *architectures) if is_import_path(name))
+    elastic = experiment.layers.elastic
+    autoscalers = elastic.autoscaler.parts() if elastic else ()
+    yield from (name for name in (miner, *architectures, *autoscalers) if is_import_path(name))
 
 
 def find_device(name: str) -> Path:

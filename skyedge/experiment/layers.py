@@ -5,10 +5,18 @@ A layer that a file does not name works as it always has, so such files keep the
 
 from __future__ import annotations
 
-from pydantic import Field
+from collections.abc import Mapping
+from typing import Annotated, Any
 
+import numpy as np
+from pydantic import BeforeValidator, Field
+
+from skyedge.errors import InputError
 from skyedge.layers.contacts.policy import AntennaRules, PolicyName, ValueName
+from skyedge.layers.elastic import AUTOSCALERS, Autoscaler, Outlook, PoolProfile, autoscaler_from
 from skyedge.profiles import Part
+from skyedge.resources import find
+from skyedge.yaml_files import read_yaml
 
 
 class Antennas(Part):
@@ -26,7 +34,79 @@ class Antennas(Part):
         return AntennaRules(self.policy, self.value, antennas, self.slew_s, self.time_limit_s)
 
 
+def _content(value: Any) -> Any:
+    """What a file holds in place of its name, so that the content and not the name decides the digest."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return read_yaml(find(value, kind="experiments"))
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
+def _named(value: Any) -> Any:
+    """A bare name is one without parameters."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+class AutoscalerChoice(Part):
+    """How many instances there should be, by name, or your own as package.module:Class."""
+
+    name: str = Field(description="fixed, queue-depth, concurrency, contact-plan or combined.")
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, description="Of the autoscaler; of combined: those of each part by its name."
+    )
+
+    def parts(self) -> dict[str, Mapping[str, Any]]:
+        """Names and parameters, more than one if it is a combination."""
+        chosen = self.parameters if self.name == "combined" else {self.name: self.parameters}
+        return {_CLASS_OF.get(name, name): parameters or {} for name, parameters in chosen.items()}
+
+    def make(self, outlook: Outlook) -> Autoscaler:
+        """A fresh one that knows what can be known before the flight.
+
+        Raises:
+            InputError: if there is none of the name, or it does not take a parameter.
+        """
+        parts, where = self.parts(), "layers.elastic.autoscaler"
+        for name, parameters in parts.items():
+            if not isinstance(parameters, Mapping):
+                raise InputError(f"the parameters of {name} should be a mapping of keys to values", where=where)
+        if not parts:
+            raise InputError("a combination needs at least one autoscaler", where=f"{where}.parameters")
+        made: Autoscaler = autoscaler_from(parts, outlook, where=where)
+        return made
+
+    def check(self) -> None:
+        """Check that it can be made.
+
+        Raises:
+            InputError: see :meth:`make`.
+        """
+        self.make(Outlook(np.zeros(1, np.intp), np.empty(0, np.int64), np.empty(0), 1.0))
+
+
+_CLASS_OF = {"fixed": "Fixed", "queue-depth": "QueueDepth", "concurrency": "Concurrency", "contact-plan": "ContactPlan"}
+assert set(_CLASS_OF.values()) == set(AUTOSCALERS)
+
+
+class Elastic(Part):
+    """The cloud pool as instances that come and go; each is one ``models.ground_device``."""
+
+    pool: Annotated[PoolProfile, BeforeValidator(_content)] = Field(
+        default=PoolProfile(), description="What an instance is, how it starts and what it costs, or a file that says so."
+    )
+    autoscaler: Annotated[AutoscalerChoice, BeforeValidator(_named)] = AutoscalerChoice(name="queue-depth")
+    expected_share: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Of the planned captures, how many are thought to reach the pool: what contact-plan counts on.",
+    )
+
+
 class Layers(Part):
     """The layers that an experiment switches on."""
 
     antennas: Antennas | None = Field(default=None, description="First come, first served if not given.")
+    elastic: Elastic | None = Field(default=None, description="The cloud pool is always there if not given.")

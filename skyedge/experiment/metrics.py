@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from skyedge.earth.blocks import COLUMNS, EVALUATE, ROWS
 from skyedge.earth.land import CLIMATE_ZONES
 from skyedge.earth.scenes import SceneTable
+from skyedge.experiment.layer_metrics import LAYER_METRICS, layer_figures
 from skyedge.experiment.records import TIERS, RunRecord
 from skyedge.time import MINUTE, Instant
 
@@ -38,8 +39,9 @@ METRICS = (
     *(f"accuracy_{zone}" for zone in CLIMATE_ZONES[1:]),
     *(f"accuracy_gain{points}{base}" for points in ("", "_points") for base in ("", "_over_archive")),
     *(f"{link}_reduction{base}" for link in ("downlink", "backhaul") for base in ("", "_over_raw")),
+    *LAYER_METRICS,
 )
-"""Every figure that there can be; some need a baseline, or scenes in a climate zone."""
+"""Every figure that there can be; some need a baseline, scenes in a climate zone, or a layer that is on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +123,7 @@ def measure(
         here = scored & (scenes.climate == number)
         if number and here.any():
             figures[f"accuracy_{zone}"] = _ratio((correct & here).sum(), here.sum())
+    figures |= layer_figures(record, int((counted.predicted >= 0).sum()), end)
     return RunMetrics(
         figures,
         np.bincount(scenes.block[correct], minlength=BLOCKS).astype(float),

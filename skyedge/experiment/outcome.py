@@ -120,7 +120,25 @@ TABLE_COLUMNS: tuple[tuple[str, str, str], ...] = (
 )
 """(metric, heading, how it is written) of the table on the terminal and in the report."""
 
-_STYLES = {"percent": (100.0, "%"), "saved": (100.0, "%"), "plain": (1.0, "")}
+LAYER_COLUMNS: tuple[tuple[str, str, str], ...] = (
+    ("pool_wait_p50_s", "pool wait p50 s", "plain"),
+    ("pool_wait_p95_s", "pool wait p95 s", "plain"),
+    ("cost_per_day", "cost a day", "plain"),
+    ("cost_per_answer", "cost per 1,000 answers", "thousand"),
+    ("cost_reduction", "less than peak always", "saved"),
+    ("idle_share", "idle", "percent"),
+    ("cold_starts_per_day", "cold starts a day", "plain"),
+)
+"""The same for the layers of the control plane; a column is shown if an arm has its figure."""
+
+
+def columns_of(arms: Mapping[str, Mapping[str, object]]) -> list[tuple[str, str, str]]:
+    """The columns that the table of these arms has."""
+    present = {metric for figures in arms.values() for metric in figures}
+    return [*TABLE_COLUMNS, *(column for column in LAYER_COLUMNS if column[0] in present)]
+
+
+_STYLES = {"percent": (100.0, "%"), "saved": (100.0, "%"), "plain": (1.0, ""), "thousand": (1000.0, "")}
 _BYTE_UNITS = ((1e6, 1e-6, " TB"), (1e3, 1e-3, " GB"), (0.0, 1.0, " MB"))
 
 
@@ -155,7 +173,7 @@ def terminal_tables(outcome: Outcome, width: int) -> list[Table]:
     )
     columns = [
         (heading, [written(figures.get(metric), style) for figures in outcome.arms.values()])
-        for metric, heading, style in TABLE_COLUMNS
+        for metric, heading, style in columns_of(outcome.arms)
     ]
     return tables_within(title, list(outcome.arms), columns, width)
 

@@ -51,4 +51,12 @@ def check_experiment(experiment: Experiment) -> World:
             )
         if arm.pipeline.mode == "collaborative":
             checked_miner(arm)
+        _check_layers(arm)
     return next(iter(skies.values()))
+
+
+def _check_layers(arm: Experiment) -> None:
+    if arm.layers.elastic is not None:
+        arm.layers.elastic.autoscaler.check()
+        if arm.cloud.replicas != 1:
+            raise InputError("layers.elastic decides how many instances there are: leave this out", where="cloud.replicas")

@@ -1,4 +1,4 @@
-"""What one run leaves behind: its answers, its ledger, its energy, the fate of every picture, and its gauges."""
+"""What one run leaves behind: its answers, its ledger, its energy, the fate of every picture, its gauges, its pools."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from skyedge.runtime.engine import EngineOutcome
 TIERS = ("on-board", "edge", "ground")
 """Who answers, from the least to the most trusted."""
 
+_TABLES = ("answers", "fates", "gauges", "served", "jobs")
+
 
 @dataclass(frozen=True, eq=False)
 class RunRecord:
@@ -30,6 +32,9 @@ class RunRecord:
     ``answers`` has the columns scene, tier (index into :data:`TIERS`), predicted, confidence, answered_at; a scene may
     have several.  ``fates`` maps each picture to the last thing that is known of it.  ``gauges`` are readings of queues
     and batteries; ``energy`` is in joules by node and purpose; ``effort`` says what the run itself cost.
+
+    The rest is there where a layer of the control plane ran: ``pools`` has a mapping of figures for each pool, ``served``
+    says when each picture reached a pool and was answered by it, ``jobs`` has a row for each job of a scheduler.
     """
 
     arm: str
@@ -42,11 +47,14 @@ class RunRecord:
     gauges: dict[str, NDArray[Any]]
     energy: dict[str, float]
     effort: dict[str, float] = field(default_factory=dict)
+    pools: tuple[dict[str, Any], ...] = ()
+    served: dict[str, NDArray[Any]] = field(default_factory=dict)
+    jobs: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write atomically as ``.npz``."""
         arrays: dict[str, NDArray[Any]] = {}
-        for table in ("answers", "fates", "gauges"):
+        for table in _TABLES:
             arrays.update({f"{table}.{name}": column for name, column in getattr(self, table).items()})
         about = {
             "arm": self.arm,
@@ -55,6 +63,7 @@ class RunRecord:
             "start_us": self.start_us,
             "energy": self.energy,
             "effort": self.effort,
+            "pools": self.pools,
             "ledger": [[list(row.link), row.state, row.size_bytes, row.objects] for row in self.ledger.rows()],
         }
         buffer = io.BytesIO()
@@ -80,7 +89,7 @@ class RunRecord:
     def _load(cls, path: Path) -> RunRecord:
         with np.load(path) as stored:
             about = json.loads(stored["about"].tobytes())
-            tables: dict[str, dict[str, NDArray[Any]]] = {"answers": {}, "fates": {}, "gauges": {}}
+            tables: dict[str, dict[str, NDArray[Any]]] = {table: {} for table in _TABLES}
             for key in stored.files:
                 table, _, name = key.partition(".")
                 if name:
@@ -99,6 +108,9 @@ class RunRecord:
             tables["gauges"],
             about["energy"],
             about["effort"],
+            tuple(about["pools"]),
+            tables["served"],
+            tables["jobs"],
         )
 
 
@@ -133,7 +145,20 @@ def record_of(
         {name: np.array([row[name] for row in gauges]) for name in ("node", "at", "queue_bytes", "charge")},
         energy,
         {**effort, "windows": outcome.windows, "events": outcome.events, "recoveries": outcome.recoveries},
+        tuple(by_table.get("pools", ())),
+        _joined(by_table.get("served", ())),
+        _joined(by_table.get("jobs", ())),
     )
+
+
+def _joined(rows: Sequence[dict[str, Any]]) -> dict[str, NDArray[Any]]:
+    """Columns of all rows; a word that stands for a whole column is repeated."""
+    columns: dict[str, list[NDArray[Any]]] = {}
+    for row in rows:
+        length = max(np.size(value) for value in row.values())
+        for name, value in row.items():
+            columns.setdefault(name, []).append(np.broadcast_to(value, length))
+    return {name: np.concatenate(parts) for name, parts in columns.items()}
 
 
 def _answers(rows: Sequence[dict[str, Any]]) -> dict[str, NDArray[Any]]:

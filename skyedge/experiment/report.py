@@ -15,7 +15,7 @@ from skyedge.earth import CLIMATE_ZONES
 from skyedge.experiment import figures
 from skyedge.experiment.loading import as_yaml, resolve_arm
 from skyedge.experiment.metrics import worth_answering
-from skyedge.experiment.outcome import TABLE_COLUMNS, Outcome, by_worth, written
+from skyedge.experiment.outcome import Outcome, by_worth, columns_of, written
 from skyedge.experiment.page import claim_item, write_page
 from skyedge.experiment.records import TIERS, RunRecord
 from skyedge.experiment.spec import Experiment
@@ -105,10 +105,11 @@ def _sends_a_tenth(experiment: Experiment, outcome: Outcome, arm: str) -> bool:
 
 
 def _table(outcome: Outcome) -> str:
-    head = "".join(f"<th>{html.escape(heading)}</th>" for _, heading, _ in TABLE_COLUMNS)
+    columns = columns_of(outcome.arms)
+    head = "".join(f"<th>{html.escape(heading)}</th>" for _, heading, _ in columns)
     rows = []
     for arm, table in outcome.arms.items():
-        cells = "".join(f"<td>{written(table.get(metric), style)}</td>" for metric, _, style in TABLE_COLUMNS)
+        cells = "".join(f"<td>{written(table.get(metric), style)}</td>" for metric, _, style in columns)
         test = outcome.tests.get(arm)
         verdict = "–" if test is None else f"{test.difference_points:+.1f}"
         if test is not None and test.p_holm is not None:

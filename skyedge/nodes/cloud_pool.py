@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from skyedge.events import Arrived, Effect, Event, Inferred, Items, Record
+from skyedge.events import Arrived, Effect, Ended, Event, Inferred, Items, Record, Started, Woken
 from skyedge.inference.scores import confidence
-from skyedge.nodes.answering import ModelService, Server
+from skyedge.nodes.answering import PictureServer
 from skyedge.nodes.backhaul import split_scenes
 from skyedge.time import FOREVER, Instant
 
@@ -18,13 +18,13 @@ class CloudPool:
 
     Args:
         name: unique in the world.
-        service: the big model.
+        server: runs the big model.
         tiers: the tier, ``on-board`` or ``edge``, whose answers each sender passes on.
     """
 
-    def __init__(self, name: str, service: ModelService, tiers: Mapping[str, str]) -> None:
+    def __init__(self, name: str, server: PictureServer, tiers: Mapping[str, str]) -> None:
         self.name = name
-        self._server = Server(name, service)
+        self._server = server
         self._tiers = dict(tiers)
 
     def earliest_send(self) -> Instant:
@@ -33,24 +33,33 @@ class CloudPool:
 
     def handle(self, event: Event, now: Instant) -> list[Effect]:
         """Hand answers to the user; look at pictures."""
-        if isinstance(event, Arrived):
-            pictures, rest = split_scenes(event.items)
-            answers = rest.take(rest.scene >= 0)
-            tier = self._tiers.get(event.sender, "on-board")
-            return [*_hand_over(answers, tier, now), *self._server.take(pictures, now)]
-        if isinstance(event, Inferred):
-            pictures, logits = self._server.finish(event)
-            sureness = confidence(logits).astype(np.float32)
-            answers = Items(
-                pictures.scene,
-                pictures.kind,
-                pictures.size_bytes,
-                pictures.at,
-                logits.argmax(axis=1).astype(np.int16),
-                sureness,
-            )
-            return _hand_over(answers, "ground", now)
-        return []
+        match event:
+            case Arrived():
+                pictures, rest = split_scenes(event.items)
+                answers = rest.take(rest.scene >= 0)
+                tier = self._tiers.get(event.sender, "on-board")
+                return [*_hand_over(answers, tier, now), *self._server.take(pictures, now)]
+            case Inferred():
+                return _hand_over(self._answers(event), "ground", now)
+            case Started():
+                return list(self._server.begin(now))
+            case Woken():
+                return list(self._server.wake(now))
+            case Ended():
+                return list(self._server.end(now))
+            case _:
+                return []
+
+    def _answers(self, event: Inferred) -> Items:
+        pictures, logits = self._server.finish(event)
+        return Items(
+            pictures.scene,
+            pictures.kind,
+            pictures.size_bytes,
+            pictures.at,
+            logits.argmax(axis=1).astype(np.int16),
+            confidence(logits).astype(np.float32),
+        )
 
 
 def _hand_over(answers: Items, tier: str, now: Instant) -> list[Effect]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from skyedge.events import KIND_RESULT, Arrived, Effect, Event, Inferred, concatenate
+from skyedge.events import KIND_RESULT, Arrived, Effect, Ended, Event, Inferred, Started, Woken, concatenate
 from skyedge.inference.scores import confidence
-from skyedge.nodes.answering import ModelService, Server
+from skyedge.nodes.answering import PictureServer
 from skyedge.nodes.backhaul import Backhaul, BackhaulProfile, split_scenes
 from skyedge.time import FOREVER, Instant
 
@@ -20,7 +20,7 @@ class EdgeNode:
     Args:
         name: unique in the world.
         cloud: where answers and doubtful pictures go.
-        service: the model it runs.
+        server: runs its model.
         backhaul: the way to the cloud.
         accept_confidence: an answer at least this sure is final.
         temperature: calibrates the model's confidence.
@@ -31,7 +31,7 @@ class EdgeNode:
         self,
         name: str,
         cloud: str,
-        service: ModelService,
+        server: PictureServer,
         backhaul: BackhaulProfile,
         *,
         accept_confidence: float,
@@ -39,25 +39,33 @@ class EdgeNode:
         result_bytes: int,
     ) -> None:
         self.name = name
-        self._server = Server(name, service)
+        self._server = server
         self._backhaul = Backhaul(name, cloud, backhaul)
         self._accept_confidence = accept_confidence
         self._temperature = temperature
         self._result_bytes = result_bytes
 
     def earliest_send(self) -> Instant:
-        """When the first of the pictures at work is done."""
+        """When the first of the pictures that are here may be done."""
         finish = self._server.next_finish()
         return FOREVER if finish is None else finish
 
     def handle(self, event: Event, now: Instant) -> list[Effect]:
         """Look at what arrives; send on what is not a picture."""
-        if isinstance(event, Arrived):
-            pictures, rest = split_scenes(event.items)
-            return [*self._server.take(pictures, now), *self._backhaul.carry(rest, now)]
-        if isinstance(event, Inferred):
-            return self._decide(event, now)
-        return []
+        match event:
+            case Arrived():
+                pictures, rest = split_scenes(event.items)
+                return [*self._server.take(pictures, now), *self._backhaul.carry(rest, now)]
+            case Inferred():
+                return self._decide(event, now)
+            case Started():
+                return list(self._server.begin(now))
+            case Woken():
+                return list(self._server.wake(now))
+            case Ended():
+                return list(self._server.end(now))
+            case _:
+                return []
 
     def _decide(self, event: Inferred, now: Instant) -> list[Effect]:
         pictures, logits = self._server.finish(event)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyedge.events import KIND_RESULT, KIND_SCENE, Arrived, Items, SessionOpened, Started
-from skyedge.nodes.answering import ModelService
+from skyedge.nodes.answering import ModelService, Server
 from skyedge.nodes.backhaul import BackhaulProfile, first_in_first_out
 from skyedge.nodes.cloud_pool import CloudPool
 from skyedge.nodes.edge_node import EdgeNode
@@ -75,7 +75,9 @@ def test_pictures_go_to_the_edge_node_and_answers_to_the_cloud():
 
 def test_an_edge_node_answers_what_it_is_sure_of():
     service = ModelService("edge", "q50", 0.1, 15.0)
-    node = EdgeNode("edge", "cloud", service, BACKHAUL, accept_confidence=0.8, temperature=1.0, result_bytes=64)
+    node = EdgeNode(
+        "edge", "cloud", Server("edge", service), BACKHAUL, accept_confidence=0.8, temperature=1.0, result_bytes=64
+    )
     drive = Drive(node, lambda model, view, scenes: np.array([[9.0, 0], [0.1, 0], [0, 9.0]], np.float32)[scenes])
     drive.give(Arrived("site", items([KIND_SCENE] * 3)), MINUTE)
     assert node.earliest_send() == MINUTE + SECOND // 10
@@ -87,7 +89,7 @@ def test_an_edge_node_answers_what_it_is_sure_of():
 
 
 def test_a_cloud_pool_records_answers_with_their_tier_and_time():
-    node = CloudPool("cloud", ModelService("ground", "q50", 2.0, 1.0), {"site-edge": "edge"})
+    node = CloudPool("cloud", Server("cloud", ModelService("ground", "q50", 2.0, 1.0)), {"site-edge": "edge"})
     drive = Drive(node, lambda model, view, scenes: np.eye(8, dtype=np.float32)[scenes])
     drive.give(Arrived("site-edge", items([KIND_RESULT], at=MINUTE)), MINUTE)
     drive.give(Arrived("site", items([KIND_SCENE, KIND_SCENE], at=MINUTE)), MINUTE)
