@@ -5,7 +5,8 @@
 Nothing in it comes from a recorded trace.  Like the trace that Weng et al. (USENIX ATC 2023) describe, it has a mix of GPU
 models and node sizes, and these shares of pods by what they ask for: no GPU 13.3 %, part of one 37.8 %, one 48.0 %,
 two 0.2 %, four 0.2 %, eight 0.5 %.  All other distributions are ours: CPU follows the GPUs asked for with a spread, a
-seventh of the GPU pods insist on a model, pods arrive within one day, about noon more than about midnight, and run for some hours, some for days.
+seventh of the GPU pods insist on a model, pods arrive within one day, about noon more than about midnight, and run for
+some hours, some for days.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from skyedge.streams import stream
 
 SEED = 2023
 FOLDER = Path(__file__).parent / "openb-sample"
-PODS = 500
 DAY_S = 86_400
+
+LISTS = {"default": (500, 9 * 3600), "busy": (1500, 5 * 3600)}
+"""Pods of each list, and the median of their durations in seconds: one that just fits, one that makes pods wait."""
 
 # Model, nodes, milli-cores, MiB, GPUs.
 NODES = [
@@ -52,12 +55,12 @@ def nodes(kinds: Iterable[tuple[str, int, int, int, int]]) -> list[Sequence[obje
     return [(f"openb-node-{number:04d}", *rest) for number, rest in enumerate(flat)]
 
 
-def pods() -> list[Sequence[object]]:
-    """Rows of the pod list."""
-    draw = stream(SEED, "openb-sample", "pods")
+def pods(name: str, many: int, median_s: float) -> list[Sequence[object]]:
+    """Rows of a pod list."""
+    draw = stream(SEED, "openb-sample", name)
     percent = np.array(list(SHARES.values()))
-    kinds = draw.choice(len(SHARES), size=PODS, p=percent / percent.sum())
-    arrivals = np.sort(_by_day(draw.random(PODS)))
+    kinds = draw.choice(len(SHARES), size=many, p=percent / percent.sum())
+    arrivals = np.sort(_by_day(draw.random(many)))
     rows: list[Sequence[object]] = []
     for number, (kind, created) in enumerate(zip(kinds, arrivals, strict=True)):
         gpus, milli = list(SHARES)[kind]
@@ -70,7 +73,7 @@ def pods() -> list[Sequence[object]]:
         model = str(draw.choice(MODELS)) if gpus in (1, 2) and draw.random() < 1 / 7 else ""
         quality = str(draw.choice(list(QUALITIES), p=list(QUALITIES.values())))
         scheduled = int(created) + int(draw.exponential(20))
-        runs = int(np.clip(draw.lognormal(np.log(9 * 3600), 1.2), 30, 3 * DAY_S))
+        runs = int(np.clip(draw.lognormal(np.log(median_s), 1.2), 30, 3 * DAY_S))
         phase = str(draw.choice(("Running", "Succeeded", "Failed"), p=(0.6, 0.2, 0.2)))
         rows.append((
             f"openb-pod-{number:04d}", cpu, memory, gpus, milli, model, quality, phase,
@@ -96,13 +99,16 @@ def write(name: str, header: str, rows: Iterable[Sequence[object]]) -> None:
 
 
 def main() -> None:
-    """Write the three files."""
+    """Write the four files."""
     FOLDER.mkdir(exist_ok=True)
     node_header = "sn,cpu_milli,memory_mib,gpu,model"
     write("openb_node_list_gpu_node.csv", node_header, nodes(NODES))
     write("openb_node_list_all_node.csv", node_header, nodes([*NODES, WITHOUT_GPU]))
-    pod_header = "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,deletion_time,scheduled_time"
-    write("openb_pod_list_default.csv", pod_header, pods())
+    pod_header = (
+        "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,deletion_time,scheduled_time"
+    )
+    for name, (many, median_s) in LISTS.items():
+        write(f"openb_pod_list_{name}.csv", pod_header, pods(name, many, median_s))
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ POD_COLUMNS = (
 )
 POD_COLUMNS_NEEDED = POD_COLUMNS[:5]
 
+NODE_FILES, POD_FILES = "openb_node_list_", "openb_pod_list_"
+"""What the names of the files begin with."""
 PREFERRED_NODES = "openb_node_list_gpu_node.csv"
 PREFERRED_PODS = "openb_pod_list_default.csv"
 NO_QUEUE = "default"
@@ -90,8 +92,8 @@ def read_trace(directory: Path, *, nodes: str | None = None, pods: str | None = 
     """
     if not directory.is_dir():
         raise InputError("there is no such folder", where=directory)
-    node_file = _choose(directory, "openb_node_list_", nodes, PREFERRED_NODES, "--nodes")
-    pod_file = _choose(directory, "openb_pod_list_", pods, PREFERRED_PODS, "--pods")
+    node_file = _choose(directory, NODE_FILES, nodes, PREFERRED_NODES, "--nodes")
+    pod_file = _choose(directory, POD_FILES, pods, PREFERRED_PODS, "--pods")
     return _trace(_read_nodes(node_file), node_file, pod_file)
 
 
