@@ -106,6 +106,7 @@ class ElasticPool:
         self._upon_work = False
         self._reap_at: Instant = FOREVER
         self._target = profile.minimum_instances
+        self._stirred = False  # an instance came or went, so the target may be missed, or be within reach
         self.redone_us = 0
         self.interruptions = 0
         self._log: list[tuple[Instant, int]] = [(start, 0)]
@@ -213,18 +214,15 @@ class ElasticPool:
 
     def _happen(self, now: Instant) -> None:
         self._now = now
-        due, changed = self._due_heap, False
+        due = self._due_heap
         while due and due[0][0] <= now:
             at, instance = heappop(due)
             if self._due[instance] == at:
                 self._reach(instance, now)
-                changed = True
         while self._notice_heap and self._notice_heap[0][0] <= now:
             self._give_notice(heappop(self._notice_heap)[1], now)
-            changed = True
         while self._kill_heap and self._kill_heap[0][0] <= now:
             self._kill(heappop(self._kill_heap)[1], now)
-            changed = True
         ahead, arrived = self._ahead, False
         while ahead and self._at[ahead[0]] <= now:
             number = ahead.popleft()
@@ -238,7 +236,8 @@ class ElasticPool:
             decision = checked(self._autoscaler.decide(self.view()), now)
             self._target = max(decision.instances, self.profile.minimum_instances)
             self._ask_at, self._upon_work = decision.ask_again, decision.upon_work
-        if asked or changed or now >= self._reap_at:
+        if asked or self._stirred or now >= self._reap_at:
+            self._stirred = False
             self._reconcile(now)
             self._note_size(now)
 
@@ -256,6 +255,7 @@ class ElasticPool:
         """A time that an instance worked towards has come: it is ready, or has finished."""
         state = self._state[instance]
         if state == _RESUMING:
+            self._stirred = True
             self._move(instance, Trigger.RESUMED)
             self._rest(instance, now)
         elif state < _STARTED:
@@ -271,6 +271,7 @@ class ElasticPool:
                 self._leave(instance, now)
 
     def _end_start(self, instance: int, now: Instant) -> None:
+        self._stirred = True
         self._state[instance] = int(State.LOADING)  # the milestones before it have passed, in order
         self._number_of[0] -= 1
         self._number_of[State.LOADING] += 1
@@ -303,6 +304,7 @@ class ElasticPool:
             heappush(self._due_heap, (now + work, instance))
 
     def _leave(self, instance: int, now: Instant) -> None:
+        self._stirred = True
         self._gone_at[instance] = now
         self._due[instance] = FOREVER
         self._launcher.release(self._place[instance])
@@ -313,6 +315,7 @@ class ElasticPool:
         state = self._state[instance]
         if state == _GONE:
             return
+        self._stirred = True
         self.interruptions += 1
         if state < _STARTED and self._for_standby[instance]:
             self._standby_coming -= 1
