@@ -10,13 +10,13 @@ caller knows better, and an object that says nothing of its age has just been ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TypeVar
 
 from skyedge.errors import InputError, nearest
-from skyedge.kube import Manifest, Manifests, scheduler_configurations
+from skyedge.kube import Manifest, Manifests
 from skyedge.kube.cluster import BUILT_IN_PRIORITIES, PriorityClass
 from skyedge.kube.cluster import Node as NodeManifest
 from skyedge.kube.metadata import Metadata
@@ -25,24 +25,19 @@ from skyedge.kube.pods import PodSpec
 from skyedge.kube.registry import SCHEDULING
 from skyedge.kube.shape import Shape
 from skyedge.kube.volcano import Job
-from skyedge.kube.volcano import NetworkTopology as NetworkTopologyManifest
 from skyedge.kube.volcano import PodGroup as PodGroupManifest
-from skyedge.layers.scheduler import reading_jobs
-from skyedge.layers.scheduler.configuration import DEFAULT, Configuration, configuration_from
-from skyedge.layers.scheduler.objects import THOUSANDTHS, GroupPhase, NetworkTopology, Pod, PodGroup, PodPhase
-from skyedge.layers.scheduler.plugins.sla import waiting_time_s
-from skyedge.layers.scheduler.reading_nodes import read_hypernodes, read_nodes
-from skyedge.layers.scheduler.reading_queues import DEFAULT_QUEUE, read_queues
-from skyedge.layers.scheduler.reading_shapes import Shapes, said
+from skyedge.layers.scheduler.objects import THOUSANDTHS, GroupPhase, Pod, PodGroup, PodPhase
+from skyedge.layers.scheduler.reading import jobs
+from skyedge.layers.scheduler.reading.groups import PREEMPTABLE, checked_annotations, duration_s, topology_of
+from skyedge.layers.scheduler.reading.nodes import read_hypernodes, read_nodes
+from skyedge.layers.scheduler.reading.queues import DEFAULT_QUEUE, read_queues
+from skyedge.layers.scheduler.reading.shapes import Shapes, said
 from skyedge.layers.scheduler.snapshot import Snapshot, take_snapshot
 from skyedge.time import SECOND, parse_utc
 
 GROUP_NAMES = ("scheduling.k8s.io/group-name", "scheduling.volcano.sh/group-name")
 TASK = "volcano.sh/task-spec"
-PREEMPTABLE = "volcano.sh/preemptable"
 REVOCABLE_ZONE = "volcano.sh/revocable-zone"
-ALLOCATED_HYPERNODE = "volcano.sh/job-allocated-hypernode"
-WAITING_TIMES = ("sla-waiting-time", "volcano.sh/sla-waiting-time")
 QUEUE_NAME = "scheduling.volcano.sh/queue-name"
 
 _PHASES = {
@@ -73,18 +68,6 @@ def read_cluster(manifests: Manifests, *, now_s: float | None = None) -> Reading
         InputError: with file, document and path, for a name that is there twice or points to nothing, and for a circle.
     """
     return _Cluster(manifests, now_s).read()
-
-
-def read_configuration(manifests: Manifests) -> Configuration:
-    """The scheduler configuration in ``manifests``, or Volcano's default.
-
-    Raises:
-        InputError: if there are two, or what it says is not known.
-    """
-    found = scheduler_configurations(manifests)
-    if len(found) > 1:
-        raise InputError(f"there is a scheduler configuration already, at {found[0][1]}", where=found[1][1])
-    return configuration_from(found[0][0], where=found[0][1]) if found else DEFAULT
 
 
 @lru_cache(maxsize=65536)
@@ -176,7 +159,7 @@ class _Cluster:
         spec, metadata, status = manifest.object.spec, manifest.object.metadata, manifest.object.status
         name = _id(metadata)
         self._check_queue(spec.queue, manifest)
-        annotations = _checked_annotations(manifest)
+        annotations = checked_annotations(manifest)
         self._groups[name] = PodGroup(
             name=name,
             queue=spec.queue,
@@ -186,7 +169,7 @@ class _Cluster:
             phase=_GROUP_PHASES.get(status.phase, GroupPhase.PENDING),
             priority=self._priority(spec.priority_class_name, manifest, "spec", "priorityClassName")[0],
             created_s=self._created_s(manifest),
-            topology=_topology(spec.network_topology, metadata),
+            topology=topology_of(spec.network_topology, metadata),
             annotations=annotations,
         )
 
@@ -269,7 +252,7 @@ class _Cluster:
         """The group of a pod that names none, as Volcano's controller makes it."""
         if name in self._groups:
             raise manifest.error(("metadata", "name"), f"a pod group '{name}' is there, and this pod does not name it")
-        annotations = _checked_annotations(manifest)
+        annotations = checked_annotations(manifest)
         self._groups[name] = PodGroup(
             name=name,
             queue=annotations.get(QUEUE_NAME, DEFAULT_QUEUE),
@@ -297,7 +280,7 @@ class _Cluster:
     def _of_jobs(self) -> set[str]:
         """Names of the groups that the jobs will have."""
         jobs = (manifest.object for manifest in self._manifests.of(Job))
-        return {f"{_namespace(job.metadata)}/{reading_jobs.group_name(job)}" for job in jobs}
+        return {f"{_namespace(job.metadata)}/{jobs.group_name(job)}" for job in jobs}
 
     def _note_spread(self, manifest: Manifest[PodManifest]) -> None:
         sentence = f"{manifest.document.file}: Pod: spec.topologySpreadConstraints are read and checked, and not obeyed"
@@ -323,26 +306,26 @@ class _Cluster:
             own = task.template.spec.priority_class_name or spec.priority_class_name
             path = ("spec", "tasks", number, "template", "spec", "priorityClassName")
             by_task.append(self._priority(own, manifest, *path))
-        group = f"{namespace}/{reading_jobs.group_name(job)}"
-        annotations = _checked_annotations(manifest)
+        group = f"{namespace}/{jobs.group_name(job)}"
+        annotations = checked_annotations(manifest)
         if group not in self._groups:
             self._groups[group] = PodGroup(
                 name=group,
                 queue=spec.queue,
-                min_member=reading_jobs.min_member(job),
-                min_task_member=reading_jobs.min_task_member(job),
-                min_resources=reading_jobs.min_resources(job, [value for value, _ in by_task]),
-                phase=GroupPhase.COMPLETED if reading_jobs.is_finished(job) else GroupPhase.PENDING,
+                min_member=jobs.min_member(job),
+                min_task_member=jobs.min_task_member(job),
+                min_resources=jobs.min_resources(job, [value for value, _ in by_task]),
+                phase=GroupPhase.COMPLETED if jobs.is_finished(job) else GroupPhase.PENDING,
                 priority=priority,
                 created_s=self._created_s(manifest),
-                topology=_topology(spec.network_topology, metadata),
+                topology=topology_of(spec.network_topology, metadata),
                 annotations=annotations,
-                expected_s=_duration_s(spec.running_estimate, manifest, "spec", "runningEstimate"),
+                expected_s=duration_s(spec.running_estimate, manifest, "spec", "runningEstimate"),
             )
-        if reading_jobs.is_finished(job):
+        if jobs.is_finished(job):
             return
         created_s = self._created_s(manifest)
-        for name, role, number, of_pod, pod_spec in reading_jobs.expected_pods(manifest):
+        for name, role, number, of_pod, pod_spec in jobs.expected_pods(manifest):
             pod_name = f"{namespace}/{name}"
             if pod_name in self._there:
                 continue
@@ -390,29 +373,3 @@ def _namespace(metadata: Metadata) -> str:
 
 def _id(metadata: Metadata) -> str:
     return f"{metadata.namespace or 'default'}/{metadata.name}"
-
-
-def _topology(given: NetworkTopologyManifest | None, metadata: Metadata) -> NetworkTopology | None:
-    if given is None:
-        return None
-    allocated = metadata.annotations.get(ALLOCATED_HYPERNODE) or None
-    return NetworkTopology(given.mode, given.highest_tier_allowed, allocated)
-
-
-def _duration_s(text: str, manifest: Manifest[Object], *path: str | int) -> float | None:
-    if not text:
-        return None
-    try:
-        return waiting_time_s(text, "")
-    except InputError:
-        raise manifest.error(path, f"'{text}' is not a duration above zero, such as 1h30m") from None
-
-
-def _checked_annotations(manifest: Manifest[Object]) -> Mapping[str, str]:
-    """Annotations of a group, and its label on preemption, which means the same."""
-    metadata: Metadata = manifest.object.metadata  # type: ignore[attr-defined]
-    for key in WAITING_TIMES:
-        if key in metadata.annotations:
-            _duration_s(metadata.annotations[key] or "0s", manifest, "metadata", "annotations", key)
-    label = metadata.labels.get(PREEMPTABLE)
-    return metadata.annotations if label is None else {PREEMPTABLE: label, **metadata.annotations}

@@ -12,7 +12,7 @@ from skyedge.kube.volcano import HyperNode as HyperNodeManifest
 from skyedge.kube.volcano import Member
 from skyedge.layers.scheduler.labels import meets_all
 from skyedge.layers.scheduler.objects import THOUSANDTHS, HyperNode, Node, Taint
-from skyedge.layers.scheduler.reading_shapes import (
+from skyedge.layers.scheduler.reading.shapes import (
     GPU_MEMORY,
     GPU_NUMBER,
     PER_DEVICE,
