@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 from skyedge.errors import InputError, nearest
@@ -279,8 +279,8 @@ class _Cluster:
     @cached_property
     def _of_jobs(self) -> set[str]:
         """Names of the groups that the jobs will have."""
-        jobs = (manifest.object for manifest in self._manifests.of(Job))
-        return {f"{_namespace(job.metadata)}/{jobs.group_name(job)}" for job in jobs}
+        there = (manifest.object for manifest in self._manifests.of(Job))
+        return {f"{_namespace(job.metadata)}/{jobs.group_name(job)}" for job in there}
 
     def _note_spread(self, manifest: Manifest[PodManifest]) -> None:
         sentence = f"{manifest.document.file}: Pod: spec.topologySpreadConstraints are read and checked, and not obeyed"

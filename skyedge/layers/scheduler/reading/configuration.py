@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skyedge.errors import InputError
 from skyedge.kube import Manifests, scheduler_configurations
 from skyedge.layers.scheduler.configuration import DEFAULT, Configuration, configuration_from
 
