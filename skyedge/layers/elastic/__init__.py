@@ -22,9 +22,10 @@ from skyedge.layers.elastic.autoscaler import (
 )
 from skyedge.layers.elastic.bill import Bill, InstanceTable
 from skyedge.layers.elastic.contact_plan import ContactPlan, Outlook
-from skyedge.layers.elastic.pool import ElasticPool, Finished
+from skyedge.layers.elastic.pool import ElasticPool
 from skyedge.layers.elastic.profile import PoolProfile
 from skyedge.layers.elastic.simulation import Outcome, burst, seconds_until, simulate
+from skyedge.layers.elastic.work import Finished
 
 AUTOSCALERS: dict[str, type[Any]] = {
     "Concurrency": Concurrency,

@@ -14,39 +14,24 @@ launched first.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from heapq import heappop, heappush
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skyedge.errors import InputError
 from skyedge.layers.elastic.autoscaler import Autoscaler, PoolView, checked
 from skyedge.layers.elastic.bill import Bill, InstanceTable, make_bill
 from skyedge.layers.elastic.launching import Launcher
 from skyedge.layers.elastic.lifecycle import NEXT, State, Trigger
 from skyedge.layers.elastic.profile import PoolProfile
+from skyedge.layers.elastic.work import Finished, Work
 from skyedge.streams import stream
 from skyedge.time import FOREVER, HOUR, SECOND, Instant, seconds
 
-_REDUNDANT = -1
-_NEXT = [[int(NEXT.get((state, trigger), _REDUNDANT)) for trigger in Trigger] for state in State]
+_NEXT = [[int(NEXT.get((state, trigger), -1)) for trigger in Trigger] for state in State]
 _STARTED = int(State.STANDBY)
 _STANDBY, _RESUMING, _IDLE, _BUSY = int(State.STANDBY), int(State.RESUMING), int(State.IDLE), int(State.BUSY)
 _DRAINING, _INTERRUPTED, _GONE = int(State.DRAINING), int(State.INTERRUPTED), int(State.GONE)
-
-
-@dataclass(frozen=True, eq=False)
-class Finished:
-    """Items that are done, in the order of completion, columns of one length."""
-
-    item: NDArray[np.int64]
-    arrived_us: NDArray[np.int64]
-    begun_us: NDArray[np.int64]  # the last time, if an interruption made it begin again
-    finished_us: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.item)
 
 
 class ElasticPool:
@@ -71,16 +56,10 @@ class ElasticPool:
         self._spot = stream(seed, name, "interruption") if profile.purchase == "spot" else None
         self._keep_alive_us = seconds(profile.keep_alive_s)
         self._start = self._now = start
-        # Items, by their number in the order of being offered.
-        self._item: list[int] = []
-        self._at: list[Instant] = []
-        self._work_us: list[int] = []
-        self._begun: list[Instant] = []
-        self._ahead: deque[int] = deque()  # that have not arrived, in order of arrival
+        self._work = Work()
         self._waiting: deque[int] = deque()
         self._waiting_us = 0
         self._busy_us = 0
-        self._done: list[tuple[int, Instant, Instant]] = []
         # Instances, by their number in the order of being launched.
         self._milestones: list[NDArray[np.int64]] = []  # cohorts of (instances, 6)
         self._place: list[int] = []
@@ -121,28 +100,13 @@ class ElasticPool:
         Raises:
             InputError: if columns differ in length, or work is negative or not finite.
         """
-        items, at, work = np.asarray(item, np.int64), np.asarray(at_us, np.int64), np.asarray(work_s, np.float64)
-        if not items.shape == at.shape == work.shape or items.ndim != 1:
-            raise InputError("items, times of arrival and seconds of work must be columns of one length")
-        if len(work) and not (np.isfinite(work).all() and work.min() >= 0):
-            raise InputError("seconds of work must be finite and not negative")
-        first = len(self._item)
-        arrival = np.maximum(at, max(now, self._now))
-        self._item += items.tolist()
-        self._at += arrival.tolist()
-        self._work_us += np.rint(work * SECOND).astype(np.int64).tolist()
-        self._begun += [FOREVER] * len(items)
-        new = (first + np.argsort(arrival, kind="stable")).tolist()
-        if self._ahead and new and self._at[new[0]] < self._at[self._ahead[-1]]:
-            self._ahead = deque(sorted([*self._ahead, *new], key=lambda number: (self._at[number], number)))
-        else:
-            self._ahead.extend(new)
+        self._work.offer(item, at_us, work_s, max(now, self._now))
 
     def next_wake(self) -> Instant:
         """When something happens next, :data:`~skyedge.time.FOREVER` if nothing will.  Some wakes find nothing to do."""
         wake = min(self._ask_at, self._reap_at)
-        if self._ahead and self._at[self._ahead[0]] < wake:
-            wake = self._at[self._ahead[0]]
+        if self._work.ahead and self._work.at[self._work.ahead[0]] < wake:
+            wake = self._work.at[self._work.ahead[0]]
         for heap in (self._due_heap, self._notice_heap, self._kill_heap):
             if heap and heap[0][0] < wake:
                 wake = heap[0][0]
@@ -155,7 +119,7 @@ class ElasticPool:
             self._happen(max(wake, self._now))
             wake = self.next_wake()
         self._now = max(self._now, now)
-        return self._take_finished()
+        return self._work.take_finished()
 
     def view(self) -> PoolView:
         """What an autoscaler sees."""
@@ -181,7 +145,7 @@ class ElasticPool:
     @property
     def unfinished(self) -> int:
         """Items that are worked on, wait or have not arrived."""
-        return len(self._ahead) + self.view().items
+        return len(self._work.ahead) + self.view().items
 
     def instances(self) -> InstanceTable:
         """Every instance that there was, with its milestones up to now."""
@@ -223,11 +187,11 @@ class ElasticPool:
             self._give_notice(heappop(self._notice_heap)[1], now)
         while self._kill_heap and self._kill_heap[0][0] <= now:
             self._kill(heappop(self._kill_heap)[1], now)
-        ahead, arrived = self._ahead, False
-        while ahead and self._at[ahead[0]] <= now:
+        ahead, arrived = self._work.ahead, False
+        while ahead and self._work.at[ahead[0]] <= now:
             number = ahead.popleft()
             self._waiting.append(number)
-            self._waiting_us += self._work_us[number]
+            self._waiting_us += self._work.work_us[number]
             arrived = True
         if self._waiting and self._idle:
             self._begin_work(now)
@@ -262,9 +226,9 @@ class ElasticPool:
             self._end_start(instance, now)
         else:
             number = self._task[instance]
-            self._busy_us -= self._work_us[number]
-            self._worked_us[instance] += now - self._begun[number]
-            self._done.append((number, self._begun[number], now))
+            self._busy_us -= self._work.work_us[number]
+            self._worked_us[instance] += now - self._work.begun[number]
+            self._work.finish(number, now)
             if self._move(instance, Trigger.FINISHED) == _IDLE:
                 self._rest(instance, now)
             else:
@@ -294,10 +258,10 @@ class ElasticPool:
             if state[instance] != _IDLE:
                 continue
             number = waiting.popleft()
-            work = self._work_us[number]
+            work = self._work.work_us[number]
             self._waiting_us -= work
             self._busy_us += work
-            self._begun[number] = now
+            self._work.begun[number] = now
             self._task[instance] = number
             self._due[instance] = now + work
             self._move(instance, Trigger.GIVEN_WORK)
@@ -329,13 +293,13 @@ class ElasticPool:
         if self._state[instance] != _INTERRUPTED:
             return
         number = self._task[instance]
-        spent = now - self._begun[number]
+        spent = now - self._work.begun[number]
         self._worked_us[instance] += spent
         self.redone_us += spent
-        self._busy_us -= self._work_us[number]
+        self._busy_us -= self._work.work_us[number]
         self._waiting.appendleft(number)
-        self._waiting_us += self._work_us[number]
-        self._begun[number] = FOREVER
+        self._waiting_us += self._work.work_us[number]
+        self._work.begun[number] = FOREVER
         self._move(instance, Trigger.KILLED)
         self._leave(instance, now)
 
@@ -448,10 +412,3 @@ class ElasticPool:
 
     def _timeline(self) -> NDArray[np.int64]:
         return np.concatenate(self._milestones) if self._milestones else np.empty((0, 6), np.int64)
-
-    def _take_finished(self) -> Finished:
-        done, self._done = self._done, []
-        numbers = np.array(done, np.int64).reshape(-1, 3)
-        item = np.array([self._item[number] for number, _, _ in done], np.int64)
-        arrived = np.array([self._at[number] for number, _, _ in done], np.int64)
-        return Finished(item, arrived, numbers[:, 1], numbers[:, 2])
