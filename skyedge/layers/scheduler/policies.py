@@ -11,10 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from skyedge.errors import InputError, nearest
-from skyedge.kube import read_manifests, scheduler_configurations
 from skyedge.layers.scheduler.configuration import DEFAULT, Configuration, PluginOption, tiers_of
 from skyedge.layers.scheduler.plugin import ALWAYS, POINTS, Plugin, overrides
-from skyedge.layers.scheduler.reading import read_configuration
 
 NODE_POINTS = frozenset({"node_order", "predicate", "predicate_now", "tie_order", "device_choice"})
 """Points at which a plugin speaks about nodes only."""
@@ -73,6 +71,10 @@ def looks_at_nodes_only(configuration: Configuration) -> bool:
 
 
 def _from_file(path: Path) -> Configuration:
+    # Manifests are read by a room of their own, which most policies do without.
+    from skyedge.kube import read_manifests, scheduler_configurations
+    from skyedge.layers.scheduler.reading import read_configuration
+
     manifests = read_manifests([str(path)])
     if not scheduler_configurations(manifests):
         raise InputError("there is no scheduler configuration in this", where=path)

@@ -86,6 +86,9 @@ class Rankings:
             best = int(score.argmax())
             if score[best] == NOT_HERE:
                 break
+            if self._breaks_ties is not None:
+                equals = np.flatnonzero(score == score[best])
+                best = int(equals[self._breaks_ties.tie_order(pod, equals).argmin()])
             room = min(many, *[column.item(best) // need for column, need in idle])
             nodes.append(best)
             counts.append(room)
