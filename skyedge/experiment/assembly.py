@@ -29,6 +29,8 @@ from skyedge.nodes.ground_station import GroundStation, GroundStationProfile, Pl
 from skyedge.nodes.node import Node
 from skyedge.nodes.satellite import Satellite
 from skyedge.nodes.satellite_profile import OnBoardModel, SatelliteProfile, Session
+from skyedge.nodes.scheduled_server import ScheduledServer
+from skyedge.nodes.workload import Site
 from skyedge.runtime.horizon import AlwaysOpen, Channel, Downlink, Uplink
 from skyedge.runtime.host import Executor, Host, Reboot
 from skyedge.runtime.model_executor import ModelExecutor
@@ -43,20 +45,25 @@ UNLIMITED_BURST_US = 300 * SECOND
 class ServerPlan:
     """What looks at the pictures of a node, as a plan: a host builds the server itself, for it is changed by its work.
 
-    With ``elastic`` it is a pool of instances, told ``outlook``; else it is always there.
+    With ``elastic`` it is a pool of instances, told ``outlook``; with ``cluster`` a scheduler shares it out; with neither it
+    is always there.
     """
 
     service: ModelService
     seed: int
     start: Instant
+    end: Instant
     elastic: Elastic | None = None
     outlook: Outlook | None = None
+    cluster: Site | None = None
 
     def build(self, node: str) -> PictureServer:
         """A fresh server for ``node``."""
         if self.elastic is not None and self.outlook is not None:
             autoscaler = self.elastic.autoscaler.make(self.outlook)
             return ElasticServer(node, self.service, self.elastic.pool, autoscaler, seed=self.seed, start=self.start)
+        if self.cluster is not None:
+            return ScheduledServer(node, self.service, self.cluster, seed=self.seed, start=self.start, end=self.end)
         return Server(node, self.service)
 
 
@@ -67,7 +74,7 @@ class Assembly:
     satellites: tuple[SatelliteProfile, ...]
     batteries: tuple[tuple[Any, ...], ...]
     stations: tuple[GroundStationProfile, ...]
-    edge_server: ServerPlan | None
+    edge_servers: dict[str, ServerPlan]
     edge_options: dict[str, Any]
     cloud_server: ServerPlan
     tiers: dict[str, str]
@@ -101,8 +108,8 @@ class Assembly:
         for profile in self.stations:
             if profile.name in wanted:
                 nodes.append(GroundStation(profile))
-            if profile.edge in wanted and self.edge_server is not None:
-                server = self.edge_server.build(profile.edge)
+            if profile.edge is not None and profile.edge in wanted:
+                server = self.edge_servers[profile.edge].build(profile.edge)
                 nodes.append(EdgeNode(profile.edge, CLOUD, server, profile.backhaul, **self.edge_options))
         for satellite, battery in zip(self.satellites, self.batteries, strict=True):
             if satellite.name in wanted:
@@ -188,12 +195,14 @@ def assemble(
         )
         for number, name in enumerate(world.sites.names)
     )
-    edge_server = None
+    edge_servers: dict[str, ServerPlan] = {}
     if pipeline.edge_node:
         macs = fleet.edge.multiply_accumulates * work
         device = devices["edge_device"]
         service = ModelService("edge", pipeline.scene_view, device.seconds(macs), device.joules(macs))
-        edge_server = ServerPlan(service, world.seed, world.start)
+        for name in world.sites.names:
+            cluster = _cluster(experiment, name)
+            edge_servers[edge_of(name)] = ServerPlan(service, world.seed, world.start, world.end, cluster=cluster)
     macs, device = fleet.ground.multiply_accumulates * work, devices["ground_device"]
     replicas = experiment.cloud.replicas
     service = ModelService("ground", pipeline.scene_view, device.seconds(macs), device.joules(macs), replicas)
@@ -202,7 +211,7 @@ def assemble(
         satellites,
         batteries,
         stations,
-        edge_server,
+        edge_servers,
         {
             "accept_confidence": pipeline.edge_accept_confidence,
             "temperature": calibration.temperature["edge"],
@@ -220,11 +229,17 @@ def assemble(
 
 def _cloud_server(experiment: Experiment, world: World, service: ModelService) -> ServerPlan:
     elastic = experiment.layers.elastic
+    plan = partial(ServerPlan, service, world.seed, world.start, world.end)
     if elastic is None:
-        return ServerPlan(service, world.seed, world.start)
+        return plan(cluster=_cluster(experiment, CLOUD))
     picture_bytes = product_bytes(world.camera, service.view)
     outlook = outlook_of(world, picture_bytes, elastic.expected_share, service.seconds_per_scene, elastic.pool)
-    return ServerPlan(service, world.seed, world.start, elastic, outlook)
+    return plan(elastic=elastic, outlook=outlook)
+
+
+def _cluster(experiment: Experiment, site: str) -> Site | None:
+    scheduler = experiment.layers.scheduler
+    return scheduler.cluster(site) if scheduler is not None and site in scheduler.sites() else None
 
 
 def _on_board(role: str, model: Model, device: DeviceProfile, work: float) -> OnBoardModel:

@@ -19,7 +19,7 @@ from skyedge.resources import find
 
 ORBIT_KEYS = ("constellation", "sites", "link", "spacecraft")
 DEVICE_KEYS = ("satellite_device", "edge_device", "ground_device")
-LAYER_FILE_KEYS = (("elastic", "pool"),)
+LAYER_FILE_KEYS = (("elastic", "pool"), ("scheduler", "policy"))
 """Files of layers; what they hold is read with the experiment and counts in its digest as if it stood there."""
 CARD_KEYS = tuple(key for key in Models.model_fields if key not in DEVICE_KEYS)
 
@@ -63,9 +63,10 @@ def user_code(experiment: Experiment) -> Iterator[str]:
     """Import paths of the user's own classes that ``experiment`` names, arms apart."""
     miner = experiment.pipeline.miner.name
     architectures = [read_card(getattr(experiment.models, key))[0].architecture for key in CARD_KEYS]
-    elastic = experiment.layers.elastic
+    elastic, scheduler = experiment.layers.elastic, experiment.layers.scheduler
     autoscalers = elastic.autoscaler.parts() if elastic else ()
-    yield from (name for name in (miner, *architectures, *autoscalers) if is_import_path(name))
+    plugins = [option.name for tier in scheduler.configuration().tiers for option in tier] if scheduler else []
+    yield from (name for name in (miner, *architectures, *autoscalers, *plugins) if is_import_path(name))
 
 
 def find_device(name: str) -> Path:

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from skyedge.errors import InputError
+from skyedge.experiment.scheduler_layer import Scheduler
 from skyedge.layers.contacts.policy import AntennaRules, PolicyName, ValueName
 from skyedge.layers.elastic import AUTOSCALERS, Autoscaler, Outlook, PoolProfile, autoscaler_from
 from skyedge.profiles import Part
@@ -110,3 +111,4 @@ class Layers(Part):
 
     antennas: Antennas | None = Field(default=None, description="First come, first served if not given.")
     elastic: Elastic | None = Field(default=None, description="The cloud pool is always there if not given.")
+    scheduler: Scheduler | None = Field(default=None, description="Every site serves its pictures alone if not given.")

@@ -128,6 +128,13 @@ LAYER_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("cost_reduction", "less than peak always", "saved"),
     ("idle_share", "idle", "percent"),
     ("cold_starts_per_day", "cold starts a day", "plain"),
+    ("gpu_utilisation", "GPUs in use", "percent"),
+    ("gpu_lost_share", "of it lost", "percent"),
+    ("job_wait_mean_min", "job waits mean min", "plain"),
+    ("job_wait_p95_min", "job waits p95 min", "plain"),
+    ("training_completed", "trainings done", "plain"),
+    ("evaluation_completed", "evalua- tions done", "plain"),
+    ("preemptions", "pods evicted", "plain"),
 )
 """The same for the layers of the control plane; a column is shown if an arm has its figure."""
 

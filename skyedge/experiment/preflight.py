@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from skyedge.earth.imagery import months_at
@@ -12,7 +14,7 @@ from skyedge.experiment.fleet import load_fleet, read_device
 from skyedge.experiment.inputs import DEVICE_KEYS
 from skyedge.experiment.loading import resolve_arm
 from skyedge.experiment.spec import Experiment
-from skyedge.experiment.world import World, flight_of, make_sky
+from skyedge.experiment.world import CLOUD, World, flight_of, make_sky
 from skyedge.time import DAY, parse_duration
 
 MOST_REPLICAS = 10
@@ -27,14 +29,14 @@ def check_experiment(experiment: Experiment) -> World:
     first, skies, fleets = experiment.seeds[0], dict[str, World](), set[str]()
     for name in experiment.arms:
         arm = resolve_arm(experiment, name)
-        key = repr((arm.time, arm.space, arm.imagery, arm.faults))
-        if key not in skies:
-            skies[key] = make_sky(arm, first)
+        sky = repr((arm.time, arm.space, arm.imagery, arm.faults))
+        if sky not in skies:
+            skies[sky] = make_sky(arm, first)
             if arm.imagery.folder is None:
                 for seed in experiment.seeds:
                     start, end = flight_of(arm, seed)
                     months_at(np.arange(start, end, DAY), accept_blend=arm.imagery.accept_blend)
-        camera = skies[key].camera
+        camera = skies[sky].camera
         key = repr((arm.models, arm.imagery, camera.thumbnail_px))
         if key not in fleets:
             # A model with several replicas has another file for the next seed.
@@ -51,12 +53,18 @@ def check_experiment(experiment: Experiment) -> World:
             )
         if arm.pipeline.mode == "collaborative":
             checked_miner(arm)
-        _check_layers(arm)
+        _check_layers(arm, skies[sky].sites.names)
     return next(iter(skies.values()))
 
 
-def _check_layers(arm: Experiment) -> None:
-    if arm.layers.elastic is not None:
-        arm.layers.elastic.autoscaler.check()
-        if arm.cloud.replicas != 1:
-            raise InputError("layers.elastic decides how many instances there are: leave this out", where="cloud.replicas")
+def _check_layers(arm: Experiment, stations: Sequence[str]) -> None:
+    elastic, scheduler = arm.layers.elastic, arm.layers.scheduler
+    if scheduler is not None:
+        scheduler.check(stations if arm.pipeline.edge_node else ())
+    if elastic is not None:
+        elastic.autoscaler.check()
+        if scheduler is not None and CLOUD in scheduler.sites():
+            raise InputError("the cloud pool is either elastic or scheduled, and here it is both", where="layers")
+    decided = elastic is not None or (scheduler is not None and CLOUD in scheduler.sites())
+    if decided and arm.cloud.replicas != 1:
+        raise InputError("the layer of the cloud pool says how much of it there is: leave this out", where="cloud.replicas")

@@ -142,9 +142,8 @@ def fill_tables(assembly: Assembly, executor: ModelExecutor) -> None:
         for network in (satellite.cloud_network, satellite.model):
             if network is not None:
                 executor.table(network.model, "camera")
-    for server in (assembly.edge_server, assembly.cloud_server):
-        if server is not None:
-            executor.table(server.service.model, server.service.view)
+    for server in (*assembly.edge_servers.values(), assembly.cloud_server):
+        executor.table(server.service.model, server.service.view)
 
 
 def run_experiment(

@@ -12,26 +12,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from skyedge.errors import InputError
+from skyedge.experiment.durations import Duration, Length
 from skyedge.experiment.layers import Layers
 from skyedge.profiles import Part
 from skyedge.time import DAY, SECOND, format_utc, parse_duration, parse_utc
-
-
-def _duration(value: Any) -> Any:
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        try:
-            length = parse_duration(value)
-        except InputError as error:
-            raise ValueError(str(error)) from None
-        # A bare number is of seconds.
-        return value if isinstance(value, str) else f"{length}us"
-    return value
-
-
-def _positive(value: str) -> str:
-    if parse_duration(value) <= 0:
-        raise ValueError("this must last for some time")
-    return value
 
 
 def _instant(value: Any) -> Any:
@@ -94,8 +78,6 @@ MOST_SEEDS = 10_000
 FIRST_YEAR, LAST_YEAR = 1957, 2099
 LONGEST_RUN = 366 * DAY
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Duration = Annotated[str, BeforeValidator(_duration)]
-Length = Annotated[Duration, AfterValidator(_positive)]
 Moment = Annotated[str, BeforeValidator(_instant)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_seeds), AfterValidator(_distinct)]
 
