@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from pydantic import BaseModel, Field
 
 from skyedge.errors import InputError
 from skyedge.experiment.fleet import read_device
+from skyedge.experiment.inputs import find_device
 from skyedge.experiment.study_subject import Findings, Listing, Metric, Series, Subject
 from skyedge.experiment.world import read_constellation, read_sites
 from skyedge.layers.elastic import ElasticPool, Fixed, Outlook, PoolProfile, autoscaler_from, burst, seconds_until
@@ -112,6 +114,14 @@ class ElasticBurst(Subject):
         "redone_share": Metric("work done twice", "%", "less"),
         "pictures_per_day": Metric("pictures a day"),
     }
+
+    def input_files(self, parameters: ElasticBurstParameters) -> Iterator[Path]:
+        """The orbit, the sites, the link and the model's card."""
+        flight = parameters.flight
+        yield from (find(name, kind="orbit") for name in (flight.constellation, flight.sites, flight.link))
+        yield read_card(parameters.inference.model)[1]
+        if parameters.inference.device is not None:
+            yield find_device(parameters.inference.device)
 
     def run(self, parameters: ElasticBurstParameters, seed: int) -> Findings:
         """Run the burst and the flight, either of which may be left out; its figures are then NaN.
