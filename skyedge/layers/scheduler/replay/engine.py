@@ -235,7 +235,8 @@ class _Run:
         for job in sorted(touched - self._running):
             if len(self._holding[job]) >= self._jobs[job].needed:
                 self._start(job, now_s)
-        self._watch(now_s, moved=bool(step.placed or step.evicted))
+        # Who was placed and did not start may be what locks the others out: only what is still to move can help.
+        self._watch(now_s, moving=step.unsettled or bool(step.evicted))
         readmitted, self._readmitted = self._readmitted, False
         return step.unsettled or bool(step.evicted) or readmitted
 
@@ -278,9 +279,9 @@ class _Run:
                 self._let_go(job)
                 self._dispatcher.admit(self._pods(job))
 
-    def _watch(self, now_s: float, *, moved: bool) -> None:
+    def _watch(self, now_s: float, *, moving: bool) -> None:
         """Whether jobs lock each other out."""
-        if self._running or moved or not any(self._holding.values()):
+        if self._running or moving or not any(self._holding.values()):
             self._locked_since_s = None
         elif self._locked_since_s is None:
             self._locked_since_s = now_s
