@@ -171,6 +171,9 @@ def _read(path: Path, columns: Sequence[str], needed: Sequence[str]) -> pd.DataF
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = [name.strip() for name in next(csv.reader(file), [])]
+        for column in needed:
+            if column not in header:
+                raise InputError(f"there is no column '{column}'", where=f"{path}:1", nearest=nearest(column, header))
         table = pd.read_csv(
             path, dtype=str, keep_default_na=False, encoding="utf-8-sig", names=header, header=0, index_col=False,
             skip_blank_lines=False, on_bad_lines="error",
@@ -179,9 +182,6 @@ def _read(path: Path, columns: Sequence[str], needed: Sequence[str]) -> pd.DataF
         raise InputError("this is not a text file in UTF-8", where=path) from None
     except (ValueError, csv.Error) as error:  # pandas' own errors are ValueErrors
         raise InputError(f"this is no CSV file: {error}", where=path) from None
-    for column in needed:
-        if column not in header:
-            raise InputError(f"there is no column '{column}'", where=f"{path}:1", nearest=nearest(column, header))
     table.index = pd.RangeIndex(2, len(table) + 2)
     table = table.reindex(columns=list(columns), fill_value="").fillna("").apply(lambda column: column.str.strip())
     name = columns[0]

@@ -28,7 +28,7 @@ _FIRST_COME = ("priority", "gang")  # and, where these tie, by age
 POLICIES: Mapping[str, Configuration] = {
     policy.name: policy
     for policy in (
-        _packing("fgd", "fgd"),
+        Configuration(("allocate",), tiers_of(("predicates", "fgd")), "fgd"),
         _packing("bestfit", "bestfit"),
         _packing("worst-fit", "worstfit"),
         Configuration(("allocate",), tiers_of(("predicates", "random")), "random"),

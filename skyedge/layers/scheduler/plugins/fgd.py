@@ -2,8 +2,8 @@
 
 The target workload comes from the pods of the snapshot, or is given as the argument ``workload``.
 
-Scores are whole points of 100, as in the authors' implementation and in all of Kubernetes.  That is no matter of taste: a
-gradient that is followed to the last digit fills up whichever node is first among near equals, its CPU with it.
+Scores are whole points of 100, as in the authors' implementation and in all of Kubernetes, and many nodes tie.  There a
+tie goes to chance; here it goes to the node that would have least left (best fit), which packs no worse and needs no seed.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from typing import ClassVar
 import numpy as np
 
 from skyedge.layers.scheduler.fragmentation import COVERAGE, Fragmentation, class_of, target_workload
-from skyedge.layers.scheduler.plugin import Floats, Plugin
+from skyedge.layers.scheduler.plugin import Floats
+from skyedge.layers.scheduler.plugins.bestfit import DIGITS, Remainder
 from skyedge.layers.scheduler.session import Session
 from skyedge.layers.scheduler.snapshot import CPU, Rows
 
 SCALE_MILLI = 1000.0
 """New fragment, in thousandths of a GPU, at which the logistic curve of the score bends."""
-DIGITS = 6
-"""Figures are rounded before they are cut to whole points, so that the order of a sum cannot decide."""
 
 
-class Fgd(Plugin):
+class Fgd(Remainder):
     """Score from 0 to 100 that falls with the fragment that the pod would make, at the best GPU of the node."""
 
     name: ClassVar[str] = "fgd"
@@ -32,7 +31,6 @@ class Fgd(Plugin):
     def open(self, session: Session) -> None:
         super().open(session)
         snapshot = session.snapshot
-        self._weight = self.number("weight", 1.0)
         workload = self.arguments.get("workload")
         if workload is None:
             classes = [class_of(shape) for shape in snapshot.shapes]
@@ -52,7 +50,10 @@ class Fgd(Plugin):
         cpu_left = session.idle[CPU, nodes] - int(session.request[session.snapshot.pods.shape[pod], CPU])
         devices, model = session.devices_free[nodes], self._model[nodes]
         after = self._fragmentation.after(cpu_left, devices, model, shape.device_count, shape.device_milli)
-        return self._weight * _points(after - self._fragment_now(nodes))
+        return self.weight * _points(after - self._fragment_now(nodes))
+
+    def tie_order(self, pod: int, nodes: Rows) -> Floats:
+        return np.round(self.remainder(pod, nodes), 2 * DIGITS)
 
     def device_choice(self, pod: int, node: int) -> list[int]:
         session = self.session

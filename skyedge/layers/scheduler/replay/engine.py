@@ -285,7 +285,7 @@ class _Run:
             self._locked_since_s = None
         elif self._locked_since_s is None:
             self._locked_since_s = now_s
-            self.deadlocks += 1
+            self.deadlocks += sum(map(bool, self._holding.values())) > 1
 
     def _give_way(self) -> None:
         """The youngest holder gives back what it has; one that is alone can never start and is given up."""
