@@ -12,9 +12,10 @@ import numpy as np
 
 from skyedge.layers.scheduler.actions.allocate import Run, pending_runs, place
 from skyedge.layers.scheduler.objects import PodPhase
+from skyedge.layers.scheduler.plugin import Floats
 from skyedge.layers.scheduler.queueing import Turns
 from skyedge.layers.scheduler.session import Operation, Session
-from skyedge.layers.scheduler.snapshot import Flags, Ints
+from skyedge.layers.scheduler.snapshot import Flags, Ints, Rows
 
 
 def easy_backfill(session: Session) -> None:
@@ -58,31 +59,42 @@ class Reservation:
 
 
 def reserve(session: Session, runs: list[Run]) -> Reservation:
-    """The reservation of the job that ``runs`` are of."""
-    idle = session.future_idle().copy()
+    """The reservation of the job that ``runs`` are of: the more jobs have ended the more fits, so the moment is bisected."""
     wanted = [(run, session.rankings.of(int(run.pods[0])).allowed) for run in runs]
-    for end_s, change in _ends(session):
-        idle += change
-        taken = _fits(session, wanted, idle)
-        if taken is not None:
-            return Reservation(end_s, idle - taken)
-    return Reservation(np.inf, idle)
+    ends_s, order, pods = _endings(session)
+    low, high = 0, len(ends_s) + 1  # the number of jobs that must have ended; one more than there are: never
+    while low < high:
+        middle = (low + high) // 2
+        if middle <= len(ends_s) and _fits(session, wanted, _idle_after(session, pods[order < middle])) is None:
+            low = middle + 1
+        else:
+            high = middle
+    if low > len(ends_s):
+        return Reservation(np.inf, _idle_after(session, pods))
+    idle = _idle_after(session, pods[order < low])
+    taken = _fits(session, wanted, idle)
+    at_s = float(ends_s[low - 1]) if low else session.snapshot.now_s
+    return Reservation(max(at_s, session.snapshot.now_s), idle if taken is None else idle - taken)
 
 
-def _ends(session: Session) -> list[tuple[float, Ints]]:
-    """When running jobs are expected to end, and what each frees, soonest first."""
+def _endings(session: Session) -> tuple[Floats, Rows, Rows]:
+    """When running jobs are expected to end, soonest first; of each of their pods, which of these ends is its own; the pods."""
     groups, pods = session.snapshot.groups, session.snapshot.pods
-    ends = groups.started_s + groups.expected_s
-    order = [int(g) for g in np.argsort(ends, kind="stable") if np.isfinite(ends[g])]
-    freed: list[tuple[float, Ints]] = [(session.snapshot.now_s, np.zeros_like(session.idle))]
-    for group in order:
-        members = session.members(group)
-        running = members[pods.phase[members] == PodPhase.RUNNING]
-        if len(running):
-            change = np.zeros_like(session.idle)
-            np.add.at(change.T, pods.node[running], session.request[pods.shape[running]])
-            freed.append((max(float(ends[group]), session.snapshot.now_s), change))
-    return freed
+    ends_s = groups.started_s + groups.expected_s
+    order = np.argsort(ends_s, kind="stable")
+    order = order[np.isfinite(ends_s[order])]
+    rank = np.full(len(groups), len(groups), np.intp)
+    rank[order] = np.arange(len(order))
+    running = np.flatnonzero((pods.phase == PodPhase.RUNNING) & np.isfinite(ends_s[pods.group]))
+    return ends_s[order], rank[pods.group[running]], running
+
+
+def _idle_after(session: Session, ended: Rows) -> Ints:
+    """(resources, nodes): what is idle when the pods ``ended`` have left, and all that is being released."""
+    pods = session.snapshot.pods
+    idle = session.future_idle().copy()
+    np.add.at(idle.T, pods.node[ended], session.request[pods.shape[ended]])
+    return idle
 
 
 def _fits(session: Session, wanted: list[tuple[Run, Flags]], idle: Ints) -> Ints | None:

@@ -2,7 +2,7 @@
 
 Bhattacharya, Culler, Friedman, Ghodsi, Shenker and Stoica (SoCC 2013).  Adding up the dominant shares of a branch's
 children would starve a branch whose children want different resources.  Instead, the children that still want something
-are scaled down to the least dominant share among them before their resources are added; a child that cannot use what is
+are scaled down to the least (weighted) dominant share among them before their resources are added; a child that cannot use what is
 offered (it has all that it asks for, or some resource that it needs is used up) is *blocked*, is left out of that least
 share, and goes last.
 """
@@ -83,11 +83,12 @@ def settle(branch: Branch, held: Ints, request: Ints, total: Ints, left: Flags) 
         return has.astype(np.float64)
     amounts = [(child, settle(child, held, request, total, left)) for child in branch.children.values()]
     branch.blocked = all(child.blocked for child, _ in amounts)
-    going = [child.share for child, _ in amounts if not child.blocked and child.share > 0]
+    # By weight, so that children that hold what their weights give them count in full.
+    going = [child.share / child.weight for child, _ in amounts if not child.blocked and child.share > 0]
     least = min(going, default=1.0)
     counted = np.zeros(len(total))
     for child, amount in amounts:
-        scale = 1.0 if child.blocked or not child.share else min(1.0, least / child.share)
+        scale = 1.0 if child.blocked or not child.share else min(1.0, least * child.weight / child.share)
         counted += amount * scale
     there = total > 0
     branch.share = float((counted[there] / total[there]).max()) if there.any() else 0.0

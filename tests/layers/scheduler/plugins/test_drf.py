@@ -77,6 +77,12 @@ def test_a_branch_whose_children_want_different_things_is_not_starved():
         assert held[queue][column] == pytest.approx(0.5, abs=0.05)
 
 
+def test_weights_of_children_do_not_change_what_their_branch_counts_for():
+    held = shares(tree({("a", "gpu"): (1, (0, 1)), ("a", "cpu"): (2, (1, 0)), ("b",): (1, (1, 0))}))
+    assert held["a-cpu"][0] == pytest.approx(0.5, abs=0.05)
+    assert held["b"][0] == pytest.approx(0.5, abs=0.05)
+
+
 def test_a_blocked_child_does_not_hold_back_its_siblings():
     """All CPUs are gone soon; the child that needs one is blocked, and its sibling goes on with the GPUs."""
     held = shares(tree({("m",): (1, (4, 0)), ("n", "cpu"): (1, (4, 0)), ("n", "gpu"): (1, (0, 1))}))
