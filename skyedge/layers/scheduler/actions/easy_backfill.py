@@ -78,7 +78,7 @@ def reserve(session: Session, runs: list[Run]) -> Reservation:
 
 
 def _endings(session: Session) -> tuple[Floats, Rows, Rows]:
-    """When running jobs are expected to end, soonest first; of each of their pods, which of these ends is its own; the pods."""
+    """When running jobs are expected to end, soonest first; which end is that of each of their pods; those pods."""
     groups, pods = session.snapshot.groups, session.snapshot.pods
     ends_s = groups.started_s + groups.expected_s
     order = np.argsort(ends_s, kind="stable")
