@@ -187,6 +187,24 @@ def latencies(records: Records, world: World, deadlines_us: Mapping[str, int]) -
     return svg(draw, 11.0, 3.6)
 
 
+def pool_waits(records: Records) -> str:
+    """Share of the pictures that a pool answered within a time of reaching it; nothing where no layer has a pool."""
+    served = {arm: record.served for arm, record in records.items() if record.served}
+    if not served:
+        return ""
+
+    def draw(axes: Axes) -> None:
+        for number, (arm, columns) in enumerate(served.items()):
+            waited_s = np.sort(columns["finished_us"] - columns["arrived_us"]) / SECOND
+            share = np.arange(1, len(waited_s) + 1) / len(waited_s)
+            axes.plot(np.maximum(waited_s, 0.1), share, color=COLOURS[number % len(COLOURS)], label=arm)
+        axes.set(xscale="log", xlabel="seconds from the pool to the answer", ylabel="share of the pictures", ylim=(0, 1))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="x-small", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+
+    return svg(draw, 11.0, 3.6)
+
+
 def confusions(records: Records, world: World, deadlines_us: Mapping[str, int]) -> str:
     """Truth against answer, in shares of the truth, for each arm."""
     scored = worth_answering(world.scenes, max(deadlines_us.values()), world.end)

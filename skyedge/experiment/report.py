@@ -60,12 +60,18 @@ def write_report(
         "<h2>Queue and battery</h2>" + figures.gauges(records, world, "queue_bytes", "GB waiting a satellite", 1e-9),
         figures.gauges(records, world, "charge", "battery charge, %", 100.0),
         "<h2>From capture to answer</h2>" + figures.latencies(records, world, deadlines),
+        *_pools(records),
         "<h2>By climate zone</h2>" + figures.zones(outcome),
         "<h2>By class</h2>" + figures.confusions(records, world, deadlines),
         "<h2>Gallery</h2>" + _gallery(experiment, world, records, executor, deadlines),
         f"<details><summary>The whole experiment</summary><pre>{html.escape(as_yaml(experiment))}</pre></details>",
     ]
     write_page(path, experiment.metadata.name, parts)
+
+
+def _pools(records: Mapping[str, RunRecord]) -> list[str]:
+    drawn = figures.pool_waits(records)
+    return ["<h2>From the pool to the answer</h2>" + drawn] if drawn else []
 
 
 def _claims(outcome: Outcome) -> str:

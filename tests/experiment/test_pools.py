@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from skyedge.errors import InputError
+from skyedge.experiment.figures import pool_waits
 from skyedge.experiment.layer_metrics import ELASTIC_METRICS, LAYER_METRICS, POOL_METRICS, SCHEDULER_METRICS
 from skyedge.experiment.loading import canonical, load_experiment
 from skyedge.experiment.metrics import METRICS, measure
@@ -117,6 +118,13 @@ def test_a_mistake_is_answered_with_one_sentence(override, words):
 def test_replicas_and_instances_are_not_both_said():
     with pytest.raises(InputError, match="leave this out"):
         check_experiment(load_experiment("slice", [*BENT, CONTACT_PLAN, "cloud.replicas=3"]))
+
+
+def test_waits_are_drawn_only_where_there_is_a_pool():
+    assert pool_waits({"plain": run()[0]}) == ""
+    drawn = pool_waits({"plain": run()[0], "planned": run(CONTACT_PLAN)[0]})
+    assert "planned" in drawn
+    assert "plain" not in drawn.replace("planned", "")
 
 
 # ------------------------------------------------------------------------------------------------ scheduler
