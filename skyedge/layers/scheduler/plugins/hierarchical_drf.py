@@ -1,10 +1,10 @@
 """Hierarchical DRF: fairness between the branches of a tree, and within each branch again.
 
-Bhattacharya, Culler, Friedman, Ghodsi, Shenker and Stoica (SoCC 2013).  Adding up the dominant shares of a branch's
-children would starve a branch whose children want different resources.  Instead, the children that still want something
-are scaled down to the least (weighted) dominant share among them before their resources are added; a child that cannot use what is
-offered (it has all that it asks for, or some resource that it needs is used up) is *blocked*, is left out of that least
-share, and goes last.
+Bhattacharya, Culler, Friedman, Ghodsi, Shenker and Stoica (SoCC 2013). Adding up the dominant shares of a branch's
+children would starve a branch whose children want different resources. Instead, the children that still want something
+are scaled down to the least (weighted) dominant share among them before their resources are added; a child that cannot
+use what is offered (it has all that it asks for, or some resource that it needs is used up) is *blocked*, is left out
+of that least share, and goes last.
 """
 
 from __future__ import annotations
