@@ -209,7 +209,9 @@ class Cycles:
             if devices:
                 self._devices[pod] = devices
             placed.append(Placement(pod, node, devices))
-        return Step(placed, rows[decision.evicted_pods].tolist(), unsettled=len(decision.pipelined_pods) > 0)
+        evicted = rows[decision.evicted_pods].tolist()
+        # Only what was sent away gives room soon; a gang's workers may hold reservations on idle room for ever.
+        return Step(placed, evicted, unsettled=bool(evicted) and len(decision.pipelined_pods) > 0)
 
     def _snapshot(self, rows: Rows, now_s: float) -> tuple[Snapshot, Rows]:
         """What is alive, and the jobs that it is of."""
