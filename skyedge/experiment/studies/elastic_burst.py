@@ -202,7 +202,7 @@ def _without_prices(parameters: ElasticBurstParameters) -> ElasticBurstParameter
 def _fly(parameters_json: str, seed: int) -> _Flown:
     parameters = ElasticBurstParameters.model_validate_json(parameters_json)
     flight, profile = parameters.flight, parameters.pool
-    plan, start = _contact_plan(flight, seed)
+    plan, start = contact_plan(flight, seed)
     end = start + flight.days * DAY
     picture_s = seconds_per_picture(parameters)
     landed = pictures_that_land(plan, flight.picture_bytes, flight.filled)
@@ -245,7 +245,7 @@ def _autoscaler(parameters: ElasticBurstParameters, ahead: Outlook, work_s: floa
 
 
 @lru_cache(maxsize=64)
-def _contact_plan(flight: Flight, seed: int) -> tuple[ContactPlan, Instant]:
+def contact_plan(flight: Flight, seed: int) -> tuple[ContactPlan, Instant]:
     """Passes and the start of the flight; kept, because a search over a constant flies the same again and again."""
     link = find(flight.link, kind="orbit")
     constellation, sites = read_constellation(flight.constellation), read_sites(flight.sites)
