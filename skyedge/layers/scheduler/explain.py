@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skyedge.layers.scheduler.objects import THOUSANDTHS, GroupPhase, PodPhase, is_bytes
-from skyedge.layers.scheduler.snapshot import PODS, Ints
+from skyedge.layers.scheduler.impossible import amount, impossible_groups, why_never
+from skyedge.layers.scheduler.objects import GroupPhase, PodPhase
+from skyedge.layers.scheduler.snapshot import PODS
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session
@@ -46,15 +47,16 @@ def explain_all(session: Session) -> Explanations:
         pods[snapshot.pods.names[row]] = _placed(session, row)
     committed = {int(pod) for change in session.committed for pod in change.pods}
     waiting = np.flatnonzero(snapshot.pods.phase == PodPhase.PENDING)
+    never = impossible_groups(session)
     known: dict[tuple[int, int], str] = {}
     for row in waiting.tolist():
         if row in committed:
             continue
         key = (int(snapshot.pods.group[row]), int(snapshot.pods.shape[row]))
         if key not in known:
-            known[key] = _waits(session, row)
+            known[key] = _waits(session, row, never)
         pods[snapshot.pods.names[row]] = known[key]
-        groups.setdefault(snapshot.groups.names[key[0]], _group_waits(session, key[0]))
+        groups.setdefault(snapshot.groups.names[key[0]], _group_waits(session, key[0], never))
     return Explanations(pods, groups)
 
 
@@ -84,7 +86,9 @@ def _scores(session: Session, pod: int) -> str:
     return ", ".join(f"{name} {score:.1f}" for name, score in scores.items() if score)
 
 
-def _group_waits(session: Session, group: int) -> str:
+def _group_waits(session: Session, group: int, impossible: Mapping[str, str]) -> str:
+    if session.snapshot.groups.names[group] in impossible:
+        return f"can never run: {impossible[session.snapshot.groups.names[group]]}"
     causes = [cause for cause, _ in session.refused.get(group, [])]
     least, held = int(session.snapshot.groups.min_member[group]), session.occupied[group]
     if session.group_phase[group] == GroupPhase.PENDING and "enqueue" in session.configuration.actions:
@@ -98,7 +102,7 @@ def _group_waits(session: Session, group: int) -> str:
     return f"{held} of {least} placed"
 
 
-def _waits(session: Session, pod: int) -> str:
+def _waits(session: Session, pod: int, impossible: Mapping[str, str]) -> str:
     snapshot = session.snapshot
     if snapshot.pods.gated[pod]:
         return "waits: it has scheduling gates"
@@ -108,6 +112,8 @@ def _waits(session: Session, pod: int) -> str:
     never = why_never(session, pod)
     if never:
         return f"can never run: {never}"
+    if snapshot.groups.names[group] in impossible:
+        return f"can never run with its group: {impossible[snapshot.groups.names[group]]}"
     if session.group_phase[group] == GroupPhase.PENDING and "enqueue" in session.configuration.actions:
         return f"waits: its group {_CAUSES['enqueue']}"
     invalid = session.points.job_invalid(group)
@@ -130,7 +136,7 @@ def _waits(session: Session, pod: int) -> str:
 
 def _over_its_share(session: Session, queue: int, pod: int) -> str | None:
     request = session.request[session.snapshot.pods.shape[pod]]
-    for plugin in session.points.plugins:
+    for plugin in session.points.limiting:
         limit = getattr(plugin, "deserved" if plugin.name == "proportion" else "ceiling", None)
         if limit is None or plugin.allocatable(queue, int(session.snapshot.pods.shape[pod])) > 0:
             continue
@@ -163,84 +169,13 @@ def _nodes_refuse(session: Session, pod: int) -> str | None:
         short = left & ((session.devices_free >= shape.device_milli).sum(axis=1) < shape.device_count)
         if short.any():
             counts[f"no {shape.device_count} devices with {shape.device_milli} thousandths free"] += int(short.sum())
+            left &= ~short
+    nodes = np.flatnonzero(left)
+    for node in nodes[~session.points.allowed_now(pod, nodes)].tolist():
+        clauses = (plugin.refusal(pod, node) for plugin in session.points.filtering_now)
+        counts[next((clause for clause in clauses if clause), "a plugin refuses it")] += 1
     if not counts:
         return None
     parts = [f"{many} {'node' if many == 1 else 'nodes'}: {text}" for text, many in counts.most_common(MOST_EXAMPLES)]
     more = len(counts) - MOST_EXAMPLES
     return ", ".join(parts) + (f", and {more} other reasons" if more > 0 else "")
-
-
-def why_never(session: Session, pod: int) -> str | None:
-    """Why ``pod`` could not run even in an empty cluster, or None if it could."""
-    snapshot = session.snapshot
-    request = session.request[snapshot.pods.shape[pod]]
-    queue = session.queue_of(pod)
-    for plugin in session.points.plugins:
-        ceiling = getattr(plugin, "ceiling", None)
-        over = None if ceiling is None else _beyond(snapshot.resources, request, ceiling(queue))
-        if over:
-            return f"it asks for more {over} than its queue '{snapshot.queues.names[queue]}' may ever have"
-    allowed = session.rankings.of(pod).allowed
-    if not len(snapshot.nodes):
-        return "there are no nodes"
-    if not allowed.any():
-        clause = next(filter(None, (plugin.refusal(pod, 0) for plugin in session.points.plugins)), "")
-        return f"no node will have it{f' ({clause}, for example)' if clause else ''}"
-    roomy = (snapshot.nodes.allocatable[allowed] >= request).all(axis=1)
-    shape = snapshot.shapes[snapshot.pods.shape[pod]]
-    if shape.device_count:
-        devices = snapshot.nodes.devices[allowed]
-        roomy &= (devices >= shape.device_milli).sum(axis=1) >= shape.device_count
-    if roomy.any():
-        return None
-    most: Ints = snapshot.nodes.allocatable[allowed].max(axis=0)
-    over = _beyond(snapshot.resources, request, most)
-    if over:
-        return f"it asks for more {over} than any node that would have it has"
-    return "no single node that would have it has enough of all that it asks for"
-
-
-def impossible_groups(session: Session) -> dict[str, str]:
-    """Groups that can never run as they stand, and why: of the pods that they need at least, too few ever could."""
-    snapshot = session.snapshot
-    groups, pods = snapshot.groups, snapshot.pods
-    pending = np.flatnonzero(session.pod_phase == PodPhase.PENDING)
-    # Pods of one kind in one queue share their fate.
-    fate: dict[Hashable, str | None] = {}
-    never: dict[int, str] = {}
-    lost: Counter[int] = Counter()
-    pairs, first, many = np.unique(
-        np.stack([pods.group[pending], pods.shape[pending]]), axis=1, return_index=True, return_counts=True
-    )
-    for group, row, count in zip(pairs[0].tolist(), pending[first].tolist(), many.tolist(), strict=True):
-        key = (int(groups.queue[group]), session.points.kind(row))
-        if key not in fate:
-            fate[key] = why_never(session, row)
-        reason = fate[key]
-        if reason:
-            lost[group] += count
-            never.setdefault(group, reason)
-    return {
-        groups.names[group]: reason
-        for group, reason in never.items()
-        if session.alive[group] - lost[group] < max(1, int(groups.min_member[group]))
-    }
-
-
-def _beyond(names: tuple[str, ...], request: Ints, most: Ints) -> str | None:
-    over = [
-        f"{name} ({amount(name, request[r])} against {amount(name, most[r])})"
-        for r, name in enumerate(names)
-        if request[r] > most[r] and r != PODS
-    ]
-    return over[0] if over else None
-
-
-def amount(resource: str, value: int) -> str:
-    """An amount as people write it."""
-    if is_bytes(resource):
-        for unit, size in (("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20)):
-            if value >= size:
-                return f"{value / size:g} {unit}"
-        return f"{value}"
-    return f"{int(value) / THOUSANDTHS:g}"

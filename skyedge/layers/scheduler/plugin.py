@@ -195,6 +195,10 @@ class Plugin:
         """On which nodes the pod may run at all, (nodes,); asked once a cycle for pods that are alike."""
         raise NotImplementedError
 
+    def predicate_ever(self, pod: int) -> Flags:
+        """On which nodes the pod could run at some time, (nodes,); all that ``predicate`` allows, unless it is about now."""
+        return self.predicate(pod)
+
     def predicate_now(self, pod: int, nodes: Rows) -> Flags:
         """On which of ``nodes`` it may run as things stand, beside what resources allow, (nodes,)."""
         raise NotImplementedError

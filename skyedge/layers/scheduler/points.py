@@ -43,6 +43,8 @@ class Points:
 
         self._tiers = {method: asked(method) for method in (*POINTS, *ALWAYS) if hasattr(Plugin, method)}
         self._flat = {method: [plugin for tier in rows for plugin in tier] for method, rows in self._tiers.items()}
+        self.limiting = self._flat["allocatable"]
+        self.admitting = self._flat["job_enqueued"]
         self.scoring = self._flat["node_order"]
         self.filtering = self._flat["predicate"]
         self.filtering_now = [plugin for plugin in self._flat["predicate_now"] if plugin.looks_beyond_shapes]
@@ -94,6 +96,11 @@ class Points:
         """Why a job cannot run as it stands, or None."""
         answers = (plugin.job_valid(group) for plugin in self._flat["job_valid"])
         return next((reason for reason in answers if reason is not None), None)
+
+    def least_pods(self, group: int) -> int:
+        """How few pods of the job may start: its gang, where a plugin waits for one, else a single pod."""
+        least = int(self._session.snapshot.groups.min_member[group]) if self._flat["job_ready"] else 1
+        return max(1, least)
 
     def job_ready(self, group: int) -> bool:
         """Whether all plugins say that enough is placed."""
@@ -193,10 +200,17 @@ class Points:
 
     def allowed(self, pod: int) -> Flags:
         """On which nodes the pod may run at all, resources apart."""
+        return self._allowed([plugin.predicate(pod) for plugin in self.filtering], pod)
+
+    def allowed_ever(self, pod: int) -> Flags:
+        """On which nodes it could run at some time, though hours or load may speak against it now."""
+        return self._allowed([plugin.predicate_ever(pod) for plugin in self.filtering], pod)
+
+    def _allowed(self, answers: Sequence[Flags], pod: int) -> Flags:
         snapshot = self._session.snapshot
         flags: Flags = np.ones(len(snapshot.nodes), np.bool_)
-        for plugin in self.filtering:
-            flags &= plugin.predicate(pod)
+        for answer in answers:
+            flags &= answer
         shape = snapshot.shapes[snapshot.pods.shape[pod]]
         if shape.device_models:
             flags &= np.isin(snapshot.nodes.device_model, shape.device_models)

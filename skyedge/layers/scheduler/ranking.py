@@ -77,11 +77,14 @@ class Rankings:
         """
         ranking = self.of(pod)
         score = ranking.score if within is None else np.where(within, ranking.score, NOT_HERE)
+        if not len(score):
+            return [], []
         if not self._session.points.packs or ranking.volatile or ranking.devices[0] or self._breaks_ties:
             many = min(many, 1)
         nodes: list[int] = []
         counts: list[int] = []
-        idle = [(self._session.idle[resource], need) for resource, need in ranking.needs]
+        idle_now = self._session.idle_unreserved()
+        idle = [(idle_now[resource], need) for resource, need in ranking.needs]
         while many > 0:
             best = int(score.argmax())
             if score[best] == NOT_HERE:
@@ -157,6 +160,9 @@ class Rankings:
         fitting = nodes
         for resource, need in ranking.needs:
             fitting = fitting[session.idle[resource, fitting] >= need]
+        if session.reserves:
+            future = session.future_idle(fitting)
+            fitting = fitting[np.all([future[resource] >= need for resource, need in ranking.needs], axis=0)]
         count, milli = ranking.devices
         if count:
             fitting = fitting[(session.devices_free[fitting] >= milli).sum(axis=1) >= count]

@@ -95,6 +95,7 @@ class Session:
         self.releasing = _sum_by(pods.node, needs, on_node & leaving, nodes)
         self.pipelined = np.zeros((resources, nodes), np.int64)
         self.releases = bool(leaving.any())
+        self.reserves = False
         self.total: Ints = snapshot.nodes.allocatable.sum(axis=0)
 
         self.group_allocated = np.ascontiguousarray(_sum_by(pods.group, needs, occupying, len(groups)).T)
@@ -173,6 +174,10 @@ class Session:
         """(resources, nodes): what is idle when all evicted pods have left and all reserved ones have come."""
         return self.idle[:, nodes] + self.releasing[:, nodes] - self.pipelined[:, nodes]
 
+    def idle_unreserved(self) -> Ints:
+        """(resources, nodes): what is idle now and that no reservation counts on beside what is being released."""
+        return np.minimum(self.idle, self.future_idle()) if self.reserves else self.idle
+
     def is_admitted(self, group: int) -> bool:
         """Whether the group has been let in."""
         return not self._admission or self.group_phase[group] != GroupPhase.PENDING
@@ -221,6 +226,7 @@ class Session:
             self.pod_phase[change.pods] = pods.phase[change.pods]
             self.pod_node[change.pods] = pods.node[change.pods]
         self.releases |= operation is Operation.EVICT
+        self.reserves |= operation is Operation.PIPELINE
 
     def _move_devices(self, change: Change, sign: int) -> None:
         if change.operation is not Operation.ALLOCATE:

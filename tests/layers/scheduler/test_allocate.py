@@ -102,3 +102,11 @@ def test_what_runs_already_counts():
     waiting = [Pod(f"ns/b-{n}", "ns/b", shape) for n in range(2)]
     decision = schedule(take_snapshot(nodes, [running, *waiting], groups, [Queue("q")]), POLICY)
     assert list(decision.binds()) == []
+
+
+def test_a_cluster_without_nodes_places_nothing_and_breaks_nothing():
+    pods = [Pod("one", "job", PodShape((("cpu", 1000),)))]
+    everything = Configuration(("enqueue", "allocate", "backfill", "preempt", "reclaim", "shuffle"), POLICY.tiers)
+    decision = schedule(take_snapshot([], pods, [PodGroup("job")], [Queue("default")]), everything, explain=True)
+    assert dict(decision.binds()) == {}
+    assert "there are no nodes" in decision.explanations.pods["one"]

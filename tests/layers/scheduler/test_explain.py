@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from skyedge.layers.scheduler import Configuration, schedule, take_snapshot, tiers_of
-from skyedge.layers.scheduler.objects import GroupPhase, Node, Pod, PodGroup, PodPhase, PodShape, Queue, Taint
+from skyedge.layers.scheduler.configuration import ON_BY_DEFAULT, PluginOption
+from skyedge.layers.scheduler.objects import (
+    GroupPhase,
+    Node,
+    Pod,
+    PodGroup,
+    PodPhase,
+    PodShape,
+    PodTerm,
+    Queue,
+    Requirement,
+    Taint,
+)
 
 POLICY = Configuration(
     actions=("enqueue", "allocate", "preempt"),
@@ -52,7 +66,8 @@ def test_a_queue_over_its_share_is_named_with_its_figures():
 
 
 def test_a_gang_that_does_not_fit_says_so():
-    said = explained(one({"cpu": 3000}, pods=3)).explanations
+    running = Pod("ns/other-0", "ns/other", PodShape((("cpu", 3000),)), PodPhase.RUNNING, "big")
+    said = explained(one({"cpu": 3000}, pods=2), others=[running]).explanations
     assert "all or nothing" in said.groups["ns/job"]
 
 
@@ -69,6 +84,61 @@ def test_what_can_never_run_is_said_to_be_so(job, queues, said):
     decision = explained(job, queues)
     assert said in decision.impossible["ns/job"]
     assert decision.explanations.pods["ns/job-0"].startswith("can never run")
+
+
+@pytest.mark.parametrize(
+    ("job", "queues", "said"),
+    [
+        (
+            one({"cpu": 1000}, pods=5),
+            [Queue("q", capability={"cpu": 4000})],
+            "the 5 pods that it needs at least ask for more cpu",
+        ),
+        (one({"cpu": 2000}, pods=6), [Queue("q")], "ask for more cpu (12 against 10) than"),
+        (one({"cpu": 3000}, pods=3), [Queue("q")], "it needs 3 pods at least, and the nodes that would have them hold 2"),
+    ],
+)
+def test_a_gang_that_can_never_be_together_is_said_to_be_so(job, queues, said):
+    decision = explained(job, queues)
+    assert said in decision.impossible["ns/job"]
+    assert said in decision.explanations.pods[job[1][-1].name]
+    assert decision.explanations.groups["ns/job"].startswith("can never run")
+
+
+def test_a_job_whose_least_resources_no_queue_may_have_is_never_let_in_and_that_is_said():
+    gang, pods = one({"cpu": 1000}, min_resources={"cpu": 9000})
+    outside = replace(gang, phase=GroupPhase.PENDING)
+    said = explained((outside, pods), [Queue("q", capability={"cpu": 4000})]).impossible["ns/job"]
+    assert said == "its least resources are more cpu (9 against 4) than its queue 'q' may ever have"
+
+
+def test_what_hours_or_load_forbid_now_is_not_impossible():
+    busy = Node("busy", {"cpu": 8000}, cpu_usage=0.99)
+    lent = Node("lent", {"cpu": 8000}, {"volcano.sh/revocable-zone": "night"})
+    gang, pods = one({"cpu": 1000})
+    pods[0].revocable_zone = "*"
+    night = PluginOption("tdm", arguments={"tdm.revocable-zone.night": "22:00-04:00"})
+    policy = Configuration(("allocate",), tiers_of(("gang", "predicates", "usage", night)))
+    decision = schedule(take_snapshot([busy, lent], pods, [gang], [Queue("q")], now_s=12 * 3600.0), policy, explain=True)
+    assert decision.impossible == {}
+    assert decision.explanations.pods["ns/job-0"].startswith("waits: ")
+
+
+def test_a_ceiling_that_no_plugin_keeps_makes_nothing_impossible():
+    option = PluginOption("capacity", ON_BY_DEFAULT - {"allocatable"})
+    gang, pods = one({"cpu": 3000})
+    snapshot = take_snapshot(NODES, pods, [gang], [Queue("q", capability={"cpu": 2000})])
+    decision = schedule(snapshot, Configuration(("allocate",), tiers_of(("gang", option))))
+    assert dict(decision.binds())
+    assert decision.impossible == {}
+
+
+def test_a_pod_kept_away_by_its_neighbours_says_so():
+    away = PodShape((("cpu", 1000),), pod_terms=(PodTerm("disk", (Requirement("app", "In", ("x",)),), away=True),))
+    gang = PodGroup("ns/job", "q", 1, phase=GroupPhase.INQUEUE)
+    neighbour = Pod("ns/other-0", "ns/other", PodShape((("cpu", 1000),)), PodPhase.RUNNING, "big", labels={"app": "x"})
+    said = explained((gang, [Pod("ns/job-0", "ns/job", away)]), others=[neighbour]).explanations.pods["ns/job-0"]
+    assert "a pod that it must be away from" in said
 
 
 def test_a_job_that_merely_waits_is_not_called_impossible():

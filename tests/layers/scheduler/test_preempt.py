@@ -52,3 +52,13 @@ def test_a_gang_that_can_spare_one_pod_spares_its_least(priorities, least):
     high = PodGroup("high", min_member=1, phase=GroupPhase.INQUEUE, priority=10)
     snapshot = take_snapshot([Node("node", {"cpu": 2000})], [*pods, *gang(1)], [low, high], [Queue("default")])
     assert schedule(snapshot, PREEMPT).evicted() == [least]
+
+
+def test_what_is_reserved_on_idle_room_is_not_given_away_in_the_same_cycle():
+    important = PodGroup("important", min_member=1, phase=GroupPhase.INQUEUE, priority=10)
+    other = PodGroup("other", min_member=1, phase=GroupPhase.INQUEUE)
+    pods = [Pod("first", "important", cores(1)), Pod("second", "other", cores(1))]
+    snapshot = take_snapshot([Node("node", {"cpu": 1000})], pods, [important, other], [Queue("default")])
+    decision = schedule(snapshot, Configuration(("preempt", "allocate"), tiers_of(("gang", "priority"))))
+    assert dict(decision.pipelined()) == {"first": "node"}
+    assert dict(decision.binds()) == {}

@@ -9,26 +9,33 @@ import numpy as np
 from skyedge.layers.scheduler.objects import GroupPhase
 from skyedge.layers.scheduler.plugin import Plugin, Vote
 from skyedge.layers.scheduler.plugins.proportion import admitted_before
+from skyedge.layers.scheduler.snapshot import Ints
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session
 
 DEFAULT_FACTOR = 1.2
+FACTOR_OF = "overcommit-factor."
 
 
 class Overcommit(Plugin):
-    """Admits a job while its least resources fit into factor × total − used − let in but not placed."""
+    """Admits a job while its least resources fit into factor × total − used − let in but not placed.
+
+    Arguments: ``overcommit-factor``, and ``overcommit-factor.RESOURCE`` for one of them; below 1 it is taken for 1.2.
+    """
 
     name = "overcommit"
-    known_arguments = ("overcommit-factor",)
+    known_arguments = ("overcommit-factor", FACTOR_OF)
 
     def open(self, session: Session) -> None:
         super().open(session)
-        factor = self.number("overcommit-factor", DEFAULT_FACTOR)
-        factor = DEFAULT_FACTOR if factor < 1 else factor
+        usual = self.number("overcommit-factor", DEFAULT_FACTOR)
+        factor = np.array([self.number(FACTOR_OF + name, usual) for name in session.snapshot.resources])
+        factor[factor < 1] = DEFAULT_FACTOR
         used = session.snapshot.nodes.allocatable.sum(axis=0) - session.idle.sum(axis=1)
         before = admitted_before(session, deduct_allocated=False).sum(axis=0)
-        self._idle = np.floor(session.total * factor).astype(np.int64) - used - before
+        self._most: Ints = np.floor(session.total * factor).astype(np.int64)
+        self._idle = self._most - used - before
 
     def job_enqueued(self, group: int) -> Vote:
         groups = self.session.snapshot.groups
@@ -39,3 +46,7 @@ class Overcommit(Plugin):
             idle = idle + groups.min_resources[group]
         least = groups.min_resources[group]
         return Vote.PERMIT if (least <= idle)[least > 0].all() else Vote.REJECT
+
+    def ceiling(self, queue: int) -> Ints:
+        """The most that any queue could have let in, were the cluster empty, (resources,)."""
+        return self._most

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -87,11 +87,18 @@ class Tdm(Plugin):
         zone = self.session.snapshot.pods.revocable_zone[pod]
         flags = self._allowed.get(zone)
         if flags is None:
-            flags = ~self._lent
-            for name in self._open:
-                if zone in (ANY_ZONE, name):
-                    flags |= self._zones[name]
-            self._allowed[zone] = flags
+            flags = self._allowed[zone] = self._not_lent_or_of(self._open, zone)
+        return flags
+
+    def predicate_ever(self, pod: int) -> Flags:
+        """The same whatever the hour: nodes of every zone that has hours."""
+        return self._not_lent_or_of(self._zones.keys() & self._hours_s, self.session.snapshot.pods.revocable_zone[pod])
+
+    def _not_lent_or_of(self, zones: Iterable[str], zone: str) -> Flags:
+        flags = ~self._lent
+        for name in zones:
+            if zone in (ANY_ZONE, name):
+                flags |= self._zones[name]
         return flags
 
     def refusal(self, pod: int, node: int) -> str | None:

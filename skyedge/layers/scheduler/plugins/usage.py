@@ -72,6 +72,10 @@ class Usage(Plugin):
             flags &= ~(used > self._thresholds[key])  # not a number is above nothing
         return flags
 
+    def predicate_ever(self, pod: int) -> Flags:
+        """All nodes: load comes and goes."""
+        return np.ones(len(self.session.snapshot.nodes), np.bool_)
+
     def refusal(self, pod: int, node: int) -> str | None:
         """Which threshold the node is above, or None."""
         for key, used in self._used_percent.items():
