@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from skyedge.kube import read_manifests
 from skyedge.layers.scheduler import Configuration, schedule, take_snapshot, tiers_of
 from skyedge.layers.scheduler.objects import GroupPhase, Node, Pod, PodGroup, PodPhase, PodShape, Queue
-from skyedge.kube import read_manifests
 from skyedge.layers.scheduler.reading import read_cluster
 from skyedge.layers.scheduler.snapshot import Snapshot
 
