@@ -29,13 +29,14 @@ def impossible_groups(session: Session) -> dict[str, str]:
     known: dict[Hashable, str | None] = {}
     never: dict[str, str] = {}
     for group in np.unique(pods.group[np.isin(session.pod_phase, WAITING)]).tolist():
-        reason = _why_group_never(session, group, known)
+        reason = why_group_never(session, group, known)
         if reason:
             never[session.snapshot.groups.names[group]] = reason
     return never
 
 
-def _why_group_never(session: Session, group: int, known: dict[Hashable, str | None]) -> str | None:
+def why_group_never(session: Session, group: int, known: dict[Hashable, str | None]) -> str | None:
+    """Why ``group`` can never run, or None if it may; ``known`` remembers what was found out about pods."""
     points, shapes = session.points, session.snapshot.pods.shape
     members = session.members(group)
     pending = members[np.isin(session.pod_phase[members], WAITING)]

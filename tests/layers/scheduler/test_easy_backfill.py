@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyedge.layers.scheduler import Configuration, schedule, take_snapshot, tiers_of
 from skyedge.layers.scheduler.actions.allocate import pending_runs
 from skyedge.layers.scheduler.actions.easy_backfill import reserve
-from skyedge.layers.scheduler.objects import GroupPhase, Node, Pod, PodGroup, PodPhase, PodShape, Queue
+from skyedge.layers.scheduler.objects import (
+    GroupPhase,
+    HyperNode,
+    NetworkTopology,
+    Node,
+    Pod,
+    PodGroup,
+    PodPhase,
+    PodShape,
+    Queue,
+)
 from skyedge.layers.scheduler.session import Session
 
 EASY = Configuration(actions=("easy-backfill",), tiers=tiers_of(("gang",), ("predicates", "binpack")))
@@ -89,3 +101,29 @@ def test_whoever_runs_ahead_leaves_the_next_job_its_place(waiting):
         if 100 + seconds > 200:
             still_there[node] += cores
     assert still_there == {"n0": 0, "n1": 0}, "at 200 the large job needs all of both nodes"
+
+
+def test_nothing_is_reserved_for_a_job_that_can_never_run():
+    group, _ = job("painter", 2, 4, expected_s=100, born_s=1)
+    painters = [
+        Pod(f"ns/painter-{n}", "ns/painter", PodShape((("cpu", 4000),), device_count=1, device_milli=500)) for n in (0, 1)
+    ]
+    long = job("long", 2, 4, expected_s=500, born_s=2)
+    assert started((group, painters), long) == {"long"}, "no node has a device that can be shared"
+
+
+def test_all_of_a_job_without_a_gang_may_run_ahead():
+    group, pods = job("loose", 3, 1, expected_s=90, born_s=2)
+    decision = schedule(cluster(RUNNING, LARGE, (replace(group, min_member=0), pods)), EASY)
+    assert len(dict(decision.binds())) == 3
+
+
+def test_a_job_stays_within_its_network_domain():
+    group, pods = job("near", 2, 3, expected_s=100, born_s=1)
+    near = replace(group, topology=NetworkTopology("hard", 1))
+    nodes = [Node(name, {"cpu": 4000, "pods": 110_000}) for name in ("a1", "a2", "b1", "b2")]
+    busy = job("busy", 1, 4, expected_s=None, born_s=0, node="a1")
+    domains = [HyperNode("a", 1, ("a1", "a2")), HyperNode("b", 1, ("b1", "b2"))]
+    policy = replace(EASY, tiers=tiers_of(("gang", "predicates", "network-topology-aware")))
+    snapshot = take_snapshot(nodes, [*busy[1], *pods], [busy[0], near], [Queue("q")], domains, now_s=100.0)
+    assert set(dict(schedule(snapshot, policy).binds()).values()) == {"b1", "b2"}

@@ -59,12 +59,7 @@ def _serve(session: Session, turns: Turns, waiting: dict[int, list[Run]]) -> Non
         group = turns.next_job(queue)
         if group is None:
             continue
-        topology = session.snapshot.groups.topology[group]
-        runs = waiting[group]
-        if topology is not None and topology.mode == "hard":
-            runs = _place_within_domains(session, queue, group, runs)
-        else:
-            place(session, queue, group, runs)
+        runs = place_job(session, queue, group, waiting[group])
         if points.job_ready(group):
             if session.log:
                 session.commit()
@@ -74,6 +69,15 @@ def _serve(session: Session, turns: Turns, waiting: dict[int, list[Run]]) -> Non
         else:
             session.set_aside()
         turns.put_queue(queue)
+
+
+def place_job(session: Session, queue: int, group: int, runs: list[Run], within: Flags | None = None) -> list[Run]:
+    """Place pods of ``runs`` until the job is ready, under one network domain if the job must be; what is left of them."""
+    topology = session.snapshot.groups.topology[group]
+    if topology is not None and topology.mode == "hard":
+        return _place_within_domains(session, queue, group, runs, within)
+    place(session, queue, group, runs, within)
+    return runs
 
 
 def place(session: Session, queue: int, group: int, runs: list[Run], within: Flags | None = None) -> None:
@@ -130,7 +134,7 @@ def _worth_going_on(session: Session, group: int, runs: list[Run]) -> bool:
     return held + left >= int(session.snapshot.groups.min_member[group])
 
 
-def _place_within_domains(session: Session, queue: int, group: int, runs: list[Run]) -> list[Run]:
+def _place_within_domains(session: Session, queue: int, group: int, runs: list[Run], within: Flags | None) -> list[Run]:
     """Try the network domains, the nearest kind first, and keep the best that holds the job; what is left of the runs."""
     holds = session.snapshot.hypernodes.holds
     for domains in session.points.hypernode_gradient(group):
@@ -138,7 +142,8 @@ def _place_within_domains(session: Session, queue: int, group: int, runs: list[R
         for domain in domains:
             trial = [run.copy() for run in runs]
             mark = len(session.log)
-            place(session, queue, group, trial, None if domain < 0 else holds[domain])
+            there = holds[domain] if domain >= 0 else None
+            place(session, queue, group, trial, within if there is None else there if within is None else there & within)
             changes = session.rollback(mark)
             if changes:
                 found.append((domain, changes, trial))

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from skyedge.layers.scheduler.actions.allocate import Run, pending_runs, place
+from skyedge.layers.scheduler.actions.allocate import Run, pending_runs, place_job
+from skyedge.layers.scheduler.impossible import why_group_never
 from skyedge.layers.scheduler.objects import PodPhase
 from skyedge.layers.scheduler.plugin import Floats
 from skyedge.layers.scheduler.queueing import Turns
@@ -32,16 +33,17 @@ def easy_backfill(session: Session) -> None:
             continue
         runs = waiting[group]
         if reservation is None:
-            if _start(session, queue, group, [run.copy() for run in runs]):
-                runs = _left_over(session, runs)
-                if runs:
-                    waiting[group] = runs
-                    turns.put_job(group)
-            elif session.points.allocatable(queue, _shape(session, runs)):
+            started = _start(session, queue, group, [run.copy() for run in runs])
+            if not started and _may_start_later(session, queue, group, runs):
                 reservation = reserve(session, runs)
                 session.refuse(group, "reservation", int(runs[0].pods[0]))
-        elif not _run_ahead(session, queue, group, runs, reservation):
-            session.refuse(group, "behind", int(runs[0].pods[0]))
+        else:
+            started = _run_ahead(session, queue, group, runs, reservation)
+            if not started:
+                session.refuse(group, "behind", int(runs[0].pods[0]))
+        waiting[group] = _left_over(session, runs)
+        if started and waiting[group]:
+            turns.put_job(group)
         turns.put_queue(queue)
 
 
@@ -141,7 +143,7 @@ def _run_ahead(session: Session, queue: int, group: int, runs: list[Run], reserv
 
 def _start(session: Session, queue: int, group: int, runs: list[Run], within: Flags | None = None) -> bool:
     """Place the job if enough of it fits now."""
-    place(session, queue, group, runs, within)
+    place_job(session, queue, group, runs, within)
     if session.log and session.points.job_ready(group):
         session.commit()
         return True
@@ -155,5 +157,7 @@ def _left_over(session: Session, runs: list[Run]) -> list[Run]:
     return [run for run in kept if len(run.pods)]
 
 
-def _shape(session: Session, runs: list[Run]) -> int:
-    return int(session.snapshot.pods.shape[runs[0].pods[0]])
+def _may_start_later(session: Session, queue: int, group: int, runs: list[Run]) -> bool:
+    """Whether it is room on nodes that the job waits for; what is reserved for one that can never run is lost to all."""
+    shape = int(session.snapshot.pods.shape[runs[0].pods[0]])
+    return session.points.allocatable(queue, shape) > 0 and why_group_never(session, group, {}) is None
