@@ -35,6 +35,7 @@ _CAUSES = {
     "behind": "would delay the job that is next",
     "no victims": "found no pods that it may evict to make room",
     "topology": "no network domain that it allows holds all of it",
+    "soon": "has its place, and waits for those of its gang that have a reservation",
     "gang": "is all or nothing, and not enough of it fits",
 }
 
@@ -96,7 +97,7 @@ def _group_waits(session: Session, group: int, impossible: Mapping[str, str]) ->
     invalid = session.points.job_invalid(group)
     if invalid:
         return invalid
-    for cause in ("topology", "gang", "overused", "reservation", "behind"):
+    for cause in ("topology", "soon", "gang", "overused", "reservation", "behind"):
         if cause in causes:
             return f"{_CAUSES[cause]} ({held} of {least} placed)"
     return f"{held} of {least} placed"
@@ -128,10 +129,25 @@ def _waits(session: Session, pod: int, impossible: Mapping[str, str]) -> str:
         if over:
             reasons.append(over)
     reasons += [f"{text}" for cause, text in _CAUSES.items() if cause in causes and cause not in ("enqueue", "overused")]
-    nodes = _nodes_refuse(session, pod)
+    nodes, fits = _nodes_refuse(session, pod)
+    if fits and not reasons:
+        reasons.append(_no_turn(session, pod))
     if nodes:
         reasons.append(nodes)
-    return "waits: " + ("; ".join(reasons) if reasons else "others were served first")
+    return f"waits: {'; '.join(reasons)}"
+
+
+def _no_turn(session: Session, pod: int) -> str:
+    """Why nobody has looked at the pod in this cycle."""
+    actions, group = session.configuration.actions, int(session.snapshot.pods.group[pod])
+    placing = ("backfill",) if session.pod_is_best_effort[pod] else ("allocate", "easy-backfill")
+    last = max((row for row, action in enumerate(actions) if action in placing), default=-1)
+    if last < 0:
+        what = "pods that ask for nothing" if session.pod_is_best_effort[pod] else "pods"
+        return f"no action of this cycle places {what} ({' or '.join(placing)} would)"
+    if session.snapshot.groups.phase[group] == GroupPhase.PENDING and "enqueue" in actions[last:]:
+        return "its group was let in when pods had already been placed"
+    return "others were served first"
 
 
 def _over_its_share(session: Session, queue: int, pod: int) -> str | None:
@@ -149,8 +165,8 @@ def _over_its_share(session: Session, queue: int, pod: int) -> str | None:
     return None
 
 
-def _nodes_refuse(session: Session, pod: int) -> str | None:
-    """How many nodes refuse for which reason, and an example of each."""
+def _nodes_refuse(session: Session, pod: int) -> tuple[str, bool]:
+    """How many nodes refuse for which reason, with an example of each; and whether some node would have the pod."""
     snapshot = session.snapshot
     counts: Counter[str] = Counter()
     request = session.request[snapshot.pods.shape[pod]]
@@ -171,11 +187,10 @@ def _nodes_refuse(session: Session, pod: int) -> str | None:
             counts[f"no {shape.device_count} devices with {shape.device_milli} thousandths free"] += int(short.sum())
             left &= ~short
     nodes = np.flatnonzero(left)
-    for node in nodes[~session.points.allowed_now(pod, nodes)].tolist():
+    welcome = session.points.allowed_now(pod, nodes)
+    for node in nodes[~welcome].tolist():
         clauses = (plugin.refusal(pod, node) for plugin in session.points.filtering_now)
         counts[next((clause for clause in clauses if clause), "a plugin refuses it")] += 1
-    if not counts:
-        return None
     parts = [f"{many} {'node' if many == 1 else 'nodes'}: {text}" for text, many in counts.most_common(MOST_EXAMPLES)]
     more = len(counts) - MOST_EXAMPLES
-    return ", ".join(parts) + (f", and {more} other reasons" if more > 0 else "")
+    return ", ".join(parts) + (f", and {more} other reasons" if more > 0 else ""), bool(welcome.any())

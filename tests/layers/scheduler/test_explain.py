@@ -149,3 +149,26 @@ def test_a_job_that_merely_waits_is_not_called_impossible():
 def test_a_group_with_too_few_pods_says_how_many_it_lacks():
     said = explained(one({"cpu": 1000}, pods=2, least=3)).explanations.groups["ns/job"]
     assert "2 of the 3 pods" in said
+
+
+@pytest.mark.parametrize(
+    ("actions", "request_", "said"),
+    [
+        (("preempt",), {"cpu": 1000}, "no action of this cycle places pods (allocate or easy-backfill would)"),
+        (("allocate",), {}, "no action of this cycle places pods that ask for nothing (backfill would)"),
+        (("allocate", "enqueue"), {"cpu": 1000}, "was let in when pods had already been placed"),
+    ],
+)
+def test_a_pod_that_no_action_looks_at_says_so(actions, request_, said):
+    gang, pods = one(request_)
+    snapshot = take_snapshot(NODES, pods, [replace(gang, phase=GroupPhase.PENDING)], [Queue("q")])
+    policy = Configuration(actions, tiers_of(("predicates",)))
+    assert said in schedule(snapshot, policy, explain=True).explanations.pods["ns/job-0"]
+
+
+def test_a_pod_whose_gang_waits_for_what_is_being_released_says_so():
+    leaving = Pod("ns/other-0", "ns/other", PodShape((("cpu", 4000),)), PodPhase.RELEASING, "big")
+    decision = explained(one({"cpu": 4000}, pods=2), others=[leaving])
+    assert len(dict(decision.pipelined())) == 1
+    (waiting,) = {"ns/job-0", "ns/job-1"} - dict(decision.pipelined()).keys()
+    assert "those of its gang that have a reservation" in decision.explanations.pods[waiting]

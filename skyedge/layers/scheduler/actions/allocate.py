@@ -67,6 +67,8 @@ def _serve(session: Session, turns: Turns, waiting: dict[int, list[Run]]) -> Non
             if waiting[group]:
                 turns.put_job(group)
         else:
+            if session.log:
+                session.refuse(group, "soon", int(session.log[0].pods[0]))
             session.set_aside()
         turns.put_queue(queue)
 

@@ -27,6 +27,7 @@ def backfill(session: Session) -> None:
         if session.points.job_ready(group):
             session.commit()
         else:
+            session.refuse(group, "gang", pod)
             session.set_aside()
 
 
