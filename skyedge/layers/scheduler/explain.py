@@ -128,6 +128,8 @@ def _waits(session: Session, pod: int, impossible: Mapping[str, str]) -> str:
         over = _over_its_share(session, queue, pod)
         if over:
             reasons.append(over)
+        elif "overused" in causes:
+            reasons.append(f"the queue '{queue_name}' has all that it deserves")
     reasons += [f"{text}" for cause, text in _CAUSES.items() if cause in causes and cause not in ("enqueue", "overused")]
     nodes, fits = _nodes_refuse(session, pod)
     if fits and not reasons:
@@ -174,9 +176,9 @@ def _nodes_refuse(session: Session, pod: int) -> tuple[str, bool]:
     for node in np.flatnonzero(~allowed).tolist():
         clauses = (plugin.refusal(pod, node) for plugin in session.points.plugins)
         counts[next((clause for clause in clauses if clause), "a plugin refuses it")] += 1
-    left = allowed.copy()
+    left, idle = allowed.copy(), session.idle_unreserved()
     for resource in np.flatnonzero(request):
-        short = left & (session.idle[resource] < request[resource])
+        short = left & (idle[resource] < request[resource])
         if short.any():
             counts[f"not enough {snapshot.resources[resource]} idle"] += int(short.sum())
             left &= ~short
