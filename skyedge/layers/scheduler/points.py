@@ -82,13 +82,17 @@ class Points:
         columns = [plugin.task_order(rows) for plugin in reversed(self._flat["task_order"])]
         rank = {int(pod): number for number, pod in enumerate(rows[np.lexsort((rows, *columns))])}
 
-        def key(pod: int) -> Key:
-            queue, group = session.queue_of(pod), int(pods.group[pod])
-            nearness = tuple(plugin.victim_queue_order(queue, mine) for plugin in self._flat["victim_queue_order"])
-            *job, _ = self.job_key(group)
-            return (nearness, _Last(self.queue_key(queue)), _Last(job), -rank[pod])
-
-        return sorted(victims, key=key)
+        queue_of = {int(pod): session.queue_of(int(pod)) for pod in rows}
+        queue_keys = {queue: self.queue_key(queue) for queue in set(queue_of.values())}
+        job_keys = {group: self.job_key(group)[:-1] for group in set(pods.group[rows].tolist())}
+        ordered = sorted(
+            rank, key=lambda pod: (queue_keys[queue_of[pod]], job_keys[int(pods.group[pod])], rank[pod]), reverse=True
+        )
+        nearer = self._flat["victim_queue_order"]
+        if nearer:
+            near = {queue: tuple(plugin.victim_queue_order(queue, mine) for plugin in nearer) for queue in queue_keys}
+            ordered.sort(key=lambda pod: near[queue_of[pod]])
+        return ordered
 
     # Jobs.
 
@@ -274,18 +278,3 @@ def first_answer(tiers: Any) -> Answer:
         if victims:
             return victims
     return None
-
-
-class _Last:
-    """Turns an order round."""
-
-    __slots__ = ("key",)
-
-    def __init__(self, key: Key) -> None:
-        self.key = key
-
-    def __lt__(self, other: _Last) -> bool:
-        return bool(other.key < self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Last) and other.key == self.key
