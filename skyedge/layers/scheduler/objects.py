@@ -10,7 +10,7 @@ Amounts of resources are whole numbers: ``cpu`` in milli-cores, what is counted 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
@@ -213,3 +213,19 @@ class HyperNode:
 def is_bytes(resource: str) -> bool:
     """Whether ``resource`` is counted in bytes."""
     return resource.startswith(BYTE_RESOURCES)
+
+
+def distinct_shapes(pods: Sequence[Pod]) -> tuple[tuple[PodShape, ...], list[int]]:
+    """Distinct shapes in the order in which they come up, and the number of each pod's.
+
+    Hashing a shape is slow and readers share the objects, so each object is looked up by identity first.
+    """
+    known: dict[int, int] = {}
+    distinct: dict[PodShape, int] = {}
+    numbers = []
+    for pod in pods:
+        number = known.get(id(pod.shape))
+        if number is None:
+            number = known[id(pod.shape)] = distinct.setdefault(pod.shape, len(distinct))
+        numbers.append(number)
+    return tuple(distinct), numbers

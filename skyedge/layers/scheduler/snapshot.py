@@ -29,6 +29,7 @@ from skyedge.layers.scheduler.objects import (
     PodShape,
     Queue,
     Taint,
+    distinct_shapes,
 )
 
 Ints = NDArray[np.int64]
@@ -201,7 +202,8 @@ def take_snapshot(
     queue_row = _rows_by_name("queue", [queue.name for queue in queue_list])
     _rows_by_name("pod", [pod.name for pod in pod_list])
 
-    shapes, shape_of_pod = _intern_shapes(pod_list)
+    shapes, numbers = distinct_shapes(pod_list)
+    shape_of_pod = np.array(numbers, np.intp)
     resources = _resource_names(node_list, shapes, group_list, queue_list)
     column = {name: number for number, name in enumerate(resources)}
     request = (
@@ -235,22 +237,6 @@ def _row_of(kind: str, name: str, rows: Mapping[str, int], *, by: str) -> int:
         return rows[name]
     except KeyError:
         raise InputError(f"{by} names the {kind} '{name}', which is not there", nearest=nearest(name, rows)) from None
-
-
-def _intern_shapes(pods: Sequence[Pod]) -> tuple[tuple[PodShape, ...], Rows]:
-    """Distinct shapes in a stated order, and the shape of each pod.
-
-    Hashing a shape is slow and readers share the objects, so each object is looked up by identity first.
-    """
-    known: dict[int, int] = {}
-    distinct: dict[PodShape, int] = {}
-    numbers = np.empty(len(pods), np.intp)
-    for number, pod in enumerate(pods):
-        row = known.get(id(pod.shape))
-        if row is None:
-            row = known[id(pod.shape)] = distinct.setdefault(pod.shape, len(distinct))
-        numbers[number] = row
-    return tuple(distinct), numbers
 
 
 def _resource_names(
