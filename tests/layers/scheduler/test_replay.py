@@ -243,3 +243,28 @@ def test_what_happens_within_an_interval_is_decided_at_its_end():
 def test_jobs_that_are_not_right_are_refused(jobs, said):
     with pytest.raises(InputError, match=said):
         replay([machine("n", 1)], jobs, DEFAULT_QUEUE, NO_GANGS)
+
+
+gang_jobs = st.lists(
+    st.tuples(st.integers(0, 20), st.integers(1, 20), st.integers(1, 4), st.sampled_from([1, 2, 3])), min_size=1, max_size=12
+).map(
+    lambda rows: [
+        Job(f"j{number:02d}", float(came), float(ran), (cpu(cores),) * min(pods, 2 * (4 // cores)), "default")
+        for number, (came, ran, pods, cores) in enumerate(rows)
+    ]
+)
+"""Each fits into two empty machines of four cores."""
+DRF_WITHOUT_GANGS = Configuration(("allocate",), tiers_of(("drf", "predicates", "binpack")), "drf without gangs")
+
+
+@settings(max_examples=60, deadline=None)
+@given(gang_jobs, st.sampled_from([NO_GANGS, DRF_WITHOUT_GANGS, GANGS, PREEMPTING, policy("easy-backfill")]))
+def test_no_job_is_left_behind_unsaid(jobs, configuration):
+    """Every job ends, if those that lock each other out give way; if nobody does, the lock is counted."""
+    nodes = [machine("n0", 4), machine("n1", 4)]
+    untied = replay(nodes, jobs, DEFAULT_QUEUE, configuration, deadlock_timeout_s=100.0, one_by_one=False)
+    figures = untied.figures()
+    assert figures["finished"] == len(jobs)
+    locked = replay(nodes, jobs, DEFAULT_QUEUE, configuration, deadlock_timeout_s=None, one_by_one=False).figures()
+    if locked["finished"] < len(jobs):
+        assert locked["deadlocks"] > 0
