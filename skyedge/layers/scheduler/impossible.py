@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 WAITING = (PodPhase.PENDING, PodPhase.PIPELINED)
 """Phases of pods that do not run yet: a reservation is not a place."""
 
+GONE = (PodPhase.FAILED, PodPhase.RELEASING)
+
 
 def impossible_groups(session: Session) -> dict[str, str]:
     """Groups that can never run, and why, by name."""
@@ -37,8 +39,10 @@ def impossible_groups(session: Session) -> dict[str, str]:
 
 def why_group_never(session: Session, group: int, known: dict[Hashable, str | None]) -> str | None:
     """Why ``group`` can never run, or None if it may; ``known`` remembers what was found out about pods."""
-    points, shapes = session.points, session.snapshot.pods.shape
-    members = session.members(group)
+    points, pods = session.points, session.snapshot.pods
+    shapes, members = pods.shape, session.members(group)
+    # One that was sent away in this cycle comes back.
+    alive = int((~np.isin(pods.phase[members], GONE)).sum())
     pending = members[np.isin(session.pod_phase[members], WAITING)]
     least = points.least_pods(group)
     # Pods of one shape in one group share their fate.
@@ -52,7 +56,7 @@ def why_group_never(session: Session, group: int, known: dict[Hashable, str | No
             lost += count
             lost_that_count += 0 if session.pod_is_best_effort[pod] else count
     # Of pods that ask for nothing, a gang takes for granted that they will find a place.
-    if reason and (session.alive[group] - lost_that_count < least or session.alive[group] == lost):
+    if reason and (alive - lost_that_count < least or alive == lost):
         return reason
     return _why_not_let_in(session, group) or _why_not_together(session, group, pending, least)
 
@@ -109,9 +113,9 @@ def _why_not_together(session: Session, group: int, pending: Rows, least: int) -
     """
     snapshot, shapes = session.snapshot, session.snapshot.pods.shape
     members = session.members(group)
-    gone = np.isin(session.pod_phase[members], (PodPhase.SUCCEEDED, PodPhase.FAILED, PodPhase.RELEASING))
-    needed = least - int((session.pod_phase[members] == PodPhase.SUCCEEDED).sum())
-    living = members[~gone]
+    phase = snapshot.pods.phase[members]
+    needed = least - int((phase == PodPhase.SUCCEEDED).sum())
+    living = members[~np.isin(phase, (PodPhase.SUCCEEDED, *GONE))]
     if needed < 2 or len(living) < needed:
         return None
     asked = session.request[shapes[living]]
