@@ -44,6 +44,20 @@ class WalkerShell:
     first_raan_deg: float = 0.0
     name: str = "walker"
 
+    @classmethod
+    def from_mapping(cls, mapping: object, *, where: object = None) -> WalkerShell:
+        """From parsed YAML, the part under ``walker``."""
+        figures = _mapping(mapping, "walker", where)
+        _check_keys(figures, [field.name for field in fields(cls)], where)
+        if "epoch" in figures:
+            figures["epoch"] = str(figures["epoch"])
+        try:
+            shell = cls(**figures)
+        except TypeError as error:
+            raise InputError(f"walker: {error}", where=where) from None
+        shell.check(where)
+        return shell
+
     def check(self, where: object) -> None:
         """Raise an InputError for a shell that cannot be."""
         for key in ("total", "planes", "phasing"):
@@ -146,15 +160,7 @@ class Constellation:
         """From parsed YAML: ``walker: {...}``, or ``epoch`` and ``satellites: [{name, altitude_km, ...}]``."""
         if "walker" in mapping:
             _check_keys(mapping, ["walker"], where)
-            figures = _mapping(mapping["walker"], "walker", where)
-            _check_keys(figures, [field.name for field in fields(WalkerShell)], where)
-            if "epoch" in figures:
-                figures["epoch"] = str(figures["epoch"])
-            try:
-                shell = WalkerShell(**figures)
-            except TypeError as error:
-                raise InputError(f"walker: {error}", where=where) from None
-            return cls.walker(shell, where=where)
+            return cls.walker(WalkerShell.from_mapping(mapping["walker"], where=where), where=where)
         _check_keys(mapping, ["epoch", "satellites"], where)
         if "epoch" not in mapping:
             raise InputError("these elements have no 'epoch'", where=where)

@@ -1,0 +1,80 @@
+"""A path in time: the route at every step, hand-overs and outages.
+
+The shortest route jumps to another satellite for a microsecond's gain.  With ``keep_within`` the present route is kept
+while it lasts and is not longer than the shortest by more than that share: fewer hand-overs for a bounded delay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.csgraph import dijkstra
+
+from skyedge.layers.paths.shortest import Route, delay_over, graph_of, route_back
+from skyedge.space.topology import Snapshot
+
+
+@dataclass(frozen=True, eq=False)
+class Journey:
+    """What a path was at each of ``times_us`` (times,); None is an outage."""
+
+    times_us: NDArray[np.int64]
+    routes: tuple[Route | None, ...]
+
+    @cached_property
+    def delay_s(self) -> NDArray[np.float64]:
+        """One way, (times,); not a number in an outage."""
+        return np.array([np.nan if route is None else route.delay_s for route in self.routes])
+
+    @cached_property
+    def hops(self) -> NDArray[np.int64]:
+        """Links on the way, (times,); none in an outage."""
+        return np.array([0 if route is None else route.hops for route in self.routes], np.int64)
+
+    @cached_property
+    def hand_overs(self) -> NDArray[np.int64]:
+        """Ends of the path, none to two, that went to another satellite at this step, (times,).
+
+        Coming back from an outage is none: there was nothing to hand over.
+        """
+        ends = [None if route is None else (route.nodes[1], route.nodes[-2]) for route in self.routes]
+        changed = [
+            0 if before is None or after is None else (before[0] != after[0]) + (before[1] != after[1])
+            for before, after in pairwise(ends)
+        ]
+        return np.array([0, *changed][: len(self.routes)], np.int64)
+
+    @cached_property
+    def new_route(self) -> NDArray[np.bool_]:
+        """Whether any node of the path changed at this step, (times,), with or without a hand-over."""
+        nodes = [None if route is None else route.nodes for route in self.routes]
+        changed = [None not in (before, after) and before != after for before, after in pairwise(nodes)]
+        return np.array([False, *changed][: len(self.routes)], bool)
+
+    def outages(self) -> list[tuple[int, int]]:
+        """First step of each outage, and the first step after it (or the number of steps)."""
+        out = np.array([route is None for route in self.routes], np.int8)
+        edges = np.flatnonzero(np.diff(out, prepend=0, append=0))
+        return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
+
+
+def follow(snapshots: Iterable[Snapshot], source: int, target: int, keep_within: float = 0.0) -> Journey:
+    """The route from ``source`` to ``target``, two different nodes, at each snapshot, earliest first."""
+    times, routes = [], []
+    present: Route | None = None
+    for snapshot in snapshots:
+        graph = graph_of(snapshot)
+        best = route_back(graph, dijkstra(graph, indices=source), source, target)
+        if best is not None and present is not None and present.nodes != best.nodes and keep_within > 0:
+            delay_s = delay_over(snapshot, present.nodes)
+            if delay_s <= best.delay_s * (1 + keep_within):
+                best = Route(present.nodes, delay_s)
+        present = best
+        times.append(snapshot.at)
+        routes.append(present)
+    return Journey(np.array(times, np.int64), tuple(routes))
