@@ -25,7 +25,7 @@ def load_class(path: str, *, where: object = None) -> type[Any]:
     module_name, _, class_name = path.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever a user's own module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever a user's own module does when it is imported
         reason = str(error) or type(error).__name__
         raise InputError(f"cannot import '{module_name}': {reason}", where=where) from None
     found = getattr(module, class_name, None)

@@ -43,6 +43,10 @@ def schedule_command(
     sharding: str,
 ) -> None:
     """Read manifests, run one cycle and print what was decided."""
+    if sharding not in get_args(Sharding):
+        raise InputError(
+            f"there is no sharding '{sharding}'", where="--sharding", nearest=nearest(sharding, get_args(Sharding))
+        )
     if [*files, configuration_file].count(STANDARD_INPUT) > 1:
         raise InputError("standard input can be read only once")
     with _no_garbage():
@@ -70,10 +74,6 @@ def _decided(
     """What one scheduler decides, or several that share the cluster."""
     if schedulers == 1:
         return as_mapping(schedule(snapshot, configuration, explain=explain), warnings)
-    if sharding not in get_args(Sharding):
-        raise InputError(
-            f"there is no sharding '{sharding}'", where="--sharding", nearest=nearest(sharding, get_args(Sharding))
-        )
     shared = schedule_shared(snapshot, configuration, schedulers, sharding=sharding, explain=explain)  # type: ignore[arg-type]
     counts = {"schedulers": schedulers, "rounds": shared.rounds, "commits": shared.commits, "conflicts": shared.conflicts}
     return {**as_mapping(shared.decision, warnings), "shared": counts}

@@ -160,6 +160,22 @@ def test_several_schedulers_count_their_conflicts(schedule):
 
 
 def test_an_unknown_sharding_is_named_with_the_nearest_right_word(schedule):
-    _, err, code = schedule("small.yaml", "--schedulers", 2, "--sharding", "sofd")
+    for more in (("--schedulers", 2), ()):
+        _, err, code = schedule("small.yaml", *more, "--sharding", "sofd")
+        assert code == 2
+        assert "did you mean 'soft'?" in err
+
+
+def test_a_plugin_of_the_user_that_fails_is_named_and_nothing_is_printed(schedule, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "brought.py").write_text(
+        "from skyedge.layers.scheduler.plugin import Plugin\n"
+        "class Broken(Plugin):\n"
+        "    def node_order(self, pod, nodes):\n"
+        "        return 1 / 0\n"
+    )
+    (tmp_path / "policy.yaml").write_text('actions: allocate\ntiers: [{plugins: [{name: "brought:Broken"}]}]\n')
+    out, err, code = schedule("small.yaml", "--config", "policy.yaml")
     assert code == 2
-    assert "did you mean 'soft'?" in err
+    assert out == ""
+    assert err.strip() == "error: brought:Broken: this plugin failed in node_order (ZeroDivisionError: division by zero)"

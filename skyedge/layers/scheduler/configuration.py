@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from skyedge.errors import InputError, nearest
+from skyedge.errors import InputError, SkyedgeError, nearest
+from skyedge.layers.scheduler.guard import guarded
 from skyedge.layers.scheduler.plugin import POINTS, Plugin
 from skyedge.layers.scheduler.plugins import PLUGINS
 from skyedge.plugins import is_import_path, load_class
@@ -55,8 +56,24 @@ def make_plugin(option: PluginOption) -> Plugin:
     path = option.name if is_import_path(option.name) else PLUGINS.get(option.name)
     if path is None:
         raise InputError(f"there is no plugin '{option.name}'", nearest=nearest(option.name, PLUGINS))
-    cls: type[Plugin] = load_class(path)
-    return cls(option.arguments, "hierarchy" in option.points)
+    cls = load_class(path)
+    if path == option.name:
+        return _brought(cls, option)
+    ours: Plugin = cls(option.arguments, "hierarchy" in option.points)
+    return ours
+
+
+def _brought(cls: type[Any], option: PluginOption) -> Plugin:
+    """A plugin that a user has brought, which is checked at every step."""
+    if not issubclass(cls, Plugin):
+        raise InputError("this is no plugin: it should be a subclass of skyedge's Plugin", where=option.name)
+    try:
+        plugin = cls(option.arguments, "hierarchy" in option.points)
+    except SkyedgeError:
+        raise
+    except Exception as error:  # whatever a user's own code does
+        raise InputError(f"this plugin cannot be made ({type(error).__name__}: {error})", where=option.name) from error
+    return guarded(plugin, option.name)
 
 
 def tiers_of(*tiers: Sequence[str | PluginOption]) -> tuple[tuple[PluginOption, ...], ...]:

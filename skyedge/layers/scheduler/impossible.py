@@ -74,6 +74,9 @@ def why_never(session: Session, pod: int) -> str | None:
     if not len(snapshot.nodes):
         return "there are no nodes"
     request = session.request[snapshot.pods.shape[pod]]
+    beyond = _beyond(snapshot.resources, request, session.total)
+    if beyond:
+        return f"it asks for more {beyond} than the cluster has"
     over = _over_ceiling(session, session.points.limiting, session.queue_of(pod), request)
     if over:
         return f"it asks for {over}"
@@ -121,12 +124,12 @@ def _why_not_together(session: Session, group: int, pending: Rows, least: int) -
     asked = session.request[shapes[living]]
     together: Ints = np.sort(asked, axis=0)[:needed].sum(axis=0)
     gang = f"the {needed} pods that it needs at least ask for"
-    over = _over_ceiling(session, session.points.limiting, int(snapshot.groups.queue[group]), together)
-    if over:
-        return f"{gang} {over}"
     beyond = _beyond(snapshot.resources, together, session.total)
     if beyond:
         return f"{gang} more {beyond} than the cluster has"
+    over = _over_ceiling(session, session.points.limiting, int(snapshot.groups.queue[group]), together)
+    if over:
+        return f"{gang} {over}"
     if len(pending) < len(living):
         return None  # some run already, and where they do, plugins may not let pods go any more
     _, first = np.unique(shapes[living], return_index=True)
@@ -145,6 +148,8 @@ def _over_ceiling(session: Session, plugins: list[Plugin], queue: int, asked: In
     for plugin in plugins:
         ceiling = getattr(plugin, "ceiling", None)
         beyond = None if ceiling is None else _beyond(names, asked, ceiling(queue))
+        if beyond and plugin.name == "overcommit":
+            return f"more {beyond} than the cluster would ever let in"
         if beyond:
             return f"more {beyond} than its queue '{session.snapshot.queues.names[queue]}' may ever have"
     return None

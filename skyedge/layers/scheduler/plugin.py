@@ -9,6 +9,7 @@ Bring your own as ``package.module:Class`` in the place of a plugin's name.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -96,9 +97,12 @@ class Plugin:
         """
         value = self.arguments.get(key, default)
         try:
-            return float(value)
+            number = math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
-            raise InputError(f"the argument '{key}' of '{self.name}' should be a number, not '{value}'") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise InputError(f"the argument '{key}' of '{self.name}' should be a number, not '{value}'")
+        return number
 
     def open(self, session: Session) -> None:
         """A cycle begins."""

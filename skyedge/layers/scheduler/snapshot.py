@@ -210,7 +210,7 @@ def take_snapshot(
         np.stack([_row(dict(shape.request), column) for shape in shapes]) if shapes else np.zeros((0, len(column)), np.int64)
     )
     request[:, PODS] = THOUSANDTHS
-    return Snapshot(
+    snapshot = Snapshot(
         resources=resources,
         nodes=_node_columns(node_list, column),
         shapes=shapes,
@@ -221,6 +221,17 @@ def take_snapshot(
         hypernodes=_hypernode_columns(sorted(hypernodes, key=lambda h: (h.tier, h.name)), node_row),
         now_s=now_s,
     )
+    _refuse_sums_beyond_counting(snapshot)
+    return snapshot
+
+
+def _refuse_sums_beyond_counting(snapshot: Snapshot) -> None:
+    """Each amount can be held, and so must what all nodes have, and all pods ask for, together."""
+    asked = np.bincount(snapshot.pods.shape, minlength=len(snapshot.shapes)) @ snapshot.request.astype(np.float64)
+    for who, total in (("nodes", snapshot.nodes.allocatable.sum(axis=0, dtype=np.float64)), ("pods", asked)):
+        for name, amount in zip(snapshot.resources, total.tolist(), strict=True):
+            if amount >= UNLIMITED:
+                raise InputError(f"the {name} of all {who} together is more than can be counted")
 
 
 def _rows_by_name(kind: str, names: Sequence[str]) -> dict[str, int]:

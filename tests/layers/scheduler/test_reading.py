@@ -249,11 +249,37 @@ def test_queues_stand_in_a_tree():
     assert parents == {"child": "mid", "mid": "root", "root": None, "default": None}
 
 
-def test_network_domains_find_their_members():
-    def domain(name, tier, *members):
-        listed = [{"type": kind, "selector": selector} for kind, selector in members]
-        return thing("topology.volcano.sh/v1alpha1", "HyperNode", name, {"tier": tier, "members": listed})
+def domain(name, tier, *members):
+    listed = [{"type": kind, "selector": selector} for kind, selector in members]
+    return thing("topology.volcano.sh/v1alpha1", "HyperNode", name, {"tier": tier, "members": listed})
 
+
+def test_a_domain_that_is_within_two_is_named_with_its_place():
+    leaf = ("HyperNode", {"exactMatch": {"name": "leaf"}})
+    with pytest.raises(InputError, match="'leaf' is within 'a' already") as error:
+        read(domain("leaf", 1), domain("a", 2, leaf), domain("b", 2, leaf))
+    assert error.value.where is not None
+    assert "spec.members[0]" in error.value.where
+
+
+@pytest.mark.parametrize("of", ["annotations", "labels"])
+def test_what_may_be_preempted_says_so_with_true_or_false(of):
+    def one(word):
+        return pod("a", metadata={of: {"volcano.sh/preemptable": word}})
+
+    assert read(node("n"), one("False")).pods.preemptable.tolist() == [False]
+    with pytest.raises(InputError, match="true or false, not 'maybe'") as error:
+        read(node("n"), one("maybe"))
+    assert error.value.where is not None
+    assert of in error.value.where
+
+
+def test_amounts_that_add_up_to_more_than_can_be_counted_are_refused():
+    with pytest.raises(InputError, match="the memory of all nodes together is more than can be counted"):
+        read(*(node(f"n{number}", memory="1Ei") for number in range(9)))
+
+
+def test_network_domains_find_their_members():
     nodes = [node("a1"), node("a2"), node("b1", labels={"rack": "b"}), node("c")]
     snapshot = read(
         *nodes,

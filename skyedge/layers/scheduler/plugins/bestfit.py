@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from skyedge.layers.scheduler.plugin import Floats, Plugin
+from skyedge.layers.scheduler.plugin import Arguments, Floats, Plugin
 from skyedge.layers.scheduler.session import Session
 from skyedge.layers.scheduler.snapshot import CPU, MEMORY, Rows
 
@@ -23,9 +23,12 @@ class Remainder(Plugin):
 
     known_arguments: ClassVar[tuple[str, ...]] = ("weight",)
 
+    def __init__(self, arguments: Arguments, hierarchy: bool = False) -> None:
+        super().__init__(arguments, hierarchy)
+        self.weight = self.number("weight", 1.0)
+
     def open(self, session: Session) -> None:
         super().open(session)
-        self.weight = self.number("weight", 1.0)
         allocatable, devices = session.snapshot.nodes.allocatable, session.snapshot.nodes.devices
         self._most_cpu = max(int(allocatable[:, CPU].max(initial=0)), 1)
         self._most_memory = max(int(allocatable[:, MEMORY].max(initial=0)), 1)

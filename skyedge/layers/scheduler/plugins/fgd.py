@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from skyedge.layers.scheduler.fragmentation import COVERAGE, Fragmentation, class_of, target_workload
-from skyedge.layers.scheduler.plugin import Floats
+from skyedge.layers.scheduler.plugin import Arguments, Floats
 from skyedge.layers.scheduler.plugins.bestfit import DIGITS, Remainder
 from skyedge.layers.scheduler.session import Session
 from skyedge.layers.scheduler.snapshot import CPU, Rows
@@ -28,6 +28,10 @@ class Fgd(Remainder):
     name: ClassVar[str] = "fgd"
     known_arguments: ClassVar[tuple[str, ...]] = ("weight", "coverage", "workload")
 
+    def __init__(self, arguments: Arguments, hierarchy: bool = False) -> None:
+        super().__init__(arguments, hierarchy)
+        self._coverage = self.number("coverage", COVERAGE)
+
     def open(self, session: Session) -> None:
         super().open(session)
         snapshot = session.snapshot
@@ -35,7 +39,7 @@ class Fgd(Remainder):
         if workload is None:
             classes = [class_of(shape) for shape in snapshot.shapes]
             pods = (classes[shape] for shape in snapshot.pods.shape.tolist())
-            workload = target_workload(pods, self.number("coverage", COVERAGE))
+            workload = target_workload(pods, self._coverage)
         models = sorted(set(snapshot.nodes.device_model))
         self._model = np.array([models.index(model) for model in snapshot.nodes.device_model], np.intp)
         self._fragmentation = Fragmentation(workload, models)

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from skyedge.layers.scheduler.objects import THOUSANDTHS, PodShape
-from skyedge.layers.scheduler.plugin import Floats, Plugin
+from skyedge.layers.scheduler.plugin import Arguments, Floats, Plugin
 from skyedge.layers.scheduler.session import Session
 from skyedge.layers.scheduler.snapshot import Rows
 from skyedge.streams import stream
@@ -29,9 +29,13 @@ class SeededTies(Plugin):
     name: ClassVar[str] = "seeded-ties"
     known_arguments: ClassVar[tuple[str, ...]] = ("seed",)
 
+    def __init__(self, arguments: Arguments, hierarchy: bool = False) -> None:
+        super().__init__(arguments, hierarchy)
+        self._seed = int(self.number("seed", 0))
+
     def open(self, session: Session) -> None:
         super().open(session)
-        keys = stream(int(self.number("seed", 0)), "scheduler", "ties").integers(0, 1 << 63, size=2, dtype=np.uint64)
+        keys = stream(self._seed, "scheduler", "ties").integers(0, 1 << 63, size=2, dtype=np.uint64)
         self._pod_key, self._node_key = keys | np.uint64(1)
 
     def tie_order(self, pod: int, nodes: Rows) -> Floats:

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from skyedge.layers.scheduler.plugin import Floats, Plugin
+from skyedge.layers.scheduler.plugin import Arguments, Floats, Plugin
 from skyedge.layers.scheduler.snapshot import Rows
 
 WHOLE_CLUSTER = -1
@@ -21,6 +21,10 @@ class NetworkTopologyAware(Plugin):
 
     name = "network-topology-aware"
     known_arguments = ("weight", "hypernode.binpack.cpu", "hypernode.binpack.memory", "hypernode.binpack.resources")
+
+    def __init__(self, arguments: Arguments, hierarchy: bool = False) -> None:
+        super().__init__(arguments, hierarchy)
+        self._weight = self.number("weight", 1)
 
     def hypernode_gradient(self, group: int) -> list[list[int]]:
         """Domains tier by tier, lowest first, as far up as the job allows.
@@ -89,4 +93,4 @@ class NetworkTopologyAware(Plugin):
             return np.zeros(len(nodes))
         near = domains.holds[:, placed].sum(axis=1) / len(placed)
         score: Floats = (domains.holds[:, nodes] * near[:, None]).sum(axis=0)
-        return score * (100.0 * self.number("weight", 1) / max(1, len(np.unique(domains.tier))))
+        return score * (100.0 * self._weight / max(1, len(np.unique(domains.tier))))

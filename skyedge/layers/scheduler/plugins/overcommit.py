@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skyedge.layers.scheduler.objects import GroupPhase
-from skyedge.layers.scheduler.plugin import Plugin, Vote
+from skyedge.layers.scheduler.plugin import Arguments, Plugin, Vote
 from skyedge.layers.scheduler.plugins.proportion import admitted_before
 from skyedge.layers.scheduler.snapshot import Ints
 
@@ -27,10 +27,16 @@ class Overcommit(Plugin):
     name = "overcommit"
     known_arguments = ("overcommit-factor", FACTOR_OF)
 
+    def __init__(self, arguments: Arguments, hierarchy: bool = False) -> None:
+        super().__init__(arguments, hierarchy)
+        self._usual = self.number("overcommit-factor", DEFAULT_FACTOR)
+        self._factor_of = {
+            key.removeprefix(FACTOR_OF): self.number(key, self._usual) for key in arguments if FACTOR_OF in key
+        }
+
     def open(self, session: Session) -> None:
         super().open(session)
-        usual = self.number("overcommit-factor", DEFAULT_FACTOR)
-        factor = np.array([self.number(FACTOR_OF + name, usual) for name in session.snapshot.resources])
+        factor = np.array([self._factor_of.get(name, self._usual) for name in session.snapshot.resources])
         factor[factor < 1] = DEFAULT_FACTOR
         used = session.snapshot.nodes.allocatable.sum(axis=0) - session.idle.sum(axis=1)
         before = admitted_before(session, deduct_allocated=False).sum(axis=0)

@@ -28,7 +28,7 @@ from skyedge.kube.volcano import Job
 from skyedge.kube.volcano import PodGroup as PodGroupManifest
 from skyedge.layers.scheduler.objects import THOUSANDTHS, GroupPhase, Pod, PodGroup, PodPhase
 from skyedge.layers.scheduler.reading import jobs
-from skyedge.layers.scheduler.reading.groups import PREEMPTABLE, checked_annotations, duration_s, topology_of
+from skyedge.layers.scheduler.reading.groups import checked_annotations, duration_s, preemptable, topology_of
 from skyedge.layers.scheduler.reading.nodes import read_hypernodes, read_nodes
 from skyedge.layers.scheduler.reading.queues import DEFAULT_QUEUE, read_queues
 from skyedge.layers.scheduler.reading.shapes import Shapes, said
@@ -218,7 +218,7 @@ class _Cluster:
                     said(metadata, TASK),
                     priority,
                     created_s,
-                    said(metadata, PREEMPTABLE).lower() != "false",
+                    preemptable(metadata, manifest, "metadata"),
                     may_preempt,
                     bool(spec.scheduling_gates) and node is None,
                     spec.priority_class_name in BUILT_IN_PRIORITIES or metadata.namespace == "kube-system",
@@ -340,7 +340,7 @@ class _Cluster:
                     role=role,
                     priority=value if pod_spec.priority is None else pod_spec.priority,
                     created_s=created_s,
-                    preemptable=said(of_pod, PREEMPTABLE).lower() != "false",
+                    preemptable=preemptable(of_pod, manifest, "spec", "tasks", number, "template", "metadata"),
                     may_preempt=may_preempt,
                     gated=bool(pod_spec.scheduling_gates),
                     labels=of_pod.labels,

@@ -12,10 +12,13 @@ from skyedge.kube.shape import Shape
 from skyedge.kube.volcano import NetworkTopology as NetworkTopologyManifest
 from skyedge.layers.scheduler.objects import NetworkTopology
 from skyedge.layers.scheduler.plugins.sla import waiting_time_s
+from skyedge.layers.scheduler.reading.shapes import said
 
 PREEMPTABLE = "volcano.sh/preemptable"
 ALLOCATED_HYPERNODE = "volcano.sh/job-allocated-hypernode"
 WAITING_TIMES = ("sla-waiting-time", "volcano.sh/sla-waiting-time")
+
+_SAYS = {"": True, "true": True, "false": False}
 
 Object = TypeVar("Object", bound=Shape)
 
@@ -48,5 +51,20 @@ def checked_annotations(manifest: Manifest[Object]) -> Mapping[str, str]:
     for key in WAITING_TIMES:
         if key in metadata.annotations:
             duration_s(metadata.annotations[key] or "0s", manifest, "metadata", "annotations", key)
+    preemptable(metadata, manifest, "metadata")
     label = metadata.labels.get(PREEMPTABLE)
     return metadata.annotations if label is None else {PREEMPTABLE: label, **metadata.annotations}
+
+
+def preemptable(metadata: Metadata, manifest: Manifest[Object], *path: str | int) -> bool:
+    """Whether a pod may be sent away; unless it says no, it may.
+
+    Raises:
+        InputError: for a word that is neither true nor false; ``path`` leads to the metadata.
+    """
+    word = said(metadata, PREEMPTABLE)
+    answer = _SAYS.get(word.lower())
+    if answer is None:
+        of = "annotations" if PREEMPTABLE in metadata.annotations else "labels"
+        raise manifest.error((*path, of, PREEMPTABLE), f"this should be true or false, not '{word}'")
+    return answer

@@ -91,12 +91,17 @@ def read_hypernodes(manifests: Manifests, nodes: Sequence[Node]) -> list[HyperNo
     labels = {node.name: node.labels for node in nodes}
     given = manifests.of(HyperNodeManifest)
     tiers = {manifest.object.metadata.name: manifest.object.spec.tier for manifest in given}
-    return [_hypernode(manifest, labels, tiers) for manifest in given]
+    holder: dict[str, str] = {}
+    return [_hypernode(manifest, labels, tiers, holder) for manifest in given]
 
 
 def _hypernode(
-    manifest: Manifest[HyperNodeManifest], labels: Mapping[str, Mapping[str, str]], tiers: Mapping[str, int]
+    manifest: Manifest[HyperNodeManifest],
+    labels: Mapping[str, Mapping[str, str]],
+    tiers: Mapping[str, int],
+    holder: dict[str, str],
 ) -> HyperNode:
+    """A domain; ``holder`` remembers for each that is within another which one that is."""
     spec, name = manifest.object.spec, manifest.object.metadata.name
     nodes: dict[str, None] = {}
     hypernodes: dict[str, None] = {}
@@ -110,6 +115,8 @@ def _hypernode(
                 what = "itself" if other == name else f"'{other}' of tier {tiers[other]}"
                 path = ("spec", "members", number, "selector")
                 raise manifest.error(path, f"'{name}' of tier {spec.tier} cannot hold {what}: domains are of a lower tier")
+            if holder.setdefault(other, name) != name:
+                raise manifest.error(("spec", "members", number), f"'{other}' is within '{holder[other]}' already")
             hypernodes[other] = None
     return HyperNode(name, spec.tier, tuple(sorted(nodes)), tuple(sorted(hypernodes)))
 
