@@ -1,0 +1,153 @@
+"""How many replicas of each workload each cluster gets: Karmada's strategies, over workloads x clusters.
+
+All strategies come down to Webster's method (:mod:`skyedge.layers.federation.webster`) over some weights and some replicas:
+
+====================  ==============================  ===========================================
+what is asked         weights                         replicas that are divided
+====================  ==============================  ===========================================
+static                as the policy says              all
+dynamic, more wanted  room for more                   the increase; those that run stay
+dynamic, fewer        where replicas are              all that are left
+dynamic, afresh       room, with what is given back   all
+====================  ==============================  ===========================================
+
+A cluster never gets more than it has room for: Webster's method is monotone, and were there as many replicas as room in
+all, each would get just its own.
+
+Aggregated is dynamic over the shortest list of clusters with room enough: those with replicas first, then by weight, then
+by name.  ``room`` is how many *more* replicas fit, by the estimate for one workload by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+import numpy as np
+
+from skyedge.layers.federation.webster import Counts, Flags, webster_seats
+
+
+class Strategy(IntEnum):
+    """How replicas are divided; the numbers are those of a column of many."""
+
+    DUPLICATED = 0
+    STATIC_WEIGHT = 1
+    DYNAMIC_WEIGHT = 2
+    AGGREGATED = 3
+
+    @property
+    def by_room(self) -> bool:
+        """Whether the room of clusters plays a part."""
+        return self in (Strategy.DYNAMIC_WEIGHT, Strategy.AGGREGATED)
+
+
+class Mode(Enum):
+    """Whether replicas that run stay where they are, if they can, or all is divided anew."""
+
+    STEADY = "Steady"
+    FRESH = "Fresh"
+
+
+FNV_OFFSET, FNV_PRIME = 0x811C9DC5, 0x01000193
+"""Of the 32-bit hash of Fowler, Noll and Vo, variant 1a."""
+
+
+@dataclass(frozen=True)
+class Division:
+    """Who gets what.
+
+    Attributes:
+        replicas: of each workload on each cluster, (workloads, clusters).
+        missing: how many replicas too few there is room for, (workloads,).  A workload that misses any is not scheduled
+            at all: its row of ``replicas`` is what was scheduled.
+    """
+
+    replicas: Counts
+    missing: Counts
+
+
+def ties_descend(uid: str) -> bool:
+    """Whether ties of name go to the last one: where the hash of a workload's unique name is odd.
+
+    Otherwise the cluster whose name comes first would get the odd replica of every workload.
+    """
+    digest = FNV_OFFSET
+    for byte in uid.encode():
+        digest = (digest ^ byte) * FNV_PRIME & 0xFFFFFFFF
+    return bool(uid) and digest % 2 == 1
+
+
+def divide_duplicated(replicas: Counts, candidates: Flags) -> Counts:
+    """All replicas on every candidate, (workloads, clusters)."""
+    everywhere: Counts = np.where(candidates, replicas[:, None], 0)
+    return everywhere
+
+
+def divide_by_static_weight(replicas: Counts, weights: Counts, candidates: Flags, descending: Flags | None = None) -> Counts:
+    """In proportion to given weights, whatever room there is, (workloads, clusters); all zero: in equal parts.
+
+    Args:
+        replicas: of each workload, (workloads,).
+        weights: (workloads, clusters); zero for a cluster that the policy does not mention.
+        candidates: where each workload may run, (workloads, clusters).
+        descending: see :func:`ties_descend`, (workloads,).
+    """
+    weights = np.where(candidates, weights, 0)
+    weighed = np.where(weights.any(axis=1, keepdims=True), weights > 0, candidates)
+    return webster_seats(replicas, weights, members=weighed, descending=descending)
+
+
+def divide_by_room(
+    replicas: Counts,
+    room: Counts,
+    scheduled: Counts,
+    candidates: Flags,
+    aggregated: Flags,
+    fresh: Flags | None = None,
+    descending: Flags | None = None,
+) -> Division:
+    """By the room that clusters have, in proportion to it or on as few as will do.
+
+    Args:
+        replicas: wanted, (workloads,).
+        room: how many more of a workload fit, (workloads, clusters).
+        scheduled: how many are there already, (workloads, clusters); what is not on a candidate counts as gone.
+        candidates: where each workload may run, (workloads, clusters).
+        aggregated: which workloads want few clusters, (workloads,).
+        fresh: which workloads are divided anew though they run, (workloads,); none if left out.
+        descending: see :func:`ties_descend`, (workloads,).
+    """
+    fresh = np.zeros(len(replicas), np.bool_) if fresh is None else fresh
+    there = np.where(candidates, scheduled, 0)
+    assigned = there.sum(axis=1)
+    down = ~fresh & (assigned > replicas)
+    room = np.where(candidates, room, 0)
+    weights = np.where(down[:, None], there, np.where(fresh[:, None], room + there, room))
+    kept = np.where((fresh | down)[:, None], 0, there)
+    to_give = replicas - kept.sum(axis=1)
+    missing = np.maximum(to_give - weights.sum(axis=1), 0)
+    to_give = np.where(missing > 0, 0, to_give)
+    few = np.flatnonzero(aggregated & (to_give > 0))
+    if len(few):
+        # Where fewer are wanted, nothing counts as scheduled: the largest of the former shares stay.
+        preferred = (there[few] > 0) & ~down[few, None]
+        weights[few] = np.where(shortest_with_room(to_give[few], weights[few], preferred), weights[few], 0)
+    divided = kept + webster_seats(to_give, weights, members=weights > 0, descending=descending)
+    return Division(np.where(missing[:, None] > 0, scheduled, divided), missing)
+
+
+def shortest_with_room(wanted: Counts, room: Counts, preferred: Flags) -> Flags:
+    """The fewest clusters, in order, that together have room: preferred ones first, then the roomiest, then by name.
+
+    Args:
+        wanted: replicas, (workloads,).
+        room: (workloads, clusters), clusters in the order of their names.
+        preferred: (workloads, clusters).
+    """
+    order = np.lexsort((-room, ~preferred), axis=1)
+    sorted_room = np.take_along_axis(room, order, axis=1)
+    before = np.cumsum(sorted_room, axis=1) - sorted_room
+    chosen = np.zeros(room.shape, np.bool_)
+    np.put_along_axis(chosen, order, before < wanted[:, None], axis=1)
+    return chosen
