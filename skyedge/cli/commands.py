@@ -140,6 +140,45 @@ def passes(
     passes_command(tle, sites, start, duration, mask_deg, format.value, plot, antennas, antennas_per_site)
 
 
+def paths(
+    constellation: Annotated[
+        str, typer.Argument(help="A file, or a name in orbit/constellations/: kuiper-630.", metavar="CONSTELLATION")
+    ],
+    source: Annotated[str, typer.Option("--from", help="Where it begins: a city, or LAT,LON.", metavar="PLACE")],
+    target: Annotated[str, typer.Option("--to", help="Where it ends.", metavar="PLACE")],
+    start: Annotated[str, typer.Option(help="UTC, ISO 8601, for example 2023-01-03T00:00:00Z.")],
+    duration: Annotated[str, typer.Option(help="For example 10min; 7d at most.")] = "10min",
+    step: Annotated[str, typer.Option(help="Time between two looks.")] = "1s",
+    links: Annotated[
+        str, typer.Option(help="Satellites of neighbouring planes linked by row or slot; none: no links between satellites.")
+    ] = "row",
+    gateways: Annotated[str | None, typer.Option(help="CSV of sites that relay: name,lat_deg,lon_deg,height_m.")] = None,
+    mask_deg: Annotated[float, typer.Option(min=0, max=89, help="Lowest elevation.")] = 25.0,
+    longest_range_km: Annotated[float | None, typer.Option(min=1, help="Longest link to the ground.")] = None,
+    keep_within: Annotated[
+        float, typer.Option(min=0, max=10, help="Keep a path up to this share longer than the shortest: fewer hand-overs.")
+    ] = 0.0,
+    csv: Annotated[Path | None, typer.Option(help="Write every step.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw it, as PNG or SVG.")] = None,
+) -> None:
+    """Follow a path through a constellation in time: delay, hops, hand-overs, outages."""
+    from skyedge.cli.paths import Span, paths_command
+
+    paths_command(
+        constellation,
+        source,
+        target,
+        Span.parse(start, duration, step),
+        links=links,
+        gateways=gateways,
+        mask_deg=mask_deg,
+        longest_range_km=longest_range_km,
+        keep_within=keep_within,
+        csv_path=csv,
+        plot=plot,
+    )
+
+
 def schedule(
     files: Annotated[list[str] | None, typer.Argument(help="Manifests, YAML or JSON; - is standard input.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say why each pod is where it is, or why it waits.")] = False,

@@ -1,0 +1,177 @@
+"""`skyedge paths`: what is printed, written and drawn, and what is said of bad input."""
+
+import csv
+import re
+import sys
+from itertools import pairwise
+
+import pytest
+
+from skyedge.cli.app import main
+from skyedge.resources import find
+from skyedge.time import SECOND, parse_utc
+
+SHORT = ("--start", "2000-01-01", "--duration", "60s", "--step", "10s")
+CITIES = ("--from", "Manila", "--to", "Dalian")
+
+
+@pytest.fixture
+def paths(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["skyedge", "paths", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        output = capsys.readouterr()
+        return code, output.out, output.err
+
+    return run
+
+
+def figures(text, name):
+    """Least, median and most in the row of the table called ``name``."""
+    return [float(word) for word in re.search(rf"{name}\s+([\d.]+)\s+([\d.]+)\s+([\d.]+)", text).groups()]
+
+
+def rows_of(path):
+    with path.open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_every_step_is_written_and_agrees_with_what_is_printed(paths, tmp_path):
+    code, out, _ = paths("kuiper-630", *CITIES, *SHORT, "--csv", "steps.csv")
+    rows = rows_of(tmp_path / "steps.csv")
+    assert code == 0
+    assert [parse_utc(row["time"]) for row in rows] == [parse_utc("2000-01-01") + n * 10 * SECOND for n in range(6)]
+    round_trip_ms = [float(row["round_trip_ms"]) for row in rows]
+    least, _, most = figures(out, "round trip, ms")
+    assert (round(min(round_trip_ms), 2), round(max(round_trip_ms), 2)) == (least, most)
+    assert figures(out, "over the great circle at c")[0] > 1
+    for row in rows:
+        nodes = row["path"].split(">")
+        assert (nodes[0], nodes[-1]) == ("Manila", "Dalian")
+        assert len(nodes) == int(row["hops"]) + 1
+        assert float(row["round_trip_ms"]) == pytest.approx(2 * float(row["one_way_ms"]), abs=2e-6)
+    ends = [(row["path"].split(">")[1], row["path"].split(">")[-2]) for row in rows]
+    changed = sum((before[0] != after[0]) + (before[1] != after[1]) for before, after in pairwise(ends))
+    assert f"hand-overs: {changed}," in out
+    assert sum(int(row["hand_overs"]) for row in rows) == changed
+    assert list(tmp_path.iterdir()) == [tmp_path / "steps.csv"]
+
+
+def test_there_and_back_are_the_same_and_a_city_is_its_position(paths):
+    there, back = (
+        paths("kuiper-630", "--from", one, "--to", other, *SHORT)[1] for one, other in (CITIES[1::2], CITIES[3::-2])
+    )
+    placed = paths("kuiper-630", "--from", "14.60,120.98", "--to", " dalian", *SHORT)[1]
+    assert figures(there, "one way, ms") == figures(back, "one way, ms") == figures(placed, "one way, ms")
+
+
+def test_a_southern_latitude_is_no_option(paths):
+    code, out, _ = paths("kuiper-630", "--from", "-33.87,151.21", "--to", "Tokyo", *SHORT)
+    assert code == 0
+    assert figures(out, "hops")[0] >= 2
+
+
+@pytest.mark.parametrize(("name", "begins"), [("path.png", b"\x89PNG"), ("path.svg", b"<?xml")])
+def test_the_path_is_drawn(paths, tmp_path, name, begins):
+    assert paths("kuiper-630", *CITIES, *SHORT, "--plot", name)[0] == 0
+    assert (tmp_path / name).read_bytes().startswith(begins)
+    assert list(tmp_path.iterdir()) == [tmp_path / name]
+
+
+def test_outages_are_counted_in_seconds_and_left_empty_in_the_file(paths, tmp_path):
+    # St Petersburg sees Kuiper at 30 degrees now and then only.
+    arguments = ("--from", "Manila", "--to", "St Petersburg", "--start", "2000-01-01", "--duration", "195s", "--step", "10s")
+    code, out, _ = paths("kuiper-630", *arguments, "--mask-deg", 30, "--csv", "steps.csv")
+    down = [row for row in rows_of(tmp_path / "steps.csv") if not row["path"]]
+    assert code == 0
+    assert down
+    assert all(row["one_way_ms"] == row["round_trip_ms"] == "" and row["hops"] == "0" for row in down)
+    total_s = float(re.search(r"outages: \d+, ([\d.]+) s in all", out)[1])
+    # The last step is five seconds long.
+    assert total_s in (10 * len(down), 10 * len(down) - 5)
+
+
+def test_no_path_at_all_is_said_and_not_tabled(paths):
+    code, out, _ = paths("kuiper-630", "--from", "89,0", "--to", "Dalian", *SHORT)
+    assert code == 0
+    assert "no path at any of 6 steps" in out
+
+
+def test_without_links_between_satellites_the_path_goes_by_gateways(paths, tmp_path):
+    bare = ("walker-1584", "--from", "London", "--to", "Moscow", *SHORT, "--links", "none")
+    assert "no path" in paths(*bare)[1]
+    assert paths(*bare, "--gateways", "sites/world-20.csv", "--csv", "steps.csv")[0] == 0
+    relays = {row["path"].split(">")[2] for row in rows_of(tmp_path / "steps.csv") if row["path"]}
+    assert relays
+    assert relays <= {"Neustrelitz", "Kiruna", "Matera", "Svalbard"}
+
+
+def test_keeping_a_path_costs_delay_and_saves_hand_overs(paths):
+    arguments = (
+        "walker-1584",
+        "--from",
+        "London",
+        "--to",
+        "New York",
+        "--start",
+        "2023-01-06",
+        "--duration",
+        "20min",
+        "--step",
+        "10s",
+    )
+    quick, steady = paths(*arguments)[1], paths(*arguments, "--keep-within", 0.2)[1]
+    count = [int(re.search(r"hand-overs: (\d+)", out)[1]) for out in (quick, steady)]
+    assert count[1] < count[0]
+    assert figures(quick, "one way, ms")[1] <= figures(steady, "one way, ms")[1] <= 1.2 * figures(quick, "one way, ms")[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("kuiper-631", *CITIES, *SHORT), "did you mean 'kuiper-630.yaml'?"),
+        (("kuiper-630", "--from", "Manilla", "--to", "Dalian", *SHORT), "unknown place 'Manilla'"),
+        (("kuiper-630", "--from", "Manilla", "--to", "Dalian", *SHORT), "did you mean 'Manila'?"),
+        (("kuiper-630", "--from", "91,0", "--to", "Dalian", *SHORT), "--from: lat_deg: 91.0 is not between -90 and 90"),
+        (("kuiper-630", "--from", "nan,0", "--to", "Dalian", *SHORT), "--from: lat_deg"),
+        (("kuiper-630", "--from", "1,2,3", "--to", "Dalian", *SHORT), "'1,2,3' is not LAT,LON"),
+        (("kuiper-630", "--from", "Dalian", "--to", "dalian", *SHORT), "--to: this is where the path begins"),
+        (("kuiper-630", *CITIES, "--start", "now"), "--start: 'now' is not an ISO 8601 time"),
+        (("kuiper-630", *CITIES, *SHORT, "--duration", "8d"), "--duration: must be longer than nothing and at most 7d"),
+        (("kuiper-630", *CITIES, *SHORT, "--step", "2min"), "--step: a step of 2min is longer than the duration of 60s"),
+        (("kuiper-630", *CITIES, *SHORT, "--step", "0s"), "--step: must be longer than nothing"),
+        (("kuiper-630", *CITIES, *SHORT, "--step", "1us"), "60,000,000 steps are more than 200,000"),
+        (("kuiper-630", *CITIES, *SHORT, "--links", "slots"), "did you mean 'slot'?"),
+        (("kuiper-630", *CITIES, *SHORT, "--mask-deg", "nan"), "--mask-deg: nan is not a number of use here"),
+        (("kuiper-630", *CITIES, *SHORT, "--keep-within", "nan"), "--keep-within: nan is not a number"),
+        (("tiansuan", *CITIES, *SHORT), "a +Grid needs the planes of a Walker shell"),
+        (("kuiper-630", *CITIES, *SHORT, "--gateways", "sites/wrld-20.csv"), "did you mean 'world-20.csv'?"),
+        (("kuiper-630", *CITIES, *SHORT, "--plot", "path.jpg"), "a plot is a .png, .svg or .pdf file"),
+        (("kuiper-630", *CITIES, *SHORT, "--csv", "nowhere/steps.csv"), "--csv: there is no folder nowhere"),
+        (("kuiper-630", *CITIES, *SHORT, "--csv", "."), "--csv: . is a folder"),
+        (("kuiper-630", *CITIES, *SHORT, "--csv", "a.svg", "--plot", "a.svg"), "name the same file"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_leaves_nothing(paths, tmp_path, arguments, words):
+    code, out, err = paths(*arguments)
+    assert code == 2
+    assert words in err
+    assert len(err.strip().splitlines()) == 1
+    assert out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_ones_own_flies_and_a_plane_alone_makes_no_grid(paths, tmp_path):
+    text = find("constellations/walker-1584.yaml", kind="orbit").read_text()
+    (tmp_path / "mine.yaml").write_text(text)
+    assert paths("mine.yaml", *CITIES, "--start", "2023-01-06", "--duration", "10s", "--step", "10s")[0] == 0
+    (tmp_path / "ring.yaml").write_text(text.replace("planes: 72", "planes: 2"))
+    code, _, err = paths("ring.yaml", *CITIES, *SHORT)
+    assert code == 2
+    assert "ring.yaml: a +Grid needs 3 planes of 3 satellites at least, not 2 of 792" in err
