@@ -86,14 +86,6 @@ def paths_command(
 ) -> None:
     """Print what the path was like; write every step and draw it if asked."""
     _check_files(csv_path, plot)
-    for option, value in (
-        ("--mask-deg", mask_deg),
-        ("--longest-range-km", longest_range_km),
-        ("--keep-within", keep_within),
-    ):
-        # Comes through a least and a most, as it is neither under nor over.
-        if value is not None and np.isnan(value):
-            raise InputError("nan is not a number of use here", where=option)
     relays = None if gateways is None else Sites.from_csv(find(gateways, kind="orbit"))
     sites = _ends(source, target, relays)
     satellites, pairs = _satellites(constellation, links, span.start)
