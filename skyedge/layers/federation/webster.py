@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ Counts = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Figures = NDArray[np.float64]
 
-GUESSES = 4
+GUESSES = 3
 """Divisors tried before the rest is given in rounds; a better guess costs as much as the round that it saves."""
 
 ELEMENTS_AT_ONCE = 1 << 17
@@ -122,12 +123,12 @@ def _give(seats: Counts, to_give: Counts, weights: Figures, ranks: Counts, tie_b
     left = to_give - _give_the_clear(seats, to_give, weights)
     rows = np.flatnonzero(left > 0)
     while len(rows):
-        taken = seats[rows]
-        next_ones = weights[rows] / (2 * taken + 1)
-        after_next = (weights[rows] / (2 * taken + 3)).max(axis=1, keepdims=True)
+        odd, mine = 2.0 * seats[rows] + 1.0, weights[rows]
+        after_next = (mine / (odd + 2.0)).max(axis=1, keepdims=True)
         # Whoever stands above every second turn has a first turn before anybody has a second one.
-        turns = np.where(next_ones > after_next, next_ones, -np.inf)
-        winners = _first(turns, left[rows], taken, ranks[rows], tie_break)
+        turns = mine / odd
+        turns[turns <= after_next] = -np.inf
+        winners = _first(turns, left[rows], seats[rows], ranks[rows], tie_break)
         seats[rows] += winners
         left[rows] -= winners.sum(axis=1)
         rows = rows[left[rows] > 0]
@@ -135,45 +136,53 @@ def _give(seats: Counts, to_give: Counts, weights: Figures, ranks: Counts, tie_b
 
 def _give_the_clear(seats: Counts, to_give: Counts, weights: Figures) -> Counts:
     """Give, in place, those seats that come before all others, as many as a guess can tell; how many those were, (rows,)."""
-    held = seats.copy()
     positive = np.maximum(weights, 0.0)
-    whole = positive.sum(axis=1)
-    wanted = to_give + held.sum(axis=1)
-    divisor = np.maximum(whole / np.maximum(2 * wanted, 1), np.finfo(np.float64).tiny)
-    given = np.zeros(len(seats), np.int64)
+    votes, held = positive.sum(axis=1), seats.sum(axis=1)
+    # A party has as many seats as its quotients reach a divisor, votes / (2 k + 1) >= divisor: about votes / (2 divisor).
+    per_vote = (to_give + held) / np.maximum(votes, 1.0)
+    best_per_vote = np.zeros(len(seats))
     for _ in range(GUESSES):
-        # A party has as many seats as its quotients reach the divisor: votes / (2 k + 1) >= divisor.
-        guess = np.maximum(held, ((positive / divisor[:, None] + 1.0) * 0.5).astype(np.int64))
-        best_left = (positive / (2 * guess + 1)).max(axis=1, keepdims=True)
-        # The divisor is only about right: what does not lie strictly before all that is left is not clear.
-        guess -= (guess > held) & (positive / np.maximum(2 * guess - 1, 1) <= best_left)
-        total = guess.sum(axis=1) - held.sum(axis=1)
-        better = (total <= to_give) & (total > given)
-        seats[better] = guess[better]
-        given[better] = total[better]
-        # Newton's step on the number of seats, by those parties alone that get any.
-        moving = np.where(guess > held, positive, 0.0).sum(axis=1)
-        moving = np.where(moving > 0, moving, whole)
-        divisor = divisor * np.exp(np.clip(2 * divisor * (total - to_give) / np.maximum(moving, 1e-300), -1.0, 1.0))
-        divisor = np.maximum(divisor, np.finfo(np.float64).tiny)
-    return given
+        guess = _at(per_vote, positive, seats)
+        short = to_give + held - guess.sum(axis=1)
+        best_per_vote = np.where(short >= 0, np.maximum(best_per_vote, per_vote), best_per_vote)
+        # Newton's step, by those parties alone that get more than they hold; too few rather than too many.
+        moving = votes if not held.any() else np.where(guess > seats, positive, 0.0).sum(axis=1)
+        step = (short - np.sqrt(np.abs(short)) / 2) / np.maximum(moving, 1.0)
+        per_vote = np.clip(per_vote + step, per_vote / 2, per_vote * 2)
+    guess = _at(best_per_vote, positive, seats)
+    best_left = (positive / (2.0 * guess + 1.0)).max(axis=1, keepdims=True)
+    # The divisor is only about right: what does not lie strictly before all that is left is not clear.
+    guess -= (guess > seats) & (positive / np.maximum(2.0 * guess - 1.0, 1.0) <= best_left)
+    given: Counts = guess.sum(axis=1) - held
+    clear = (given > 0) & (given <= to_give)
+    seats[clear] = guess[clear]
+    return np.where(clear, given, 0)
+
+
+def _at(per_vote: Figures, positive: Figures, seats: Counts) -> Counts:
+    guess = positive * per_vote[:, None]
+    guess += 0.5
+    rounded: Counts = guess.astype(np.int64)
+    return np.maximum(rounded, seats, out=rounded)
 
 
 def _first(turns: Figures, at_most: Counts, seats: Counts, ranks: Counts, tie_break: TieBreak) -> Flags:
     """The first ``at_most`` of each row by quotient and then by the rule for ties; those at minus infinity never."""
-    open_turns = np.isfinite(turns)
-    many = open_turns.sum(axis=1)
-    first = open_turns.copy()
-    short = np.flatnonzero(many > at_most)
-    if not len(short):
-        return first
-    ordered = np.sort(turns[short], axis=1)
-    bar = ordered[np.arange(len(short)), turns.shape[1] - at_most[short]][:, None]
-    above = turns[short] > bar
-    equal = turns[short] == bar
-    keys = ranks[short] + (seats[short] * turns.shape[1] if tie_break is TieBreak.FEWER_SEATS_THEN_NAME else 0)
-    keys = np.where(equal, keys, np.iinfo(np.int64).max)
-    still = at_most[short] - above.sum(axis=1)
-    last = np.sort(keys, axis=1)[np.arange(len(short)), still - 1][:, None]
-    first[short] = above | (equal & (keys <= last))
+    bar = _nth_smallest(-turns, np.minimum(at_most, turns.shape[1]))
+    first = (turns >= -bar) & np.isfinite(turns)
+    tied = np.flatnonzero(first.sum(axis=1) > at_most)
+    if len(tied):
+        mine = turns[tied]
+        above = mine > -bar[tied]
+        keys = ranks[tied] + (seats[tied] * turns.shape[1] if tie_break is TieBreak.FEWER_SEATS_THEN_NAME else 0)
+        keys[mine != -bar[tied]] = np.iinfo(np.int64).max
+        first[tied] = above | (keys <= _nth_smallest(keys, at_most[tied] - above.sum(axis=1)))
     return first
+
+
+def _nth_smallest(table: NDArray[Any], nth: Counts) -> NDArray[Any]:
+    """The ``nth`` smallest figure of each row, counted from 1, (rows, 1)."""
+    most = int(nth.max())
+    smallest = np.partition(table, most - 1, axis=1)[:, :most]
+    smallest.sort(axis=1)
+    return smallest[np.arange(len(table)), nth - 1][:, None]
