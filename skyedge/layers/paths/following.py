@@ -1,15 +1,17 @@
 """A path in time: the route at every step, hand-overs and outages.
 
 The shortest route jumps to another satellite for a microsecond's gain.  With ``keep_within`` the present route is kept
-while it lasts and is not longer than the shortest by more than that share: fewer hand-overs for a bounded delay.
+while it lasts and is not longer than the shortest by more than that share: fewer hand-overs for a bounded delay.  Where it
+cannot be kept, its ends are: first both, then the one that costs less, as what a user notices is the change of an end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,12 +71,36 @@ def follow(snapshots: Iterable[Snapshot], source: int, target: int, keep_within:
     present: Route | None = None
     for snapshot in snapshots:
         graph = graph_of(snapshot)
-        best = route_back(graph, dijkstra(graph, indices=source), source, target)
+        from_source = dijkstra(graph, indices=source)
+        best = route_back(graph, from_source, source, target)
         if best is not None and present is not None and present.nodes != best.nodes and keep_within > 0:
-            delay_s = delay_over(snapshot, present.nodes)
-            if delay_s <= best.delay_s * (1 + keep_within):
-                best = Route(present.nodes, delay_s)
+            longest_s = best.delay_s * (1 + keep_within)
+            for nodes in _steadier(graph, present.nodes, from_source):
+                delay_s = delay_over(snapshot, nodes)
+                if delay_s <= longest_s:
+                    best = Route(nodes, delay_s)
+                    break
         present = best
         times.append(snapshot.at)
         routes.append(present)
     return Journey(np.array(times, np.int64), tuple(routes))
+
+
+def _steadier(graph: Any, present: tuple[int, ...], from_source: NDArray[np.float64]) -> Iterator[tuple[int, ...]]:
+    """Routes that keep of the ``present`` one what they can, in the order in which they are preferred.
+
+    They may lack a link now, or be too long.
+    """
+    yield present
+    source, first, last, target = present[0], present[1], present[-2], present[-1]
+    from_first = dijkstra(graph, indices=first)
+    ways = []
+    if (between := route_back(graph, from_first, first, last)) is not None:
+        ways.append((0, between.delay_s, (source, *between.nodes, target)))
+    if (onward := route_back(graph, from_first, first, target)) is not None:
+        ways.append((1, onward.delay_s + float(graph[source, first]), (source, *onward.nodes)))
+    if (up_to := route_back(graph, from_source, source, last)) is not None:
+        ways.append((1, up_to.delay_s + float(graph[last, target]), (*up_to.nodes, target)))
+    for _, _, nodes in sorted(ways):
+        if len(set(nodes)) == len(nodes):  # and does not pass the ends twice
+            yield nodes

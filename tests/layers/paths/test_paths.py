@@ -133,6 +133,28 @@ def test_a_route_is_kept_while_it_is_nearly_the_shortest():
     assert follow(steps(LEFT, RIGHT), 0, 1, keep_within=10.0).hand_overs.sum() == 2
 
 
+def test_the_end_that_can_be_kept_is_kept_when_the_other_breaks():
+    # From 0 by 2 and 3 to 1; then 3 loses 1, and the shortest way goes by 4 alone.
+    before = {(0, 2): 0.125, (2, 3): 0.125, (1, 3): 0.125}
+    after = {(0, 2): 0.125, (2, 4): 0.25, (0, 4): 0.25, (1, 4): 0.125}
+    plan = [snapshot(before), snapshot(after, at=1)]
+    assert follow(plan, 0, 1).hand_overs.tolist() == [0, 2]
+    kept = follow(plan, 0, 1, keep_within=0.5)
+    assert kept.routes[1].nodes == (0, 2, 4, 1)
+    assert kept.hand_overs.tolist() == [0, 1]
+
+
+def test_both_ends_are_kept_when_a_link_between_them_breaks():
+    before = {(0, 2): 0.125, (2, 3): 0.125, (1, 3): 0.125}
+    after = {(0, 2): 0.125, (2, 4): 0.125, (3, 4): 0.125, (1, 3): 0.125, (0, 5): 0.2, (1, 5): 0.2}
+    plan = [snapshot(before), snapshot(after, at=1)]
+    assert follow(plan, 0, 1).hand_overs.tolist() == [0, 2]
+    kept = follow(plan, 0, 1, keep_within=0.5)
+    assert kept.routes[1].nodes == (0, 2, 4, 3, 1)
+    assert kept.hand_overs.tolist() == [0, 0]
+    assert kept.new_route.tolist() == [False, True]
+
+
 @given(st.lists(graphs, min_size=1, max_size=6), st.floats(0, 1))
 def test_keeping_never_costs_more_than_allowed_nor_makes_an_outage(plan, keep_within):
     shots = [snapshot(links, at=number) for number, links in enumerate(plan)]
