@@ -158,6 +158,9 @@ def paths(
     keep_within: Annotated[
         float, typer.Option(min=0, max=10, help="Keep a path up to this share longer than the shortest: fewer hand-overs.")
     ] = 0.0,
+    store: Annotated[
+        bool, typer.Option("--store", help="Say too when it would arrive, if all on the way can store it.")
+    ] = False,
     csv: Annotated[Path | None, typer.Option(help="Write every step.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it, as PNG or SVG.")] = None,
 ) -> None:
@@ -174,6 +177,7 @@ def paths(
         mask_deg=mask_deg,
         longest_range_km=longest_range_km,
         keep_within=keep_within,
+        store=store,
         csv_path=csv,
         plot=plot,
     )
@@ -201,7 +205,15 @@ def schedule(
     from skyedge.cli.schedule import check_mode, schedule_command
 
     of_trace = {"--policy": policy, "--demand": demand, "--nodes": nodes, "--pods": pods, "--json": json}
-    check_mode(files or [], trace, of_trace)
+    of_files = {
+        "--explain": explain,
+        "--output": output.value != "table",
+        "--config": config,
+        "--strict": strict,
+        "--at": at,
+    }
+    of_files |= {"--schedulers": schedulers > 1, "--sharding": sharding != "none"}
+    check_mode(files or [], trace, of_trace, of_files)
     if trace is None:
         schedule_command(
             files or [],

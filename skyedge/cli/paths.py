@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skyedge.errors import InputError, nearest
-from skyedge.layers.paths import Journey, follow
+from skyedge.layers.paths import Journey, earliest_delivery, follow
 from skyedge.resources import check_folder, find
 from skyedge.space.constellation import Constellation, WalkerShell, load_elements
 from skyedge.space.ephemeris import Ephemeris
@@ -27,6 +28,7 @@ from skyedge.time import DAY, SECOND, Instant, format_utc, parse_duration, parse
 from skyedge.yaml_files import read_yaml
 
 COLUMNS = ("time", "one_way_ms", "round_trip_ms", "hops", "hand_overs", "path")
+STORED = "delivered_after_s"
 PLOTS = (".png", ".svg", ".pdf")
 LINKS = (*NEIGHBOURS, "none")
 LONGEST = 7 * DAY
@@ -81,6 +83,7 @@ def paths_command(
     mask_deg: float = 25.0,
     longest_range_km: float | None = None,
     keep_within: float = 0.0,
+    store: bool = False,
     csv_path: Path | None = None,
     plot: Path | None = None,
 ) -> None:
@@ -94,12 +97,25 @@ def paths_command(
     topology = Topology(ephemeris, pairs, sites, mask_deg, farthest)
     first, last = len(ephemeris), len(ephemeris) + 1
     journey = follow(topology.snapshots(span.times_us()), first, last, keep_within)
+    delivered_s = _delivered(topology, span, first, last) if store else None
     title = f"{sites.names[0]} to {sites.names[1]} over {Path(constellation).stem}"
     if csv_path is not None:
-        _write(csv_path, journey, topology)
+        _write(csv_path, journey, topology, delivered_s)
     if plot is not None:
         _draw(plot, journey, span, title)
-    _print(Console(), title, journey, span, sites)
+    console = Console()
+    _print(console, title, journey, span, sites)
+    if delivered_s is not None:
+        _print_delivery(console, delivered_s)
+
+
+def _delivered(topology: Topology, span: Span, source: int, target: int) -> NDArray[np.float64]:
+    """Seconds until the target has what the source sends at each step, (times,), if all on the way can store it."""
+    try:
+        backwards = earliest_delivery(topology.snapshots(span.times_us()[::-1]), np.array([target]))
+    except InputError as error:
+        raise InputError(error.message, where="--step") from None
+    return backwards[::-1, source]
 
 
 def _satellites(source: str, links: str, start: Instant) -> tuple[Constellation, NDArray[np.intp]]:
@@ -194,19 +210,37 @@ def _print(console: Console, title: str, journey: Journey, span: Span, sites: Si
         _say(console, f"  and {len(outages) - _LISTED} more")
 
 
-def _write(path: Path, journey: Journey, topology: Topology) -> None:
+def _print_delivery(console: Console, delivered_s: NDArray[np.float64]) -> None:
+    known = delivered_s[np.isfinite(delivered_s)]
+    if not len(known):
+        _say(console, "with storage: nothing is delivered before the end")
+        return
+    least, median, most = (_lasting(float(pick(known))) for pick in (np.min, np.median, np.max))
+    late = len(delivered_s) - len(known)
+    rest = f"; not before the end: {late:,} of {len(delivered_s):,} steps" if late else ""
+    _say(console, f"with storage: delivered after {least} at least, {median} in the median, {most} at most{rest}")
+
+
+def _lasting(seconds: float) -> str:
+    return f"{seconds * 1e3:.2f} ms" if seconds < 1 else str(timedelta(seconds=round(seconds)))
+
+
+def _write(path: Path, journey: Journey, topology: Topology, delivered_s: NDArray[np.float64] | None) -> None:
     with _whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(COLUMNS if delivered_s is None else [*COLUMNS, STORED])
         for number, route in enumerate(journey.routes):
             at = format_utc(int(journey.times_us[number]))
+            stored = (
+                [] if delivered_s is None else [f"{delivered_s[number]:.6f}" if np.isfinite(delivered_s[number]) else ""]
+            )
             if route is None:
-                writer.writerow([at, "", "", 0, 0, ""])
+                writer.writerow([at, "", "", 0, 0, "", *stored])
                 continue
             delay_ms = route.delay_s * 1e3
             names = ">".join(topology.name(node) for node in route.nodes)
             handed = int(journey.hand_overs[number])
-            writer.writerow([at, f"{delay_ms:.6f}", f"{2 * delay_ms:.6f}", route.hops, handed, names])
+            writer.writerow([at, f"{delay_ms:.6f}", f"{2 * delay_ms:.6f}", route.hops, handed, names, *stored])
 
 
 def _draw(path: Path, journey: Journey, span: Span, title: str) -> None:

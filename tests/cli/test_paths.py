@@ -112,6 +112,38 @@ def test_without_links_between_satellites_the_path_goes_by_gateways(paths, tmp_p
     assert relays <= {"Neustrelitz", "Kiruna", "Matera", "Svalbard"}
 
 
+def test_with_storage_a_few_satellites_deliver_hours_later_what_no_path_carries(paths, tmp_path):
+    arguments = (
+        "tiansuan",
+        "--from",
+        "Beijing",
+        "--to",
+        "Paris",
+        "--start",
+        "2023-01-06",
+        "--duration",
+        "12h",
+        "--step",
+        "60s",
+    )
+    code, out, _ = paths(*arguments, "--links", "none", "--mask-deg", 5, "--store", "--csv", "steps.csv")
+    assert code == 0
+    assert "no path at any of 720 steps" in out
+    assert "with storage: delivered after" in out
+    rows = rows_of(tmp_path / "steps.csv")
+    arrival_s = [60 * n + float(row["delivered_after_s"]) for n, row in enumerate(rows) if row["delivered_after_s"]]
+    assert 0 < len(arrival_s) < len(rows)  # the last come too late
+    # Who sends later does not arrive earlier, nor in less than the light needs.
+    assert all(before <= after + 1e-4 for before, after in pairwise(arrival_s))
+    assert min(float(row["delivered_after_s"]) for row in rows if row["delivered_after_s"]) > 60
+
+
+def test_with_storage_a_path_that_is_there_is_taken(paths, tmp_path):
+    assert paths("kuiper-630", *CITIES, *SHORT, "--store", "--csv", "steps.csv")[0] == 0
+    for row in rows_of(tmp_path / "steps.csv"):
+        assert float(row["delivered_after_s"]) == pytest.approx(float(row["one_way_ms"]) / 1e3, abs=1e-6)
+
+
 def test_keeping_a_path_costs_delay_and_saves_hand_overs(paths):
     arguments = (
         "walker-1584",
