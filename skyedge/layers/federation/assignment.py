@@ -126,7 +126,7 @@ def assign_by_room(
         np.array([ties_descend(uid)]),
     )
     if missing := int(division.missing[0]):
-        raise Unschedulable(f"there is room for {missing} replicas too few, of {replicas} that are wanted")
+        raise Unschedulable(f"{missing} of {replicas} replicas have no room on any cluster")
     return _named(names, division.replicas[0])
 
 

@@ -25,7 +25,7 @@ from enum import Enum, IntEnum
 
 import numpy as np
 
-from skyedge.layers.federation.webster import Counts, Flags, webster_seats
+from skyedge.layers.federation.webster import ELEMENTS_AT_ONCE, Counts, Flags, webster_seats
 
 
 class Strategy(IntEnum):
@@ -51,6 +51,14 @@ class Mode(Enum):
 
 FNV_OFFSET, FNV_PRIME = 0x811C9DC5, 0x01000193
 """Of the 32-bit hash of Fowler, Noll and Vo, variant 1a."""
+
+COLUMN_BITS = 21
+"""Of a number to sort by, for the cluster: two million of them."""
+
+MOST_ROOM = (1 << 40) - 1
+"""More room than this counts as this much."""
+
+PREFERRED = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -118,23 +126,45 @@ def divide_by_room(
         fresh: which workloads are divided anew though they run, (workloads,); none if left out.
         descending: see :func:`ties_descend`, (workloads,).
     """
-    fresh = np.zeros(len(replicas), np.bool_) if fresh is None else fresh
-    there = np.where(candidates, scheduled, 0)
+    none = np.zeros(len(replicas), np.bool_)
+    fresh, descending = none if fresh is None else fresh, none if descending is None else descending
+    divided, missing = np.empty(room.shape, np.int64), np.empty(len(replicas), np.int64)
+    step = max(1, ELEMENTS_AT_ONCE // max(room.shape[1], 1))
+    for start in range(0, len(replicas), step):
+        here = slice(start, start + step)
+        divided[here], missing[here] = _by_room(
+            replicas[here],
+            np.where(candidates[here], room[here], 0),
+            np.where(candidates[here], scheduled[here], 0),
+            aggregated[here],
+            fresh[here],
+            descending[here],
+        )
+    unfit = np.flatnonzero(missing)
+    divided[unfit] = scheduled[unfit]
+    return Division(divided, missing)
+
+
+def _by_room(
+    replicas: Counts, room: Counts, there: Counts, aggregated: Flags, fresh: Flags, descending: Flags
+) -> tuple[Counts, Counts]:
+    """What each cluster gets, and how many replicas find no room; where any does not, the former means nothing."""
     assigned = there.sum(axis=1)
     down = ~fresh & (assigned > replicas)
-    room = np.where(candidates, room, 0)
-    weights = np.where(down[:, None], there, np.where(fresh[:, None], room + there, room))
-    kept = np.where((fresh | down)[:, None], 0, there)
+    weights = room
+    weights[fresh] += there[fresh]
+    weights[down] = there[down]
+    kept = there.copy()
+    kept[fresh | down] = 0
     to_give = replicas - kept.sum(axis=1)
-    missing = np.maximum(to_give - weights.sum(axis=1), 0)
-    to_give = np.where(missing > 0, 0, to_give)
+    missing: Counts = np.maximum(to_give - weights.sum(axis=1), 0)
+    to_give[missing > 0] = 0
     few = np.flatnonzero(aggregated & (to_give > 0))
     if len(few):
         # Where fewer are wanted, nothing counts as scheduled: the largest of the former shares stay.
         preferred = (there[few] > 0) & ~down[few, None]
-        weights[few] = np.where(shortest_with_room(to_give[few], weights[few], preferred), weights[few], 0)
-    divided = kept + webster_seats(to_give, weights, members=weights > 0, descending=descending)
-    return Division(np.where(missing[:, None] > 0, scheduled, divided), missing)
+        weights[few] *= shortest_with_room(to_give[few], weights[few], preferred)
+    return kept + webster_seats(to_give, weights, members=weights > 0, descending=descending), missing
 
 
 def shortest_with_room(wanted: Counts, room: Counts, preferred: Flags) -> Flags:
@@ -145,9 +175,14 @@ def shortest_with_room(wanted: Counts, room: Counts, preferred: Flags) -> Flags:
         room: (workloads, clusters), clusters in the order of their names.
         preferred: (workloads, clusters).
     """
-    order = np.lexsort((-room, ~preferred), axis=1)
-    sorted_room = np.take_along_axis(room, order, axis=1)
-    before = np.cumsum(sorted_room, axis=1) - sorted_room
-    chosen = np.zeros(room.shape, np.bool_)
-    np.put_along_axis(chosen, order, before < wanted[:, None], axis=1)
+    clusters = room.shape[1]
+    # One number holds all that the order asks for; sorting numbers is several times as fast as sorting places by columns.
+    key = np.minimum(room, MOST_ROOM) << COLUMN_BITS
+    key |= np.arange(clusters)[::-1]
+    key[preferred] |= PREFERRED
+    ordered = np.sort(key, axis=1)[:, ::-1]
+    before = np.cumsum((ordered & ~PREFERRED) >> COLUMN_BITS, axis=1)
+    count = (before < wanted[:, None]).sum(axis=1)
+    last = np.take_along_axis(ordered, np.minimum(count, clusters - 1)[:, None], axis=1)
+    chosen: Flags = (key >= last) & (wanted > 0)[:, None]
     return chosen
