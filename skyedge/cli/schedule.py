@@ -79,15 +79,23 @@ def _decided(
     return {**as_mapping(shared.decision, warnings), "shared": counts}
 
 
-def check_mode(files: Sequence[str], trace: Path | None, of_trace: Mapping[str, object]) -> None:
+def check_mode(
+    files: Sequence[str], trace: Path | None, of_trace: Mapping[str, object], of_files: Mapping[str, object]
+) -> None:
     """Check that either files or a trace were given, and no option that means nothing to what was given."""
     if trace is not None and files:
         raise InputError("give either files of manifests or --trace, not both")
     if trace is None and not files:
         raise InputError("files of manifests are needed, or --trace DIR")
-    lonely = [option for option, value in of_trace.items() if value]
-    if trace is None and lonely:
+    lonely = [
+        option
+        for option, value in (of_trace if trace is None else of_files).items()
+        if value is not None and value is not False
+    ]
+    if lonely and trace is None:
         raise InputError("this is an option of --trace, and no trace was given", where=lonely[0])
+    if lonely:
+        raise InputError("this is an option for files of manifests, and means nothing to a trace", where=lonely[0])
 
 
 def as_mapping(decision: Decision, warnings: Sequence[str]) -> dict[str, Any]:

@@ -120,6 +120,7 @@ def test_the_examples_pass_the_strict_reading(schedule):
         (SMALL, ("small.yaml",), "there is a Node 'n' already, at bad.yaml:1 (document 1)"),
         (SMALL, ("-", "-"), "standard input can be read only once"),
         (SMALL, ("--trace", "."), "give either files of manifests or --trace, not both"),
+        (SMALL, ("--demand", "0"), "--demand: this is an option of --trace, and no trace was given"),
         (SMALL, ("--policy", "fgd"), "--policy: this is an option of --trace, and no trace was given"),
         ("", (), "bad.yaml: there is no manifest for the scheduler in this"),
         ("{", (), "bad.yaml"),

@@ -124,3 +124,13 @@ def test_pods_without_a_time_cannot_be_replayed_but_can_be_packed(run, tmp_path)
     assert code == 2
     assert "pod 'p' has no creation_time" in err
     assert run(place, "--demand", "1")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "option", [("--explain",), ("--config", "x.yaml"), ("-o", "json"), ("--schedulers", 3), ("--strict",)]
+)
+def test_an_option_that_means_nothing_to_a_trace_is_refused(run, option):
+    code, out, err = run(SAMPLE, *option)
+    assert code == 2
+    assert out == ""
+    assert "means nothing to a trace" in err

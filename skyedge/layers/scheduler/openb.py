@@ -26,6 +26,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 MIB = 1 << 20
+GREATEST = 10**12
+"""No figure is larger: a trillion MiB is an exbibyte."""
 GPU = "nvidia.com/gpu"
 """The resource that stands for GPUs in accounts by resource, in thousandths."""
 
@@ -191,8 +193,8 @@ def _read(path: Path, columns: Sequence[str], needed: Sequence[str]) -> pd.DataF
     _refuse(table, (table[name] == "").to_numpy(), path, name, "this should be a name")
     twice = table[name].duplicated().to_numpy()
     if twice.any():
-        word = table[name].to_numpy()[twice][0]
-        _refuse(table, twice, path, name, f"'{word}' is there twice")
+        line = int(table.index[twice].min())
+        raise InputError(f"{name}: '{table[name][line]}' is there twice", where=f"{path}:{line}")
     return table.sort_values(name, kind="stable")
 
 
@@ -204,8 +206,9 @@ def _whole(table: pd.DataFrame, column: str, path: Path) -> Ints:
     """A column of whole numbers, none below zero."""
     numbers = _numbers(table, column)
     with np.errstate(invalid="ignore"):
-        bad = ~((numbers >= 0) & (numbers < 2**53) & (numbers == np.floor(numbers)))
+        bad = ~((numbers >= 0) & (numbers == np.floor(numbers)))
     _refuse(table, bad, path, column, "this should be a whole number, 0 or more")
+    _refuse(table, numbers > GREATEST, path, column, f"this should be {GREATEST:,} or less")
     return numbers.astype(np.int64)
 
 

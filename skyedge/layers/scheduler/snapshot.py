@@ -39,6 +39,10 @@ Flags = NDArray[np.bool_]
 UNLIMITED = 1 << 60
 """Stands for no ceiling; sums of a few of these still fit."""
 
+COUNTABLE = 1 << 62
+MOST_DEVICES = 4096
+"""Devices of one node that pods can share parts of."""
+
 FIRST_RESOURCES = ("cpu", "memory", "pods")
 CPU, MEMORY, PODS = 0, 1, 2
 
@@ -230,7 +234,7 @@ def _refuse_sums_beyond_counting(snapshot: Snapshot) -> None:
     asked = np.bincount(snapshot.pods.shape, minlength=len(snapshot.shapes)) @ snapshot.request.astype(np.float64)
     for who, total in (("nodes", snapshot.nodes.allocatable.sum(axis=0, dtype=np.float64)), ("pods", asked)):
         for name, amount in zip(snapshot.resources, total.tolist(), strict=True):
-            if amount >= UNLIMITED:
+            if amount >= COUNTABLE:
                 raise InputError(f"the {name} of all {who} together is more than can be counted")
 
 
@@ -283,6 +287,11 @@ def _rows(many: Sequence[Amounts], column: Mapping[str, int]) -> Ints:
 
 def _node_columns(nodes: Sequence[Node], column: Mapping[str, int]) -> Nodes:
     most = max((node.device_count for node in nodes), default=0)
+    if most > MOST_DEVICES:
+        name = next(node.name for node in nodes if node.device_count == most)
+        raise InputError(
+            f"node '{name}' has {most:,} devices to share, and {MOST_DEVICES:,} is the most that are kept count of"
+        )
     devices = np.zeros((len(nodes), most), np.int64)
     for number, node in enumerate(nodes):
         devices[number, : node.device_count] = THOUSANDTHS

@@ -84,7 +84,12 @@ def test_whole_numbers_may_be_written_with_a_point_and_files_may_come_from_a_spr
         (PODS.replace("460", "1001"), 2, "gpu_milli: a GPU has 1000 thousandths and no more, not '1001'"),
         (PODS.replace("460", "0"), 2, "gpu_milli: a pod that asks for GPUs asks for some of each, not '0'"),
         (PODS.replace("512,0,0", "512,0,20"), 4, "num_gpu: a pod that asks for thousandths of a GPU asks for one, not '0'"),
-        (PODS.replace("p-2", "p-0"), 4, "name: 'p-0' is there twice, not 'p-0'"),
+        (PODS.replace("p-2", "p-0"), 4, "name: 'p-0' is there twice"),
+        (
+            PODS.replace("6000", "6" * 20),
+            2,
+            "cpu_milli: this should be 1,000,000,000,000 or less, not '66666666666666666666'",
+        ),
         (PODS.replace("p-2", ""), 4, "name: this should be a name, not ''"),
         (PODS.replace("650", "soon"), 3, "deletion_time: this should be a number of seconds, or nothing, not 'soon'"),
         (PODS.replace("650", "inf"), 3, "deletion_time: this should be a number of seconds, or nothing, not 'inf'"),

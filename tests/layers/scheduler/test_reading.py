@@ -279,6 +279,11 @@ def test_amounts_that_add_up_to_more_than_can_be_counted_are_refused():
         read(*(node(f"n{number}", memory="1Ei") for number in range(9)))
 
 
+def test_more_devices_than_a_node_can_have_are_refused():
+    with pytest.raises(InputError, match="node 'n' has 1,000,000,000 devices"):
+        read(node("n", **{"volcano.sh/gpu-number": 10**9, "volcano.sh/gpu-memory": 10**10}))
+
+
 def test_network_domains_find_their_members():
     nodes = [node("a1"), node("a2"), node("b1", labels={"rack": "b"}), node("c")]
     snapshot = read(
