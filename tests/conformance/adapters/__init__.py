@@ -14,7 +14,7 @@ from typing import Any
 Answer = dict[str, Any]
 Adapter = Callable[[Mapping[str, Any]], Answer]
 
-PEERS = ("volcano", "karmada")
+PEERS = ("volcano", "karmada", "istio")
 
 
 def _tables(name: str) -> dict[str, Adapter]:
