@@ -58,7 +58,7 @@ def policy(name: str) -> Configuration:
         if not path.is_file():
             raise InputError("there is no such scheduler configuration", where=name)
         return _from_file(path)
-    raise InputError(f"there is no policy '{name}'", nearest=nearest(wanted, [*POLICIES, *ALIASES]))
+    raise InputError(f"there is no policy '{name}'; there are {', '.join(POLICIES)}", nearest=nearest(wanted, [*POLICIES, *ALIASES]))
 
 
 def looks_at_nodes_only(configuration: Configuration) -> bool:

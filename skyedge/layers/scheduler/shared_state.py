@@ -11,6 +11,7 @@ The price of going parallel is conflicts, and packing makes them common, for all
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -81,6 +82,7 @@ def schedule_shared(
         busiest.append(max(len(decision.bound_pods) for decision in decisions))
         before = len(cluster.pods)
         lost = [cluster.commit(decision, scheduler) for scheduler, decision in enumerate(decisions)]
+        cluster.let_in(decisions)
         tried = np.any(batches, axis=0)
         # What found no place on a view finds none on a fuller one; what lost its place, or got a part, tries again.
         again = [group for some in lost for group in some]
@@ -89,6 +91,7 @@ def schedule_shared(
         open_groups[again] = True
         if not tried.any():
             break
+        view = replace(view, groups=replace(view.groups, phase=cluster.session.group_phase.copy()))
         view = _after(view, cluster.pods[before:], cluster.nodes[before:])
     return SharedDecision(
         decision=decide(cluster.session, explain=explain),
@@ -129,6 +132,11 @@ class _Cluster:
             self.pods.append(pods)
             self.nodes.append(nodes)
         return lost
+
+    def let_in(self, decisions: Sequence[Decision]) -> None:
+        """Groups that a scheduler has let in are in."""
+        for decision in decisions:
+            np.maximum(self.session.group_phase, decision.session.group_phase, out=self.session.group_phase)
 
     def _take(self, pods: Rows, nodes: Rows) -> bool:
         """Enter the pods of one job into the accounts, as far as there is room; whether it was for all of them."""

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyedge.layers.scheduler import Configuration, schedule, take_snapshot, tiers_of
-from skyedge.layers.scheduler.objects import Node, Pod, PodGroup, PodShape, Queue
+from skyedge.layers.scheduler.objects import GroupPhase, Node, Pod, PodGroup, PodShape, Queue
 from skyedge.layers.scheduler.shared_state import schedule_shared
 
 POLICY = Configuration(actions=("allocate",), tiers=tiers_of(("gang",), ("predicates", "binpack")))
@@ -84,3 +84,11 @@ def test_a_queue_that_has_its_share_by_now_is_a_conflict_too():
     shared = schedule_shared(snapshot, fair, 4)
     assert len(shared.decision.bound_pods) == 2
     assert sum(shared.conflicts) == 2
+
+
+def test_groups_that_are_let_in_and_placed_run_as_with_one_scheduler():
+    admitting = Configuration(("enqueue", "allocate"), POLICY.tiers)
+    snapshot = cluster(8, [(2, 3)] * 6)
+    shared = schedule_shared(snapshot, admitting, 3)
+    assert shared.decision.phases() == schedule(snapshot, admitting).phases()
+    assert set(shared.decision.phases().values()) == {GroupPhase.RUNNING}
