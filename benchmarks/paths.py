@@ -3,9 +3,9 @@
     python benchmarks/paths.py
 
 The shell is `orbit/constellations/walker-1584.yaml` with its +Grid, the ground are the 20 gateways of
-`orbit/sites/world-20.csv` at 25° and more.  "Shortest" is the delay from every satellite to the gateway that it reaches
-soonest.  With storage the day is looked at twice: with all links, and without those between satellites, where everything
-waits for a pass.
+`orbit/sites/world-20.csv` at 25° and more, some of which lie too far north or south.  "Shortest" is the delay from every
+satellite to the gateway that it reaches soonest, and then to each of them.  With storage the day is looked at twice: with
+all links, and without those between satellites, where everything waits for a pass.
 
 Exits with 1 if a bar is missed: shortest delay in 60 s, earliest delivery in 120 s of CPU time.
 """
@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skyedge.layers.paths import delays_to_nearest, earliest_delivery
+from skyedge.layers.paths import delays_to_each, delays_to_nearest, earliest_delivery
 from skyedge.resources import find
 from skyedge.space.constellation import Constellation, WalkerShell
 from skyedge.space.ephemeris import Ephemeris
@@ -53,7 +53,19 @@ def main() -> int:
         f"unreached {np.isinf(delay_s).mean():.2%}"
     )
 
-    ok = shortest_s < SHORTEST_BAR_S
+    began = time.process_time()
+    farthest_s, reached = 0.0, np.zeros(len(sites), np.int64)
+    for shot in topology.snapshots(times):
+        each = delays_to_each(shot, sinks)[:, satellites]
+        up = np.isfinite(each)
+        farthest_s, reached = max(farthest_s, float(each[up].max(initial=0.0))), reached + up.any(axis=1)
+    each_s = time.process_time() - began
+    print(
+        f"to each gateway: {each_s:.1f} s CPU (bar {SHORTEST_BAR_S:g}); at most {farthest_s * 1e3:.1f} ms, "
+        f"{(reached > 0).sum()} of {len(sites)} gateways reached"
+    )
+
+    ok = max(shortest_s, each_s) < SHORTEST_BAR_S
     for name, links in (("with +Grid", topology.links), ("without links between satellites", topology.links[:0])):
         began = time.process_time()
         ground = replace(topology, links=links)

@@ -35,6 +35,7 @@ LONGEST = 7 * DAY
 MOST_STEPS = 200_000
 CITIES = "sites/cities.csv"
 _LISTED = 5
+_NEAREST_KM = 0.01
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def _satellites(source: str, links: str, start: Instant) -> tuple[Constellation,
     """The constellation of a file, or of a name in orbit/constellations/, and its links (links, 2)."""
     if links not in LINKS:
         raise InputError(f"unknown links '{links}': {', '.join(LINKS)}", where="--links", nearest=nearest(links, LINKS))
-    path = find(source if Path(source).suffix else f"constellations/{source}.yaml", kind="orbit")
+    given = Path(source)
+    path = find(source if given.suffix or given.exists() else f"constellations/{source}.yaml", kind="orbit")
     if path.suffix.lower() in (".yaml", ".yml"):
         content = read_yaml(path)
         satellites = Constellation.from_mapping(content, where=path)
@@ -145,11 +147,13 @@ def _ends(source: str, target: str, relays: Sites | None) -> Sites:
     """The two ends of the path, and then the gateways."""
     known = Sites.from_csv(find(CITIES, kind="orbit"))
     ends = [_place(text, where, known, relays) for text, where in ((source, "--from"), (target, "--to"))]
-    if ends[0][1:] == ends[1][1:]:
-        raise InputError("this is where the path begins", where="--to")
     rows = [*ends, *(() if relays is None else _rows(relays))]
     names, lat, lon, height = zip(*rows, strict=True)
-    return Sites(tuple(names), np.array(lat, float), np.array(lon, float), np.array(height, float))
+    sites = Sites(tuple(names), np.array(lat, float), np.array(lon, float), np.array(height, float))
+    begin, end = sites.positions_km()[:2]
+    if great_circle_km(begin, end) < _NEAREST_KM:
+        raise InputError("this is where the path begins", where="--to")
+    return sites
 
 
 def _rows(sites: Sites) -> list[tuple[str, float, float, float]]:

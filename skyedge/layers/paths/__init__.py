@@ -6,7 +6,7 @@ what they cannot send yet.
 """
 
 from skyedge.layers.paths.following import Journey, follow
-from skyedge.layers.paths.shortest import Route, delays_to_nearest, shortest
+from skyedge.layers.paths.shortest import Route, delays_to_each, delays_to_nearest, shortest
 from skyedge.layers.paths.storage import earliest_delivery
 
-__all__ = ["Journey", "Route", "delays_to_nearest", "earliest_delivery", "follow", "shortest"]
+__all__ = ["Journey", "Route", "delays_to_each", "delays_to_nearest", "earliest_delivery", "follow", "shortest"]

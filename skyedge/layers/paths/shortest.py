@@ -66,6 +66,11 @@ def delays_to_nearest(snapshot: Snapshot, sinks: Rows) -> Floats:
     return np.asarray(dijkstra(graph_of(snapshot), indices=sinks, min_only=True))
 
 
+def delays_to_each(snapshot: Snapshot, sinks: Rows) -> Floats:
+    """Delay in seconds (sinks, nodes) from every node to each sink; infinite where it does not reach it."""
+    return np.asarray(dijkstra(graph_of(snapshot), indices=sinks))
+
+
 def delay_over(snapshot: Snapshot, nodes: tuple[int, ...]) -> float:
     """One-way delay in seconds over ``nodes``, infinite if one of the links is not there."""
     low, high = np.minimum(snapshot.first, snapshot.second), np.maximum(snapshot.first, snapshot.second)

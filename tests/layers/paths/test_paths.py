@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyedge.errors import InputError
-from skyedge.layers.paths import delays_to_nearest, earliest_delivery, follow, shortest
+from skyedge.layers.paths import delays_to_each, delays_to_nearest, earliest_delivery, follow, shortest
 from skyedge.layers.paths.shortest import delay_over
 from skyedge.resources import find
 from skyedge.space.constellation import Constellation, WalkerShell
@@ -74,6 +74,7 @@ def test_there_and_back_take_equally_long(links):
 @given(graphs, st.sets(st.integers(0, NODES - 1), min_size=1))
 def test_the_nearest_sink_is_the_nearest_of_all_searched_one_by_one(links, sinks):
     chosen = np.array(sorted(sinks))
+    np.testing.assert_array_equal(delays_to_each(snapshot(links), chosen), all_delays(links)[chosen])
     np.testing.assert_array_equal(delays_to_nearest(snapshot(links), chosen), all_delays(links)[chosen].min(axis=0))
 
 
