@@ -88,7 +88,7 @@ def test_the_sample_is_found_by_its_name_alone(run):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--policy", "bestfitt", "--demand", "1"], "there is no policy 'bestfitt' (did you mean 'bestfit'?)"),
+        (["--policy", "bestfitt", "--demand", "1"], "there is no policy 'bestfitt'; there are fgd, bestfit"),
         (["--policy", "gone.yaml"], "gone.yaml: there is no such scheduler configuration"),
         (["--format", "opnb"], "there is no trace format 'opnb' (did you mean 'openb'?)"),
         (["--demand", "0"], "--demand: must be more than 0"),

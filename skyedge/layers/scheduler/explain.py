@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from skyedge.layers.scheduler.impossible import amount, impossible_groups, why_never
 from skyedge.layers.scheduler.objects import GroupPhase, PodPhase
+from skyedge.layers.scheduler.plugin import Plugin
 from skyedge.layers.scheduler.snapshot import PODS
 
 if TYPE_CHECKING:
@@ -130,7 +130,9 @@ def _waits(session: Session, pod: int, impossible: Mapping[str, str]) -> str:
             reasons.append(over)
         elif "overused" in causes:
             reasons.append(f"the queue '{queue_name}' has all that it deserves")
-    reasons += [f"{text}" for cause, text in _CAUSES.items() if cause in causes and cause not in ("enqueue", "overused")]
+    for cause, text in _CAUSES.items():
+        if cause in causes and cause not in ("enqueue", "overused"):
+            reasons.append(text + (_who_spares(session, pod) if cause == "no victims" else ""))
     nodes, fits = _nodes_refuse(session, pod)
     if fits and not reasons:
         reasons.append(_no_turn(session, pod))
@@ -168,31 +170,54 @@ def _over_its_share(session: Session, queue: int, pod: int) -> str | None:
 
 
 def _nodes_refuse(session: Session, pod: int) -> tuple[str, bool]:
-    """How many nodes refuse for which reason, with an example of each; and whether some node would have the pod."""
+    """How many nodes refuse for which reason, with the first of each; and whether some node would have the pod."""
     snapshot = session.snapshot
-    counts: Counter[str] = Counter()
+    refused: dict[str, list[int]] = {}
     request = session.request[snapshot.pods.shape[pod]]
     allowed = session.rankings.of(pod).allowed
     for node in np.flatnonzero(~allowed).tolist():
-        clauses = (plugin.refusal(pod, node) for plugin in session.points.plugins)
-        counts[next((clause for clause in clauses if clause), "a plugin refuses it")] += 1
+        refused.setdefault(_clause(session.points.plugins, pod, node), []).append(node)
     left, idle = allowed.copy(), session.idle_unreserved()
     for resource in np.flatnonzero(request):
         short = left & (idle[resource] < request[resource])
         if short.any():
-            counts[f"not enough {snapshot.resources[resource]} idle"] += int(short.sum())
+            refused[f"not enough {snapshot.resources[resource]} idle"] = np.flatnonzero(short).tolist()
             left &= ~short
     shape = snapshot.shapes[snapshot.pods.shape[pod]]
     if shape.device_count and left.any():
         short = left & ((session.devices_free >= shape.device_milli).sum(axis=1) < shape.device_count)
         if short.any():
-            counts[f"no {shape.device_count} devices with {shape.device_milli} thousandths free"] += int(short.sum())
+            text = f"no {shape.device_count} devices with {shape.device_milli} thousandths free"
+            refused[text] = np.flatnonzero(short).tolist()
             left &= ~short
     nodes = np.flatnonzero(left)
     welcome = session.points.allowed_now(pod, nodes)
     for node in nodes[~welcome].tolist():
-        clauses = (plugin.refusal(pod, node) for plugin in session.points.filtering_now)
-        counts[next((clause for clause in clauses if clause), "a plugin refuses it")] += 1
-    parts = [f"{many} {'node' if many == 1 else 'nodes'}: {text}" for text, many in counts.most_common(MOST_EXAMPLES)]
-    more = len(counts) - MOST_EXAMPLES
+        refused.setdefault(_clause(session.points.filtering_now, pod, node), []).append(node)
+    ordered = sorted(refused.items(), key=lambda item: (-len(item[1]), item[0]))
+    parts = []
+    for text, who in ordered[:MOST_EXAMPLES]:
+        first = snapshot.nodes.names[who[0]]
+        parts.append(f"1 node ({first}): {text}" if len(who) == 1 else f"{len(who)} nodes ({first} …): {text}")
+    more = len(ordered) - MOST_EXAMPLES
     return ", ".join(parts) + (f", and {more} other reasons" if more > 0 else ""), bool(welcome.any())
+
+
+def _clause(plugins: Sequence[Plugin], pod: int, node: int) -> str:
+    """Which plugin refuses a node, and why."""
+    for plugin in plugins:
+        clause = plugin.refusal(pod, node)
+        if clause:
+            return f"{plugin.name}: {clause}"
+    return "a plugin refuses it"
+
+
+def _who_spares(session: Session, pod: int) -> str:
+    """Which plugins let none of the pods go that ``pod`` might evict in its queue."""
+    pods = session.snapshot.pods
+    others = (session.snapshot.groups.queue[pods.group] == session.queue_of(pod)) & (pods.group != pods.group[pod])
+    running = np.flatnonzero(others & pods.preemptable & (session.pod_phase == PodPhase.RUNNING)).tolist()
+    if not running:
+        return " (no other pod of its queue runs that may be evicted)"
+    names = [plugin.name for plugin in session.points.judging_victims if plugin.preemptable(pod, running) == []]
+    return f" ({' and '.join(names)} spare{'s' if len(names) == 1 else ''} all of them)" if names else ""

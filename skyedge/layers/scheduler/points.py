@@ -46,6 +46,7 @@ class Points:
         self.limiting = self._flat["allocatable"]
         self.admitting = self._flat["job_enqueued"]
         self.scoring = self._flat["node_order"]
+        self.judging_victims = self._flat["preemptable"]
         self.filtering = self._flat["predicate"]
         self.filtering_now = [plugin for plugin in self._flat["predicate_now"] if plugin.looks_beyond_shapes]
         self.packs = all(plugin.packs for plugin in (*self.scoring, *self.filtering_now))

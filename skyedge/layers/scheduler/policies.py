@@ -58,7 +58,8 @@ def policy(name: str) -> Configuration:
         if not path.is_file():
             raise InputError("there is no such scheduler configuration", where=name)
         return _from_file(path)
-    raise InputError(f"there is no policy '{name}'; there are {', '.join(POLICIES)}", nearest=nearest(wanted, [*POLICIES, *ALIASES]))
+    there = f"there is no policy '{name}'; there are {', '.join(POLICIES)}"
+    raise InputError(there, nearest=nearest(wanted, [*POLICIES, *ALIASES]))
 
 
 def looks_at_nodes_only(configuration: Configuration) -> bool:

@@ -55,8 +55,8 @@ def test_a_placed_pod_says_where_and_by_which_scores():
 def test_a_waiting_pod_says_which_nodes_refuse_and_why():
     running = Pod("ns/other-0", "ns/other", PodShape((("cpu", 7000),)), PodPhase.RUNNING, "big")
     said = explained(one({"cpu": 4000}), others=[running]).explanations.pods["ns/job-0"]
-    assert "1 node: not enough cpu idle" in said
-    assert "dedicated" in said, "and the taint of the other"
+    assert "1 node (big): not enough cpu idle" in said
+    assert "1 node (small): predicates: taint dedicated" in said, "and the plugin that minds the taint of the other"
 
 
 def test_a_queue_over_its_share_is_named_with_its_figures():
@@ -172,3 +172,10 @@ def test_a_pod_whose_gang_waits_for_what_is_being_released_says_so():
     assert len(dict(decision.pipelined())) == 1
     (waiting,) = {"ns/job-0", "ns/job-1"} - dict(decision.pipelined()).keys()
     assert "those of its gang that have a reservation" in decision.explanations.pods[waiting]
+
+
+def test_who_spares_the_victims_is_named():
+    running = Pod("ns/other-0", "ns/other", PodShape((("cpu", 7000),)), PodPhase.RUNNING, "big")
+    said = explained(one({"cpu": 4000}), others=[running]).explanations.pods["ns/job-0"]
+    assert "priority and gang" in said
+    assert "all of them" in said
