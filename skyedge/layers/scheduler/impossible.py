@@ -119,8 +119,8 @@ def _why_not_together(session: Session, group: int, pending: Rows, least: int) -
     phase = snapshot.pods.phase[members]
     needed = least - int((phase == PodPhase.SUCCEEDED).sum())
     living = members[~np.isin(phase, (PodPhase.SUCCEEDED, *GONE))]
-    if needed < 2 or len(living) < needed:
-        return None
+    if needed < 2 or len(living) < needed or len(pending) < len(living):
+        return None  # where some run already, that is a fact, whatever plugins would say today
     asked = session.request[shapes[living]]
     together: Ints = np.sort(asked, axis=0)[:needed].sum(axis=0)
     gang = f"the {needed} pods that it needs at least ask for"
@@ -130,8 +130,6 @@ def _why_not_together(session: Session, group: int, pending: Rows, least: int) -
     over = _over_ceiling(session, session.points.limiting, int(snapshot.groups.queue[group]), together)
     if over:
         return f"{gang} {over}"
-    if len(pending) < len(living):
-        return None  # some run already, and where they do, plugins may not let pods go any more
     _, first = np.unique(shapes[living], return_index=True)
     allowed: Flags = np.any([session.points.allowed_ever(int(living[row])) for row in first], axis=0)
     undemanding = asked.min(axis=0)

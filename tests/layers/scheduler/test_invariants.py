@@ -225,15 +225,16 @@ def test_what_is_called_impossible_cannot_run_in_an_empty_cluster_either(case: C
 @settings(max_examples=MANY, deadline=None)
 @given(cases)
 def test_when_all_that_was_decided_is_done_the_next_cycle_finds_nothing_to_do(case: Case):
-    """Where no pod minds its neighbours and no job its network domain.
+    """Where no pod minds its neighbours, and no job waits for a gang or a network domain.
 
-    With them a later pod may open a place to one that was asked first, and a domain that was best for a gang may have no
-    room for all that the job has beyond it, which then waits for the next cycle (as in Volcano).
+    With neighbours a later pod may open a place to one that was asked first; a domain that was best for a gang may have no
+    room for all that the job has beyond it, which then waits for the next cycle (as in Volcano); and a gang that was
+    packed in vain may be packed otherwise, and fit, when others have been placed.
     """
     things = replace(
         case.things,
         pods=[replace(pod, shape=replace(pod.shape, pod_terms=())) for pod in case.things.pods],
-        groups=[replace(group, topology=None) for group in case.things.groups],
+        groups=[replace(group, topology=None, min_member=0, min_task_member={}) for group in case.things.groups],
     )
     policy = replace(case.configuration, actions=("allocate",))
     first = things.decide(policy)
