@@ -68,12 +68,13 @@ def dispense_by_weight(
 ) -> Assignment:
     """What is held, and the new replicas by weight; ties as the workload's ``uid`` says.
 
+    The new ones are divided by themselves: what is held has no say in who gets them, as when a workload is scaled up.
+
     Raises:
         InputError: if a number is negative.
     """
-    if not weights:
-        return dict(held or {})
-    return webster(new_replicas, weights, held, descending=ties_descend(uid))
+    shares = webster(new_replicas, weights, descending=ties_descend(uid))
+    return merge_assignments(held or {}, shares)
 
 
 def assign_by_static_weight(

@@ -14,8 +14,8 @@ dynamic, afresh       room, with what is given back   all
 A cluster never gets more than it has room for: Webster's method is monotone, and were there as many replicas as room in
 all, each would get just its own.
 
-Aggregated is dynamic over the shortest list of clusters with room enough: those with replicas first, then by weight, then
-by name.  ``room`` is how many *more* replicas fit, by the estimate for one workload by itself.
+Aggregated is dynamic over the shortest list of clusters with room enough: those with replicas that stay first, then by
+weight, then by name.  ``room`` is how many *more* replicas fit, by the estimate for one workload by itself.
 """
 
 from __future__ import annotations
@@ -161,8 +161,8 @@ def _by_room(
     to_give[missing > 0] = 0
     few = np.flatnonzero(aggregated & (to_give > 0))
     if len(few):
-        # Where fewer are wanted, nothing counts as scheduled: the largest of the former shares stay.
-        preferred = (there[few] > 0) & ~down[few, None]
+        # Where fewer are wanted, or all is divided anew, nothing counts as scheduled: only what runs on stays preferred.
+        preferred = kept[few] > 0
         weights[few] *= shortest_with_room(to_give[few], weights[few], preferred)
     return kept + webster_seats(to_give, weights, members=weights > 0, descending=descending), missing
 

@@ -55,7 +55,7 @@ def by_room_one_step_after_the_other(room, replicas, scheduled, strategy, mode, 
     if sum(weights.values()) < wanted:
         return None
     if strategy is Strategy.AGGREGATED:
-        first = set() if mode is Mode.STEADY and assigned > replicas else set(there)
+        first = set(kept)
         few, total = {}, 0
         for name in sorted(weights, key=lambda name: (name not in first, -weights[name], name)):
             if total >= wanted:
@@ -172,6 +172,15 @@ def test_a_full_tier_overflows_to_the_next_and_the_last_must_do():
     assert assign_replicas(tiers, 2, {"cloud": 2}, Strategy.DYNAMIC_WEIGHT) == {"own": 2}
     with pytest.raises(Unschedulable, match="1 of 5 replicas have no room"):
         assign_replicas(tiers, 7, {}, Strategy.DYNAMIC_WEIGHT)
+
+
+def test_new_replicas_are_dispensed_whoever_holds_some_already():
+    assert dispense_by_weight(2, {"a": 1, "b": 1}, {"a": 5, "c": 1}) == {"a": 6, "b": 1, "c": 1}
+    assert dispense_by_weight(2, {}, {"a": 5}) == {"a": 5}
+
+
+def test_afresh_few_clusters_are_the_roomiest_whatever_ran_where():
+    assert assign_by_room({"a": 1, "b": 9}, 6, {"a": 4}, Strategy.AGGREGATED, Mode.FRESH) == {"b": 6}
 
 
 def test_what_is_scheduled_stays_beside_what_is_divided():
