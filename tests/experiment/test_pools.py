@@ -196,7 +196,7 @@ def test_a_policy_in_a_file_counts_by_what_it_holds(tmp_path):
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("layers.scheduler.policy=fdg", "there is no policy 'fdg' (did you mean 'fgd'?)"),
+        ("layers.scheduler.policy=fdg", "there is no policy 'fdg'; there are fgd, bestfit"),
         ("layers.scheduler.policy={actions: alocate}", "there is no action 'alocate' (did you mean 'allocate'?)"),
         ("layers.scheduler.pools=[{name: a}, {name: a}]", "'a' is there twice"),
         ("layers.scheduler.pools=[{name: a, site: Tongchuan}]", "neither the cloud nor a station with an edge node"),
