@@ -112,7 +112,8 @@ class QueueDepth:
         if self.target_s:
             load = (view.waiting_s + view.busy_s) / self.target_s
         within = target > 0 and abs(load / target - 1) <= self.tolerance
-        wish = target if within else math.ceil(load)
+        # Work of no length is work too: somebody has to do it.
+        wish = target if within else max(math.ceil(load), min(view.items, 1))
         if self.growth_factor and wish > target:
             wish = min(wish, max(math.ceil(target * self.growth_factor), target + self.growth_step))
         while self._wishes and self._wishes[0][0] < view.now - seconds(self.stabilisation_s):

@@ -215,3 +215,7 @@ def test_the_cold_start_is_the_lead_unless_another_is_given() -> None:
     assert ContactPlan(lead_s=5).informed(plan).decide(view(0)).ask_again == 995 * SECOND
     assert math.isfinite(PoolProfile().cold_start_s(8000))
     assert plan.opens_us[0] > MINUTE
+
+
+def test_work_of_no_length_wakes_the_pool_too() -> None:
+    assert QueueDepth().decide(view(waiting=3, each_s=0)).instances == 1
