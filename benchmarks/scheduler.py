@@ -20,9 +20,9 @@ import numpy as np
 
 from skyedge.kube import read_manifests
 from skyedge.layers.scheduler import Configuration, schedule, take_snapshot, tiers_of
+from skyedge.layers.scheduler.columns import Snapshot
 from skyedge.layers.scheduler.objects import GroupPhase, Node, Pod, PodGroup, PodPhase, PodShape, Queue
 from skyedge.layers.scheduler.reading import read_cluster
-from skyedge.layers.scheduler.snapshot import Snapshot
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.layers.scheduler.reference import Reference

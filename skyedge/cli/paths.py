@@ -21,7 +21,8 @@ from skyedge.layers.paths import Journey, earliest_delivery, follow
 from skyedge.resources import check_folder, find
 from skyedge.space.constellation import Constellation, WalkerShell, load_elements
 from skyedge.space.ephemeris import Ephemeris
-from skyedge.space.isl import LIGHT_KM_S, NEIGHBOURS, plus_grid
+from skyedge.space.frames import LIGHT_KM_S
+from skyedge.space.isl import NEIGHBOURS, plus_grid
 from skyedge.space.sites import Sites
 from skyedge.space.topology import Topology, great_circle_km
 from skyedge.time import DAY, SECOND, Instant, format_utc, parse_duration, parse_utc

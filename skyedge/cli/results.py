@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from skyedge.errors import InputError
+from skyedge.errors import InputError, RunStopped
 from skyedge.experiment.tracking import check_store
 from skyedge.resources import check_folder
 from skyedge.runtime.stopping import StopSignals
@@ -36,6 +36,25 @@ def check_outputs(output: Path, json_path: Path | None) -> None:
         if json_path.is_dir():
             raise InputError(f"{json_path} is a folder; a file is wanted", where="--json")
         check_folder(json_path.parent, where="--json")
+
+
+def until_stopped(work: Callable[[], None], finished: Sized, signals: StopSignals, console: Console) -> bool:
+    """Do ``work``, which fills ``finished``; whether the user stopped it and there is something to put away.
+
+    Raises:
+        RunStopped: if the user stopped it before anything was finished.
+    """
+    stopped = False
+    try:
+        work()
+    except KeyboardInterrupt:
+        if not len(finished):
+            raise RunStopped("stopped before a run was finished; there is nothing to keep") from None
+        stopped = True
+    signals.close()
+    if stopped:
+        console.print("stopped; putting away what is finished", style="yellow")
+    return stopped
 
 
 def enter_ray(stack: ExitStack, address: str | None, cores: int, signals: StopSignals, console: Console) -> Any:

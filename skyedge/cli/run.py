@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from skyedge.cli.results import check_outputs, enter_ray, name_results, progress_of, wide_console
+from skyedge.cli.results import check_outputs, enter_ray, name_results, progress_of, until_stopped, wide_console
 from skyedge.cli.stopped import log_below, log_fragments
 from skyedge.earth.scenes import SceneTable
 from skyedge.errors import InputError, RunStopped
@@ -46,18 +46,13 @@ def run_command(
     console = wide_console()
     with StopSignals() as signals:
         results: Results = {}
-        try:
-            experiment = load_experiment(name, overrides, seeds=seeds, arms=arms)
-            check_outputs(output, json_path)
+        experiment = load_experiment(name, overrides, seeds=seeds, arms=arms)
+        check_outputs(output, json_path)
+
+        def fly() -> None:
             _fly(experiment, results, signals, console, address=address, resume=resume, output=output)
-            stopped = False
-        except KeyboardInterrupt:
-            if not results:
-                raise RunStopped("stopped before a run was finished; there is nothing to keep") from None
-            stopped = True
-        signals.close()
-        if stopped:
-            console.print("stopped; putting away what is finished", style="yellow")
+
+        stopped = until_stopped(fly, results, signals, console)
         _finish(experiment, results, output, json_path, console, stopped=stopped)
 
 

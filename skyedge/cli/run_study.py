@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from skyedge.cli.results import check_outputs, enter_ray, name_results, progress_of, wide_console
+from skyedge.cli.results import check_outputs, enter_ray, name_results, progress_of, until_stopped, wide_console
 from skyedge.errors import InputError, RunStopped
 from skyedge.experiment.study import Study
 from skyedge.experiment.study_flips import Flip
@@ -46,16 +46,11 @@ def run_study_command(
         flips: Flips = {}
         study = load_study(name, overrides, seeds=seeds, arms=arms)
         check_outputs(output, json_path)
-        try:
+
+        def run() -> None:
             _run(study, finished, flips, signals, console, address=address, resume=resume, output=output)
-            stopped = False
-        except KeyboardInterrupt:
-            if not finished:
-                raise RunStopped("stopped before a run was finished; there is nothing to keep") from None
-            stopped = True
-        signals.close()
-        if stopped:
-            console.print("stopped; putting away what is finished", style="yellow")
+
+        stopped = until_stopped(run, finished, signals, console)
         _finish(study, finished, flips, output, json_path, console, stopped=stopped)
 
 

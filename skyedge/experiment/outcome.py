@@ -54,6 +54,12 @@ class Outcome:
     tests: dict[str, ArmTest]
     claims: tuple[ClaimResult, ...]
 
+    @property
+    def baseline(self) -> str:
+        """The arm that the others are tested against: the one without a test of its own."""
+        untested = [arm for arm in self.arms if arm not in self.tests]
+        return untested[0] if self.tests and untested else "in-orbit"
+
     def as_dict(self) -> dict[str, Any]:
         """Plain types, NaN as None."""
         plain: dict[str, Any] = without_nan(asdict(self))
@@ -139,10 +145,11 @@ LAYER_COLUMNS: tuple[tuple[str, str, str], ...] = (
 """The same for the layers of the control plane; a column is shown if an arm has its figure."""
 
 
-def columns_of(arms: Mapping[str, Mapping[str, object]]) -> list[tuple[str, str, str]]:
-    """The columns that the table of these arms has."""
+def columns_of(arms: Mapping[str, Mapping[str, object]], baseline: str = "in-orbit") -> list[tuple[str, str, str]]:
+    """The columns that the table of these arms has; gains are over ``baseline``."""
     present = {metric for figures in arms.values() for metric in figures}
-    return [*TABLE_COLUMNS, *(column for column in LAYER_COLUMNS if column[0] in present)]
+    columns = [*TABLE_COLUMNS, *(column for column in LAYER_COLUMNS if column[0] in present)]
+    return [(metric, heading.replace("in-orbit", baseline), style) for metric, heading, style in columns]
 
 
 _STYLES = {"percent": (100.0, "%"), "saved": (100.0, "%"), "plain": (1.0, ""), "thousand": (1000.0, "")}
@@ -180,7 +187,7 @@ def terminal_tables(outcome: Outcome, width: int) -> list[Table]:
     )
     columns = [
         (heading, [written(figures.get(metric), style) for figures in outcome.arms.values()])
-        for metric, heading, style in columns_of(outcome.arms)
+        for metric, heading, style in columns_of(outcome.arms, outcome.baseline)
     ]
     return tables_within(title, list(outcome.arms), columns, width)
 
@@ -213,7 +220,7 @@ def tables_within(title: str, arms: Sequence[str], columns: Sequence[tuple[str, 
 def equal_bytes_table(outcome: Outcome) -> Table:
     """Miners by what they would be worth at the same bytes, the best first."""
     table = Table(title="miners at equal bytes: a tenth of the compressed bent pipe", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("miner", "accuracy", "gain over in-orbit"):
+    for heading in ("miner", "accuracy", f"gain over {outcome.baseline}"):
         table.add_column(heading, justify="left" if heading == "miner" else "right")
     for miner, figures in by_worth(outcome.equal_bytes):
         table.add_row(miner, written(figures["accuracy"], "percent"), written(figures["accuracy_gain"], "percent"))

@@ -111,7 +111,7 @@ def _sends_a_tenth(experiment: Experiment, outcome: Outcome, arm: str) -> bool:
 
 
 def _table(outcome: Outcome) -> str:
-    columns = columns_of(outcome.arms)
+    columns = columns_of(outcome.arms, outcome.baseline)
     head = "".join(f"<th>{html.escape(heading)}</th>" for _, heading, _ in columns)
     rows = []
     for arm, table in outcome.arms.items():
@@ -141,7 +141,8 @@ def _equal_bytes(outcome: Outcome) -> str:
     )
     return (
         "<h2>Miners at equal bytes</h2><p class=note>At a tenth of the bytes of the compressed bent pipe, between the arms "
-        f"of each miner.</p><table><tr><th>miner</th><th>accuracy</th><th>gain over in-orbit</th></tr>{rows}</table>"
+        "of each miner.</p><table><tr><th>miner</th><th>accuracy</th>"
+        f"<th>gain over {html.escape(outcome.baseline)}</th></tr>{rows}</table>"
     )
 
 

@@ -28,7 +28,7 @@ from skyedge.space.constellation import Constellation, load_elements
 from skyedge.space.contacts import elevation_deg, find_contacts, require_contacts
 from skyedge.space.eclipse import sunlit_seconds
 from skyedge.space.ephemeris import Ephemeris
-from skyedge.space.frames import to_geodetic
+from skyedge.space.frames import LIGHT_KM_S, to_geodetic
 from skyedge.space.link import LinkProfile
 from skyedge.space.plan import ContactPlan, Outage, plan_contacts
 from skyedge.space.power import PowerProfile
@@ -39,7 +39,6 @@ from skyedge.time import DAY, SECOND, Instant, parse_duration, parse_utc
 from skyedge.yaml_files import read_yaml
 
 CLOUD = "cloud"
-LIGHT_KM_S = 299_792.458
 STRIP_SCENES = 10
 
 

@@ -63,7 +63,7 @@ def _not_none(kind: Any) -> Any:
 
 
 def decode_hook(wanted: type, value: Any) -> Any:
-    """Reads what msgspec does not know."""
+    """Reads what msgspec does not know; for all else it wants to hear this error, and gives its own."""
     if wanted is Resources:
         return Resources.read(value)
     raise NotImplementedError(wanted)

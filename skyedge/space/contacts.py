@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from skyedge.errors import InputError
 from skyedge.space.ephemeris import Ephemeris
+from skyedge.space.frames import LIGHT_KM_S
 from skyedge.space.sites import Sites
 from skyedge.space.visibility import find_edges, summit
 from skyedge.time import MINUTE, Instant
@@ -67,7 +68,7 @@ def doppler_ratio(
     position, velocity = ephemeris.state_at(satellite, times_us)
     line = position - sites.positions_km()[site]
     rate = np.einsum("...i,...i", line, velocity) / np.linalg.norm(line, axis=-1)
-    return np.asarray(-rate / 299792.458)
+    return np.asarray(-rate / LIGHT_KM_S)
 
 
 def find_contacts(ephemeris: Ephemeris, sites: Sites, start: Instant, end: Instant, mask_deg: float) -> ContactTable:

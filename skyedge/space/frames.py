@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from skyedge.space.earth_rotation import ut1_minus_utc
 from skyedge.time import julian_date
 
+LIGHT_KM_S = 299_792.458
 EQUATORIAL_RADIUS_KM = 6378.137
 FLATTENING = 1 / 298.257223563
 EARTH_ROTATION_RAD_S = 7.292115146706979e-5  # Vallado 2013, eq. 3-40

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from skyedge.errors import InputError, nearest
 from skyedge.space.constellation import WalkerShell
-from skyedge.space.frames import EQUATORIAL_RADIUS_KM
+from skyedge.space.frames import EQUATORIAL_RADIUS_KM, LIGHT_KM_S
 
-LIGHT_KM_S = 299_792.458
 LOWEST_KM = 80.0
 """No link dips below this height: the weather is there (Kassing et al. 2020, "Exploring the Internet from space")."""
 _FEWEST = 3

@@ -16,10 +16,11 @@ import numpy as np
 from pydantic import Field
 
 from skyedge.experiment.study_subject import Findings, Metric, Series, Subject
+from skyedge.layers.scheduler.columns import Snapshot
 from skyedge.layers.scheduler.configuration import Configuration, tiers_of
 from skyedge.layers.scheduler.objects import Node, Pod, PodGroup, PodShape, Queue
 from skyedge.layers.scheduler.shared_state import schedule_shared
-from skyedge.layers.scheduler.snapshot import Snapshot, take_snapshot
+from skyedge.layers.scheduler.snapshot import take_snapshot
 from skyedge.profiles import Part
 from skyedge.streams import stream
 

@@ -30,6 +30,11 @@ class Timeline:
     started_us: Instants
     ready_us: Instants
 
+    def table(self) -> Instants:
+        """All milestones in the order of the life of an instance, (instances, 6)."""
+        columns = (self.requested_us, self.admitted_us, self.provisioned_us, self.pulled_us, self.started_us, self.ready_us)
+        return np.stack(columns, axis=1)
+
 
 def first_in_first_out(at: Instants, service_us: int, server: NDArray[np.intp], free_us: Instants) -> Instants:
     """When each request is served, (requests,), by the one of several servers that it needs.

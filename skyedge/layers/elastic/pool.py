@@ -24,7 +24,7 @@ from skyedge.layers.elastic.bill import Bill, InstanceTable, make_bill
 from skyedge.layers.elastic.launching import Launcher
 from skyedge.layers.elastic.lifecycle import NEXT, State, Trigger
 from skyedge.layers.elastic.profile import PoolProfile
-from skyedge.layers.elastic.work import Finished, Work
+from skyedge.layers.elastic.work import Finished, SizeLog, Work
 from skyedge.streams import stream
 from skyedge.time import FOREVER, HOUR, SECOND, Instant, seconds
 
@@ -88,7 +88,7 @@ class ElasticPool:
         self._stirred = False  # an instance came or went, so the target may be missed, or be within reach
         self.redone_us = 0
         self.interruptions = 0
-        self._log: list[tuple[Instant, int]] = [(start, 0)]
+        self._sizes = SizeLog(start)
 
     # ------------------------------------------------------------------------------------------ the outside
 
@@ -171,8 +171,7 @@ class ElasticPool:
 
     def size_log(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Instants and the number of instances that are ready (idle or at work) from each on, both (changes,)."""
-        columns = np.array(self._log, np.int64)
-        return columns[:, 0], columns[:, 1]
+        return self._sizes.columns()
 
     # ------------------------------------------------------------------------------------------ one instant
 
@@ -336,15 +335,7 @@ class ElasticPool:
             return
         timeline, places = self._launcher.launch(count, now)
         first = len(self._state)
-        milestones = (
-            timeline.requested_us,
-            timeline.admitted_us,
-            timeline.provisioned_us,
-            timeline.pulled_us,
-            timeline.started_us,
-            timeline.ready_us,
-        )
-        self._milestones.append(np.stack(milestones, axis=1))
+        self._milestones.append(timeline.table())
         ready = timeline.ready_us.tolist()
         self._place += places.tolist()
         self._due += ready
@@ -403,12 +394,8 @@ class ElasticPool:
     # ------------------------------------------------------------------------------------------ what is told
 
     def _note_size(self, now: Instant) -> None:
-        ready = self._number_of[_IDLE] + self._number_of[_BUSY] + self._number_of[_DRAINING] + self._number_of[_INTERRUPTED]
-        if self._log[-1][1] != ready:
-            if self._log[-1][0] == now:
-                self._log[-1] = (now, ready)
-            else:
-                self._log.append((now, ready))
+        number = self._number_of
+        self._sizes.note(now, number[_IDLE] + number[_BUSY] + number[_DRAINING] + number[_INTERRUPTED])
 
     def _timeline(self) -> NDArray[np.int64]:
         return np.concatenate(self._milestones) if self._milestones else np.empty((0, 6), np.int64)

@@ -1,4 +1,4 @@
-"""The work of a pool: what was offered, what has not arrived yet, what is done."""
+"""The work of a pool: what was offered, what has not arrived yet, what is done; and by how many, from when on."""
 
 from __future__ import annotations
 
@@ -69,3 +69,24 @@ class Work:
         columns = [(self.item[number], self.at[number], self.begun[number], at) for number, at in done]
         item, arrived, begun, finished = np.array(columns, np.int64).reshape(-1, 4).T
         return Finished(item, arrived, begun, finished)
+
+
+class SizeLog:
+    """How many were ready from each change on."""
+
+    def __init__(self, start: Instant) -> None:
+        self._log: list[tuple[Instant, int]] = [(start, 0)]
+
+    def note(self, now: Instant, ready: int) -> None:
+        """So many are ready; of several notes at one instant the last counts."""
+        if self._log[-1][1] == ready:
+            return
+        if self._log[-1][0] == now:
+            self._log[-1] = (now, ready)
+        else:
+            self._log.append((now, ready))
+
+    def columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Instants and numbers, both (changes,)."""
+        table = np.array(self._log, np.int64)
+        return table[:, 0], table[:, 1]

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.layers.scheduler.actions import ACTION
+from skyedge.layers.scheduler.columns import Rows, Snapshot
 from skyedge.layers.scheduler.configuration import Configuration
 from skyedge.layers.scheduler.explain import Explanations, explain_all
 from skyedge.layers.scheduler.impossible import impossible_groups
 from skyedge.layers.scheduler.objects import GroupPhase, PodPhase
 from skyedge.layers.scheduler.session import Change, Operation, Session
-from skyedge.layers.scheduler.snapshot import Rows, Snapshot
 
 
 @dataclass(frozen=True, eq=False)

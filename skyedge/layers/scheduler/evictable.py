@@ -1,9 +1,9 @@
 """Where room could be made: the pods that might be evicted, by node, and what each node would regain without them.
 
-A preemptor could look at every node and ask who would have to leave; with thousands of nodes and preemptors that is the
-whole cost of a cycle.  So what each node would regain is summed up once for a job and kept up to date on the nodes that
-have been touched since, and only nodes where the sum is enough are looked at.  The sum is an upper bound: which of the
-pods may really be evicted, plugins say node by node.
+A preemptor could look at every node and ask who would have to leave; with thousands of nodes and preemptors that is
+the whole cost of a cycle.  So what each node would regain is summed up once for a set of groups and kept up to date on
+the nodes that have been touched since, and only nodes where the sum is enough are looked at.  The sum is an upper
+bound: which of the pods may really be evicted, plugins say node by node.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Hashable
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Flags, Ints, Rows
 from skyedge.layers.scheduler.objects import PodPhase
 from skyedge.layers.scheduler.session import Session
-from skyedge.layers.scheduler.snapshot import Flags, Ints, Rows
 
 
 class Evictable:
@@ -39,14 +39,11 @@ class Evictable:
         listed: list[int] = rows.tolist()
         return listed
 
-    def regained(self, groups: Flags, key: Hashable, *, best_effort_only: bool) -> tuple[Ints, Ints]:
-        """What each node would regain if all its pods of ``groups`` left, (resources, nodes), and how many they are.
-
-        Args:
-            groups: (groups,); the same for the same ``key``.
-        """
+    def regained(self, groups: Flags, *, best_effort_only: bool) -> tuple[Ints, Ints]:
+        """What each node would regain if all its pods of ``groups`` left, (resources, nodes), and how many they are."""
         session = self._session
         nodes = len(session.snapshot.nodes)
+        key = (groups.tobytes(), best_effort_only)
         if key != self._key:
             self._freed, self._many = np.zeros((len(session.snapshot.resources), nodes), np.int64), np.zeros(nodes, np.int64)
             self._add(self._still(self._rows, groups, best_effort_only))

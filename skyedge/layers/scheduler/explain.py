@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import PODS
 from skyedge.layers.scheduler.impossible import amount, impossible_groups, why_never
 from skyedge.layers.scheduler.objects import GroupPhase, PodPhase
 from skyedge.layers.scheduler.plugin import Plugin
-from skyedge.layers.scheduler.snapshot import PODS
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import PODS, Flags, Ints, Rows
 from skyedge.layers.scheduler.objects import THOUSANDTHS, GroupPhase, PodPhase, is_bytes
 from skyedge.layers.scheduler.plugin import Plugin
-from skyedge.layers.scheduler.snapshot import PODS, Flags, Ints, Rows
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.errors import InputError
+from skyedge.layers.scheduler.columns import CPU
 from skyedge.layers.scheduler.configuration import Configuration
 from skyedge.layers.scheduler.fragmentation import Fragmentation, Workload, class_of, target_workload
 from skyedge.layers.scheduler.objects import THOUSANDTHS, Node, PodShape
 from skyedge.layers.scheduler.openb import Trace
 from skyedge.layers.scheduler.packing import Packer, with_arguments
 from skyedge.layers.scheduler.session import Session
-from skyedge.layers.scheduler.snapshot import CPU
 from skyedge.streams import stream
 
 Ints = NDArray[np.int64]

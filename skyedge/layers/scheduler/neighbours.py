@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Flags, Ints, Rows
 from skyedge.layers.scheduler.labels import meets_all
 from skyedge.layers.scheduler.objects import PodPhase, PodTerm, Term
-from skyedge.layers.scheduler.snapshot import Flags, Ints, Rows
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

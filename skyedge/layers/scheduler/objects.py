@@ -1,6 +1,6 @@
 """What a batch scheduler is told about, one object for each thing: the rim of the scheduler.
 
-Inside, everything is columns (:mod:`skyedge.layers.scheduler.snapshot`); these objects are what readers of manifests,
+Inside, everything is columns (:mod:`skyedge.layers.scheduler.columns`); these objects are what readers of manifests,
 traces and experiments make, and what tests write by hand.  A :class:`PodShape` is all of a pod that decides where it may
 run; pods of a gang share one, and the scheduler thinks about a shape once, not about each of its pods.
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.errors import InputError, nearest
-from skyedge.layers.scheduler.snapshot import Flags, Rows
+from skyedge.layers.scheduler.columns import Flags, Rows
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session
@@ -65,7 +65,10 @@ ALWAYS = frozenset({"job_valid", "victim_queue_order", "predicate_now", "device_
 
 
 class Plugin:
-    """A plugin with no opinion.  Subclasses override methods and are told to ``open`` at the start of a cycle."""
+    """A plugin with no opinion.  Subclasses override methods and are told to ``open`` at the start of a cycle.
+
+    What is not overridden is never called (:func:`overrides`): to abstain costs nothing.
+    """
 
     name: ClassVar[str] = ""
     known_arguments: ClassVar[tuple[str, ...]] = ()

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Flags, Rows
 from skyedge.layers.scheduler.configuration import Configuration
 from skyedge.layers.scheduler.plugin import ALWAYS, POINTS, Floats, Key, Plugin, Vote, overrides
-from skyedge.layers.scheduler.snapshot import Flags, Rows
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

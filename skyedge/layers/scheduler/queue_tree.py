@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skyedge.layers.scheduler.snapshot import UNLIMITED, Ints, Queues
+from skyedge.layers.scheduler.columns import UNLIMITED, Ints, Queues
 
 ROOT = "root"
 

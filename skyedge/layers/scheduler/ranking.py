@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Flags, Ints, Rows
 from skyedge.layers.scheduler.plugin import Floats, overrides
-from skyedge.layers.scheduler.snapshot import Flags, Ints, Rows
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session
@@ -83,8 +83,7 @@ class Rankings:
             many = min(many, 1)
         nodes: list[int] = []
         counts: list[int] = []
-        idle_now = self._session.idle_unreserved()
-        idle = [(idle_now[resource], need) for resource, need in ranking.needs]
+        idle = [(self._session.idle[resource], need) for resource, need in ranking.needs]
         while many > 0:
             best = int(score.argmax())
             if score[best] == NOT_HERE:
@@ -93,6 +92,9 @@ class Rankings:
                 equals = np.flatnonzero(score == score[best])
                 best = int(equals[self._breaks_ties.tie_order(pod, equals).argmin()])
             room = min(many, *[column.item(best) // need for column, need in idle])
+            if self._session.reserves:
+                future = self._session.future_idle(slice(best, best + 1))[:, 0].tolist()
+                room = min(room, *[future[resource] // need for resource, need in ranking.needs])
             nodes.append(best)
             counts.append(room)
             many -= room

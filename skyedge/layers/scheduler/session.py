@@ -15,12 +15,12 @@ from functools import cached_property
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import PODS, Flags, Ints, Rows, Snapshot
 from skyedge.layers.scheduler.configuration import Configuration
 from skyedge.layers.scheduler.neighbours import Neighbours
 from skyedge.layers.scheduler.objects import GroupPhase, PodPhase
 from skyedge.layers.scheduler.points import Points
 from skyedge.layers.scheduler.ranking import Rankings
-from skyedge.layers.scheduler.snapshot import PODS, Flags, Ints, Rows, Snapshot
 
 OCCUPYING = (PodPhase.BOUND, PodPhase.RUNNING, PodPhase.ALLOCATED)
 """Phases in which a pod holds its place for good."""

@@ -17,11 +17,11 @@ from typing import Literal
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Flags, Rows, Snapshot
 from skyedge.layers.scheduler.configuration import Configuration
 from skyedge.layers.scheduler.decision import Decision, decide, schedule
 from skyedge.layers.scheduler.objects import PodPhase
 from skyedge.layers.scheduler.session import Operation, Session
-from skyedge.layers.scheduler.snapshot import Flags, Rows, Snapshot
 
 Sharding = Literal["none", "soft", "hard"]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from skyedge.errors import InputError, nearest
 from skyedge.layers.scheduler.actions.backfill import backfill_order
+from skyedge.layers.scheduler.columns import UNLIMITED, Ints, Snapshot
 from skyedge.layers.scheduler.configuration import Configuration, PluginOption
 from skyedge.layers.scheduler.decision import Decision, schedule
 from skyedge.layers.scheduler.objects import (
@@ -30,7 +31,7 @@ from skyedge.layers.scheduler.plugins.proportion import deserved_shares
 from skyedge.layers.scheduler.points import first_answer
 from skyedge.layers.scheduler.ranking import nodes_to_find
 from skyedge.layers.scheduler.session import Session
-from skyedge.layers.scheduler.snapshot import UNLIMITED, Ints, Snapshot, take_snapshot
+from skyedge.layers.scheduler.snapshot import take_snapshot
 
 Given = Mapping[str, Any]
 Answer = dict[str, Any]

@@ -12,9 +12,9 @@ from itertools import product
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import UNLIMITED
 from skyedge.layers.scheduler.objects import Node, Pod, PodGroup, PodPhase, Queue
 from skyedge.layers.scheduler.plugins.proportion import deserved_shares
-from skyedge.layers.scheduler.snapshot import UNLIMITED
 
 SLOT = 1000
 

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyedge.errors import InputError
+from skyedge.layers.scheduler.columns import CPU, MEMORY
 from skyedge.layers.scheduler.fragmentation import Fragmentation, class_of, target_workload
 from skyedge.layers.scheduler.inflation import arrivals, fragments, pack, pack_trace
 from skyedge.layers.scheduler.objects import Node, PodShape
 from skyedge.layers.scheduler.openb import GPU, read_trace
 from skyedge.layers.scheduler.packing import Packer
 from skyedge.layers.scheduler.policies import POLICIES, policy
-from skyedge.layers.scheduler.snapshot import CPU, MEMORY
 from skyedge.resources import folder
 
 SAMPLE = folder("experiments") / "traces" / "openb-sample"

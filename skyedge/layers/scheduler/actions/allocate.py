@@ -12,10 +12,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Flags, Rows
 from skyedge.layers.scheduler.objects import PodPhase
 from skyedge.layers.scheduler.queueing import Turns
 from skyedge.layers.scheduler.session import Operation, Session
-from skyedge.layers.scheduler.snapshot import Flags, Rows
 
 
 @dataclass(slots=True)

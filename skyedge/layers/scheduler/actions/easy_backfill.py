@@ -11,12 +11,12 @@ from __future__ import annotations
 import numpy as np
 
 from skyedge.layers.scheduler.actions.allocate import Run, pending_runs, place_job
+from skyedge.layers.scheduler.columns import Flags, Ints, Rows
 from skyedge.layers.scheduler.impossible import why_group_never
 from skyedge.layers.scheduler.objects import PodPhase
 from skyedge.layers.scheduler.plugin import Floats
 from skyedge.layers.scheduler.queueing import Turns
 from skyedge.layers.scheduler.session import Operation, Session
-from skyedge.layers.scheduler.snapshot import Flags, Ints, Rows
 
 
 def easy_backfill(session: Session) -> None:

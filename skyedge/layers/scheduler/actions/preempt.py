@@ -6,15 +6,15 @@ that did not help are taken back at once, and all of a job's are if the job does
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Flags
 from skyedge.layers.scheduler.evictable import Evictable
 from skyedge.layers.scheduler.objects import PodPhase
 from skyedge.layers.scheduler.queueing import Turns
 from skyedge.layers.scheduler.session import Operation, Session
-from skyedge.layers.scheduler.snapshot import Flags
 
 Permitted = Callable[[int, Sequence[int]], list[int]]
 
@@ -37,15 +37,22 @@ def preempt(session: Session) -> None:
 
 def _help(session: Session, group: int, tasks: list[int], evictable: Evictable) -> None:
     pods = session.snapshot.pods
+    hopeless: set[Hashable] = set()  # kinds of pods that found no room as things stand
     while session.points.job_starving(group) and tasks:
         pod = tasks.pop(0)
         if not pods.may_preempt[pod]:
             session.refuse(group, "never", pod)
             continue
+        kind = (session.points.kind(pod), int(pods.priority[pod]))
+        if kind in hopeless:
+            continue
         groups = session.snapshot.groups.queue == session.queue_of(pod)
         groups &= session.points.may_lose(pod)
         groups[group] = False
-        make_room(session, pod, evictable, groups, session.points.preemptable, within_queue=True)
+        if make_room(session, pod, evictable, groups, session.points.preemptable, within_queue=True):
+            hopeless.clear()  # a large victim of one pod may leave room for another
+        else:
+            hopeless.add(kind)
     if session.points.job_pipelined(group):
         session.commit()
     else:
@@ -125,8 +132,7 @@ def _hopeful_nodes(session: Session, pod: int, evictable: Evictable, groups: Fla
     idle is not another queue's to give.
     """
     lowly = bool(session.pod_is_best_effort[pod])
-    key = (int(session.snapshot.pods.group[pod]), lowly)
-    freed, many = evictable.regained(groups, key, best_effort_only=lowly)
+    freed, many = evictable.regained(groups, best_effort_only=lowly)
     hopeful = session.rankings.of(pod).allowed.copy()
     if not within_queue:
         hopeful &= many > 0

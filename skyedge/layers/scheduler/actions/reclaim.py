@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from skyedge.layers.scheduler.actions.preempt import make_room, pending_pods, starving_jobs
 from skyedge.layers.scheduler.evictable import Evictable
 from skyedge.layers.scheduler.objects import PodPhase
@@ -26,6 +28,7 @@ def _reclaim_for(session: Session, queue: int, group: int, evictable: Evictable)
     queue_of_group = session.snapshot.groups.queue
     groups = (queue_of_group != queue) & queues.reclaimable[queue_of_group]
     tasks = pending_pods(session, group)
+    hopeless: set[Hashable] = set()
     while session.points.job_starving(group) and tasks:
         pod = tasks.pop(0)
         if not pods.may_preempt[pod]:
@@ -34,7 +37,13 @@ def _reclaim_for(session: Session, queue: int, group: int, evictable: Evictable)
         if not session.points.preemptive(queue, pod):
             session.refuse(group, "queue", pod)
             continue
-        make_room(session, pod, evictable, groups, session.points.reclaimable, within_queue=False)
+        kind = (session.points.kind(pod), int(pods.priority[pod]))
+        if kind in hopeless:
+            continue
+        if make_room(session, pod, evictable, groups, session.points.reclaimable, within_queue=False):
+            hopeless.clear()
+        else:
+            hopeless.add(kind)
     if session.points.job_pipelined(group):
         session.commit()
     else:

@@ -10,9 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import CPU, MEMORY, Rows
 from skyedge.layers.scheduler.plugin import Arguments, Floats, Plugin
 from skyedge.layers.scheduler.session import Session
-from skyedge.layers.scheduler.snapshot import CPU, MEMORY, Rows
 
 DIGITS = 6
 """Figures are rounded before they are cut to whole points, so that the order of a sum cannot decide."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import PODS, Flags, Rows
 from skyedge.layers.scheduler.plugin import Arguments, Floats, Plugin
-from skyedge.layers.scheduler.snapshot import PODS, Flags, Rows
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skyedge.errors import InputError
+from skyedge.layers.scheduler.columns import PODS, Flags, Ints
 from skyedge.layers.scheduler.plugin import Arguments, Key, Plugin, Vote
 from skyedge.layers.scheduler.plugins.proportion import (
     admitted_before,
@@ -22,7 +23,6 @@ from skyedge.layers.scheduler.plugins.proportion import (
     room,
 )
 from skyedge.layers.scheduler.queue_tree import QueueTree
-from skyedge.layers.scheduler.snapshot import PODS, Flags, Ints
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from skyedge.errors import InputError, nearest
+from skyedge.layers.scheduler.columns import Rows
 from skyedge.layers.scheduler.objects import THOUSANDTHS
 from skyedge.layers.scheduler.plugin import Arguments, Floats, Plugin
-from skyedge.layers.scheduler.snapshot import Rows
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

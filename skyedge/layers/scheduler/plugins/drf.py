@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Ints
 from skyedge.layers.scheduler.plugin import Key, Plugin
 from skyedge.layers.scheduler.plugins.hierarchical_drf import ShareTree
 from skyedge.layers.scheduler.plugins.proportion import largest_share
-from skyedge.layers.scheduler.snapshot import Ints
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

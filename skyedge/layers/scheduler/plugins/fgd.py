@@ -12,11 +12,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import CPU, Rows
 from skyedge.layers.scheduler.fragmentation import COVERAGE, Fragmentation, class_of, target_workload
 from skyedge.layers.scheduler.plugin import Arguments, Floats
 from skyedge.layers.scheduler.plugins.bestfit import DIGITS, Remainder
 from skyedge.layers.scheduler.session import Session
-from skyedge.layers.scheduler.snapshot import CPU, Rows
 
 SCALE_MILLI = 1000.0
 """New fragment, in thousandths of a GPU, at which the logistic curve of the score bends."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Flags
 from skyedge.layers.scheduler.objects import PodPhase
 from skyedge.layers.scheduler.plugin import Key, Plugin, Vote
-from skyedge.layers.scheduler.snapshot import Flags
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Rows
 from skyedge.layers.scheduler.objects import THOUSANDTHS, PodShape
 from skyedge.layers.scheduler.plugin import Arguments, Floats, Plugin
 from skyedge.layers.scheduler.session import Session
-from skyedge.layers.scheduler.snapshot import Rows
 from skyedge.streams import stream
 
 MOST_DEVICES = 8

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Flags, Ints
 from skyedge.layers.scheduler.plugin import Floats, Key
 from skyedge.layers.scheduler.plugins.proportion import largest_share
-from skyedge.layers.scheduler.snapshot import Flags, Ints
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

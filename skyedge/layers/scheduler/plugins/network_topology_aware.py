@@ -10,8 +10,8 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Rows
 from skyedge.layers.scheduler.plugin import Arguments, Floats, Plugin
-from skyedge.layers.scheduler.snapshot import Rows
 
 WHOLE_CLUSTER = -1
 

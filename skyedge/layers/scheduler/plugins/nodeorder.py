@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import CPU, MEMORY, Flags, Ints, Rows
 from skyedge.layers.scheduler.plugin import Arguments, Floats, Plugin
-from skyedge.layers.scheduler.snapshot import CPU, MEMORY, Flags, Ints, Rows
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

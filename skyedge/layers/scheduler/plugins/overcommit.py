@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Ints
 from skyedge.layers.scheduler.objects import GroupPhase
 from skyedge.layers.scheduler.plugin import Arguments, Plugin, Vote
 from skyedge.layers.scheduler.plugins.proportion import admitted_before
-from skyedge.layers.scheduler.snapshot import Ints
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

@@ -23,11 +23,11 @@ from typing import ClassVar
 import numpy as np
 
 from skyedge.errors import InputError
+from skyedge.layers.scheduler.columns import CPU, MEMORY, Flags, Rows
 from skyedge.layers.scheduler.labels import NO_SCHEDULE, UNSCHEDULABLE, meets, requirement_text, tolerates
 from skyedge.layers.scheduler.objects import THOUSANDTHS, PodShape, PodTerm, Requirement, Taint
 from skyedge.layers.scheduler.plugin import Arguments, Plugin
 from skyedge.layers.scheduler.session import Session
-from skyedge.layers.scheduler.snapshot import CPU, MEMORY, Flags, Rows
 
 SWITCHES = ("predicate.NodeAffinityEnable", "predicate.TaintTolerationEnable", "predicate.PodAffinityEnable")
 PROPORTIONAL = "predicate.ProportionalEnable"

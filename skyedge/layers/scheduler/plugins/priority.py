@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Flags, Rows
 from skyedge.layers.scheduler.plugin import Floats, Key, Plugin
-from skyedge.layers.scheduler.snapshot import Flags, Rows
 
 
 class Priority(Plugin):

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import Flags, Rows
 from skyedge.layers.scheduler.plugin import Arguments, Floats, Plugin
-from skyedge.layers.scheduler.snapshot import Flags, Rows
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

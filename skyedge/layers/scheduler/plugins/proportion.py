@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skyedge.layers.scheduler.columns import PODS, UNLIMITED, Ints
 from skyedge.layers.scheduler.objects import GroupPhase
 from skyedge.layers.scheduler.plugin import Floats, Key, Plugin, Vote
-from skyedge.layers.scheduler.snapshot import PODS, UNLIMITED, Ints
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

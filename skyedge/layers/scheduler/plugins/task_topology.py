@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from skyedge.errors import InputError, nearest
+from skyedge.layers.scheduler.columns import Ints, Rows
 from skyedge.layers.scheduler.neighbours import pods_present
 from skyedge.layers.scheduler.objects import PodPhase, is_bytes
 from skyedge.layers.scheduler.plugin import Arguments, Floats, Plugin
-from skyedge.layers.scheduler.snapshot import Ints, Rows
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from skyedge.errors import InputError
+from skyedge.layers.scheduler.columns import Flags, Rows
 from skyedge.layers.scheduler.objects import PodPhase
 from skyedge.layers.scheduler.plugin import Arguments, Floats, Key, Plugin, Vote
-from skyedge.layers.scheduler.snapshot import Flags, Rows
 
 if TYPE_CHECKING:
     from skyedge.layers.scheduler.session import Session

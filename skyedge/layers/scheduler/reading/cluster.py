@@ -26,13 +26,14 @@ from skyedge.kube.registry import SCHEDULING
 from skyedge.kube.shape import Shape
 from skyedge.kube.volcano import Job
 from skyedge.kube.volcano import PodGroup as PodGroupManifest
+from skyedge.layers.scheduler.columns import Snapshot
 from skyedge.layers.scheduler.objects import THOUSANDTHS, GroupPhase, Pod, PodGroup, PodPhase
 from skyedge.layers.scheduler.reading import jobs
 from skyedge.layers.scheduler.reading.groups import checked_annotations, duration_s, preemptable, topology_of
 from skyedge.layers.scheduler.reading.nodes import read_hypernodes, read_nodes
 from skyedge.layers.scheduler.reading.queues import DEFAULT_QUEUE, read_queues
 from skyedge.layers.scheduler.reading.shapes import Shapes, said
-from skyedge.layers.scheduler.snapshot import Snapshot, take_snapshot
+from skyedge.layers.scheduler.snapshot import take_snapshot
 from skyedge.time import SECOND, parse_utc
 
 GROUP_NAMES = ("scheduling.k8s.io/group-name", "scheduling.volcano.sh/group-name")

@@ -17,11 +17,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from skyedge.layers.scheduler.columns import Groups, Pods, Snapshot
 from skyedge.layers.scheduler.configuration import Configuration
 from skyedge.layers.scheduler.decision import schedule
 from skyedge.layers.scheduler.objects import GroupPhase, Node, Pod, PodGroup, PodPhase, PodShape, Queue
 from skyedge.layers.scheduler.packing import Packer
-from skyedge.layers.scheduler.snapshot import Groups, Pods, Snapshot, take_snapshot
+from skyedge.layers.scheduler.snapshot import take_snapshot
 
 Rows = NDArray[np.intp]
 

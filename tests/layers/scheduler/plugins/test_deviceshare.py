@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyedge.errors import InputError
+from skyedge.layers.scheduler.columns import Snapshot
 from skyedge.layers.scheduler.configuration import Configuration, PluginOption, tiers_of
 from skyedge.layers.scheduler.decision import schedule
 from skyedge.layers.scheduler.objects import GroupPhase, Node, Pod, PodGroup, PodPhase, PodShape, Queue
 from skyedge.layers.scheduler.session import Session
-from skyedge.layers.scheduler.snapshot import Snapshot, take_snapshot
+from skyedge.layers.scheduler.snapshot import take_snapshot
 
 
 def pod(name: str, milli: int, count: int = 1, on: str | None = None) -> Pod:

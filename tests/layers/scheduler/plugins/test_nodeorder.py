@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skyedge.layers.scheduler.columns import Snapshot
 from skyedge.layers.scheduler.configuration import Configuration, PluginOption, tiers_of
 from skyedge.layers.scheduler.decision import schedule
 from skyedge.layers.scheduler.objects import (
@@ -27,7 +28,7 @@ from skyedge.layers.scheduler.objects import (
     Toleration,
 )
 from skyedge.layers.scheduler.session import Session
-from skyedge.layers.scheduler.snapshot import Snapshot, take_snapshot
+from skyedge.layers.scheduler.snapshot import take_snapshot
 
 NONE = {
     "leastrequested": 0,

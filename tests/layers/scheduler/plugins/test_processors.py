@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skyedge.layers.scheduler.columns import Snapshot
 from skyedge.layers.scheduler.configuration import Configuration, tiers_of
 from skyedge.layers.scheduler.decision import schedule
 from skyedge.layers.scheduler.objects import GroupPhase, Node, Pod, PodGroup, PodShape, Queue
 from skyedge.layers.scheduler.plugins.processors import suits, words_of
 from skyedge.layers.scheduler.session import Session
-from skyedge.layers.scheduler.snapshot import Snapshot, take_snapshot
+from skyedge.layers.scheduler.snapshot import take_snapshot
 
 CONFIGURATION = Configuration(actions=("allocate",), tiers=tiers_of(("processors",)))
 ARCH = "kubernetes.io/arch"

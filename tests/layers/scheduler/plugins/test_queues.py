@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyedge.layers.scheduler import Configuration, PluginOption, schedule, take_snapshot, tiers_of
+from skyedge.layers.scheduler.columns import UNLIMITED
 from skyedge.layers.scheduler.configuration import ON_BY_DEFAULT
 from skyedge.layers.scheduler.objects import GroupPhase, Node, Pod, PodGroup, PodPhase, PodShape, Queue
 from skyedge.layers.scheduler.plugins.proportion import deserved_shares
-from skyedge.layers.scheduler.snapshot import UNLIMITED
 
 amounts = st.integers(0, 100)
 

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyedge.errors import InputError
+from skyedge.layers.scheduler.columns import Snapshot
 from skyedge.layers.scheduler.configuration import Configuration, PluginOption, tiers_of
 from skyedge.layers.scheduler.decision import schedule
 from skyedge.layers.scheduler.objects import GroupPhase, Node, Pod, PodGroup, PodPhase, PodShape, Queue
 from skyedge.layers.scheduler.session import Session
-from skyedge.layers.scheduler.snapshot import Snapshot, take_snapshot
+from skyedge.layers.scheduler.snapshot import take_snapshot
 
 KEYS = {
     "near": "volcano.sh/task-topology-affinity",

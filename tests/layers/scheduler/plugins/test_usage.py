@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyedge.errors import InputError
+from skyedge.layers.scheduler.columns import Snapshot
 from skyedge.layers.scheduler.configuration import Configuration, PluginOption, tiers_of
 from skyedge.layers.scheduler.decision import schedule
 from skyedge.layers.scheduler.objects import GroupPhase, Node, Pod, PodGroup, PodShape, Queue
 from skyedge.layers.scheduler.session import Session
-from skyedge.layers.scheduler.snapshot import Snapshot, take_snapshot
+from skyedge.layers.scheduler.snapshot import take_snapshot
 
 ROOM = {"cpu": 8000, "memory": 1 << 34}
 
