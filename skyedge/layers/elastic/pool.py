@@ -391,8 +391,6 @@ class ElasticPool:
                 if not surplus:
                     break
 
-    # ------------------------------------------------------------------------------------------ what is told
-
     def _note_size(self, now: Instant) -> None:
         number = self._number_of
         self._sizes.note(now, number[_IDLE] + number[_BUSY] + number[_DRAINING] + number[_INTERRUPTED])
