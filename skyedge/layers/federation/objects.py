@@ -1,14 +1,25 @@
-"""What a federation is told about: clusters, their taints, and what puts up with them.
+"""What a federation is told about: clusters and their nodes, and the workloads that are to run on them.
 
-Conditions on labels are those of the batch scheduler: a cluster is labelled and tainted as a node is, with a time added.
+These objects are the rim: what readers of manifests and experiments make, and what tests write by hand.  Inside, everything
+is columns (:mod:`skyedge.layers.federation.columns`).  Conditions on labels are those of the batch scheduler: a cluster is
+labelled and tainted as a node is, with a time added.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from skyedge.layers.scheduler import objects as node_objects
+from skyedge.layers.scheduler.objects import Amounts, PodShape
+
+if TYPE_CHECKING:  # they look at clusters themselves
+    from skyedge.layers.federation.placement import PlacementRules
+    from skyedge.layers.federation.policy import Resource
+
+PODS = "pods"
+"""The resource of which every replica takes one, whatever it asks for; a node that does not mention it has no end of it."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +37,34 @@ class Toleration(node_objects.Toleration):
 
 
 @dataclass(frozen=True)
+class NodePool:
+    """Nodes that are alike.
+
+    Attributes:
+        count: how many.
+        free: what is left on each of them, in the units of :mod:`skyedge.layers.scheduler.objects`; ``pods`` is one of the
+            resources, in thousandths like all that is neither processors nor bytes.
+        labels, taints: of each of them.
+    """
+
+    count: int
+    free: Amounts
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[node_objects.Taint, ...] = ()
+
+
+@dataclass(frozen=True)
 class Cluster:
-    """A member of a federation; an empty provider or region is not known."""
+    """A member of a federation; an empty provider or region is not known.
+
+    Attributes:
+        pools: its nodes.  A cluster without any has room for nothing.
+        api_kinds: kinds that its API server knows, as ``apps/v1/Deployment`` or ``v1/ConfigMap``; None: every kind.
+        facts: figures for scores, such as ``carbon_g_per_kwh`` or ``latency_ms:PLACE``; see
+            :mod:`skyedge.layers.federation.scores`.
+        lat_deg, lon_deg: where it is; None: not known.
+        ready: whether it answers.  One that does not takes nothing new.
+    """
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -35,3 +72,66 @@ class Cluster:
     region: str = ""
     zones: tuple[str, ...] = ()
     taints: tuple[Taint, ...] = ()
+    pools: tuple[NodePool, ...] = ()
+    api_kinds: frozenset[str] | None = None
+    facts: Mapping[str, float] = field(default_factory=dict)
+    lat_deg: float | None = None
+    lon_deg: float | None = None
+    ready: bool = True
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Where a workload's users, or its data, come from.
+
+    Attributes:
+        place: its name; facts such as ``latency_ms:PLACE`` speak of it.  A satellite is a place too.
+        lat_deg, lon_deg: where it is; None: only the facts know.
+        weight: how much of the demand comes from here, beside the others.
+    """
+
+    place: str
+    lat_deg: float | None = None
+    lon_deg: float | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is to run.
+
+    Attributes:
+        resource: what it is.
+        replicas: wanted; 0 for what has none, such as a ConfigMap: it goes wherever its rules let it.
+        shape: what one replica asks of a node.
+        rules: where it may run.  Workloads under one policy share one object.
+        uid: its unique name, which decides ties; see :func:`skyedge.layers.federation.division.ties_descend`.
+        scheduled: replicas that run already, by cluster.
+        evicting: clusters that it is being driven from: it does not go back there.
+        fresh: whether all of it is divided anew, though it runs.
+        priority: who is first where the room that others leave counts; higher first.
+        demand: where it is used, for scores.
+        data_bytes: how much of its data lies on which cluster, for scores.
+    """
+
+    resource: Resource
+    replicas: int
+    shape: PodShape
+    rules: PlacementRules
+    uid: str = ""
+    scheduled: Mapping[str, int] = field(default_factory=dict)
+    evicting: frozenset[str] = frozenset()
+    fresh: bool = False
+    priority: int = 0
+    demand: tuple[Demand, ...] = ()
+    data_bytes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """As NAMESPACE/NAME, or NAME alone."""
+        return f"{self.resource.namespace}/{self.resource.name}" if self.resource.namespace else self.resource.name
+
+    @property
+    def api_kind(self) -> str:
+        """As a cluster's ``api_kinds`` has it: ``apps/v1/Deployment``."""
+        return f"{self.resource.api_version}/{self.resource.kind}"
