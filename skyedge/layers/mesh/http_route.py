@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from skyedge.errors import InputError
 from skyedge.layers.mesh.headers import UNCHANGED, CorsPolicy, HeaderOperations
 from skyedge.layers.mesh.http_match import How, HttpMatch, HttpRequest, StringMatch, whole_match
+from skyedge.layers.mesh.retries import RetryWish
 from skyedge.layers.mesh.weights import choose, shares
 
 OK, MOVED, NOT_FOUND = 200, 301, 404
@@ -131,7 +132,12 @@ class Mirror:
 
 @dataclass(frozen=True)
 class HttpRoute:
-    """One rule: without ``matches`` it takes every request."""
+    """One rule: without ``matches`` it takes every request.
+
+    Attributes:
+        timeout_s: for a request with all its retries; None is no limit.
+        retries: None is the mesh's word.
+    """
 
     matches: tuple[HttpMatch, ...] = ()
     destinations: tuple[Destination, ...] = ()
@@ -145,6 +151,8 @@ class HttpRoute:
     mirrors: tuple[Mirror, ...] = ()
     cors: CorsPolicy | None = None
     name: str = ""
+    timeout_s: float | None = None
+    retries: RetryWish | None = None
 
     def __post_init__(self) -> None:
         ends = (bool(self.destinations), self.redirect is not None, self.direct_response is not None)
