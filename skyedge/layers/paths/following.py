@@ -7,7 +7,7 @@ cannot be kept, its ends are: first both, then the one that costs less, as what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -65,13 +65,35 @@ class Journey:
         return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
 
 
-def follow(snapshots: Iterable[Snapshot], source: int, target: int, keep_within: float = 0.0) -> Journey:
-    """The route from ``source`` to ``target``, two different nodes, at each snapshot, earliest first."""
+def follow(
+    snapshots: Iterable[Snapshot],
+    source: int,
+    targets: int | Sequence[int],
+    keep_within: float = 0.0,
+    *,
+    preferred: Sequence[int] = (),
+    prefer_within: float = 0.0,
+) -> Journey:
+    """The route from ``source`` at each snapshot, earliest first.
+
+    Args:
+        snapshots: the links in time.
+        source: where it begins.
+        targets: where it may end, other nodes than ``source``; the nearest is taken.
+        keep_within: by what share of the shortest a kept route may be longer.
+        preferred: of the targets, those that are taken before a nearer one (geo-affinity),
+        prefer_within: while they are not farther than it by more than this share.
+    """
+    ends = np.atleast_1d(np.asarray(targets, np.intp))
+    wanted = np.asarray(preferred, np.intp)
     times, routes = [], []
     present: Route | None = None
     for snapshot in snapshots:
         graph = graph_of(snapshot)
         from_source = dijkstra(graph, indices=source)
+        target = _nearest(from_source, ends)
+        if len(wanted) and from_source[close := _nearest(from_source, wanted)] <= from_source[target] * (1 + prefer_within):
+            target = close
         best = route_back(graph, from_source, source, target)
         if best is not None and present is not None and present.nodes != best.nodes and keep_within > 0:
             longest_s = best.delay_s * (1 + keep_within)
@@ -84,6 +106,10 @@ def follow(snapshots: Iterable[Snapshot], source: int, target: int, keep_within:
         times.append(snapshot.at)
         routes.append(present)
     return Journey(np.array(times, np.int64), tuple(routes))
+
+
+def _nearest(delay_s: NDArray[np.float64], nodes: NDArray[np.intp]) -> int:
+    return int(nodes[delay_s[nodes].argmin()])
 
 
 def _steadier(graph: Any, present: tuple[int, ...], from_source: NDArray[np.float64]) -> Iterator[tuple[int, ...]]:

@@ -211,3 +211,13 @@ def test_a_path_over_kuiper_is_a_row_of_links_from_city_to_city(kuiper):
         assert route.delay_s == pytest.approx(delay_over(shot, route.nodes), rel=1e-12)
         assert all(node < satellites for node in route.nodes[1:-1])
         assert shortest(shot, satellites + 1, satellites).delay_s == pytest.approx(route.delay_s, rel=1e-12)
+
+
+def test_of_several_ends_the_nearest_is_taken_unless_a_preferred_one_is_not_much_farther():
+    shots = [snapshot({(0, 1): 0.1, (0, 2): 0.12, (0, 3): 0.3}, nodes=4)]
+    ends = {
+        within: follow(shots, 0, [1, 2, 3], preferred=[2, 3], prefer_within=within).routes[0].nodes[-1]
+        for within in (0, 0.1, 0.25)
+    }
+    assert ends == {0: 1, 0.1: 1, 0.25: 2}
+    assert follow(shots, 0, [3, 1]).routes[0].nodes == (0, 1)
