@@ -1,0 +1,457 @@
+"""Karmada's kinds: member clusters, the policies that propagate and override, quotas, autoscalers, and bindings.
+
+Fields as in karmada.io's API of version 1.18, with the defaults that its webhooks fill in: replicas are divided, and by
+weight; a spread constraint is by cluster; a cluster's single ``zone`` is one of its zones.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, field
+
+from skyedge.kube.cluster import Taint
+from skyedge.kube.metadata import LabelSelector, Metadata, NodeRequirement
+from skyedge.kube.pods import Toleration
+from skyedge.kube.problem import Problem
+from skyedge.kube.quantity import NOTHING, Resources
+from skyedge.kube.shape import Count, Shape, Whole, right_word
+
+CLUSTER_FIELDS = ("provider", "region", "zone")
+"""What a field selector may name."""
+
+StaticWeight = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Operator = Literal["add", "remove", "replace"]
+Status = Literal["True", "False", "Unknown"]
+
+
+class ClusterTaint(Taint, frozen=True, kw_only=True):
+    """What keeps workloads off a cluster, or drives them away from it."""
+
+    unmodelled = ""
+
+    time_added: str | None = None
+
+
+class ResourceRange(Shape, frozen=True, kw_only=True):
+    """Of a grade of nodes, how much of a resource they have at least, and less than what."""
+
+    name: str
+    min: Any
+    max: Any
+
+
+class ResourceModel(Shape, frozen=True, kw_only=True):
+    """A grade of nodes."""
+
+    grade: Count
+    ranges: Annotated[tuple[ResourceRange, ...], Meta(min_length=1)]
+
+
+class ClusterSpec(Shape, frozen=True, kw_only=True):
+    """``spec`` of a member cluster."""
+
+    unmodelled = "id syncMode apiEndpoint secretRef impersonatorSecretRef insecureSkipTLSVerification proxyURL proxyHeader"
+
+    provider: str = ""
+    region: str = ""
+    zone: str = ""
+    zones: tuple[str, ...] = ()
+    taints: tuple[ClusterTaint, ...] = ()
+    resource_models: tuple[ResourceModel, ...] = ()
+
+    def check(self) -> None:
+        for number, model in enumerate(self.resource_models):
+            if model.grade != number:
+                raise Problem(
+                    ("resourceModels", number, "grade"), f"grades count from 0 in order, so this should be {number}"
+                )
+            names = {span.name for span in model.ranges}
+            if names != {span.name for span in self.resource_models[0].ranges}:
+                raise Problem(("resourceModels", number, "ranges"), "every grade has to name the same resources")
+
+
+class Condition(Shape, frozen=True, kw_only=True):
+    """How a cluster does."""
+
+    unmodelled = "lastTransitionTime reason message observedGeneration"
+
+    type: str
+    status: Status
+
+
+class ApiResource(Shape, frozen=True, kw_only=True):
+    """A kind that a cluster knows."""
+
+    name: str = ""
+    kind: str
+
+
+class ApiEnablement(Shape, frozen=True, kw_only=True):
+    """Kinds of one group and version."""
+
+    group_version: str
+    resources: tuple[ApiResource, ...] = ()
+
+
+class AllocatableModeling(Shape, frozen=True, kw_only=True):
+    """How many nodes are of a grade, by what they have left."""
+
+    grade: Count
+    count: Count
+
+
+class ResourceSummary(Shape, frozen=True, kw_only=True):
+    """What a cluster has, what is taken, and what is waited for."""
+
+    allocatable: Resources = NOTHING
+    allocated: Resources = NOTHING
+    allocating: Resources = NOTHING
+    allocatable_modelings: tuple[AllocatableModeling, ...] = ()
+
+
+class NodeSummary(Shape, frozen=True, kw_only=True):
+    """How many nodes a cluster has."""
+
+    total_num: Count = 0
+    ready_num: Count = 0
+
+
+class ClusterStatus(Shape, frozen=True, kw_only=True):
+    """``status`` of a member cluster."""
+
+    unmodelled = "kubernetesVersion remedyActions"
+
+    api_enablements: tuple[ApiEnablement, ...] | None = None
+    conditions: tuple[Condition, ...] = ()
+    node_summary: NodeSummary | None = None
+    resource_summary: ResourceSummary | None = None
+
+
+class Cluster(Shape, frozen=True, kw_only=True):
+    """A member of a federation."""
+
+    api_version: str
+    kind: str
+    metadata: Metadata
+    spec: ClusterSpec = field(default_factory=ClusterSpec)
+    status: ClusterStatus = field(default_factory=ClusterStatus)
+
+
+class FieldSelector(Shape, frozen=True, kw_only=True):
+    """Conditions on provider, region and zone."""
+
+    match_expressions: tuple[NodeRequirement, ...] = ()
+
+    def check(self) -> None:
+        for number, requirement in enumerate(self.match_expressions):
+            if requirement.key not in CLUSTER_FIELDS:
+                what = f"a cluster is selected by the fields {', '.join(CLUSTER_FIELDS)}, not by '{requirement.key}'"
+                raise Problem(("matchExpressions", number, "key"), what, right_word(requirement.key, CLUSTER_FIELDS))
+            if requirement.operator not in ("In", "NotIn"):
+                what = f"a field selector knows In and NotIn, not {requirement.operator}"
+                raise Problem(("matchExpressions", number, "operator"), what)
+
+
+class ClusterAffinity(Shape, frozen=True, kw_only=True):
+    """Which clusters are meant."""
+
+    label_selector: LabelSelector | None = None
+    field_selector: FieldSelector | None = None
+    cluster_names: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+class OverflowAffinity(ClusterAffinity, frozen=True, kw_only=True):
+    """Clusters for what does not fit on those before."""
+
+    affinity_name: str
+
+
+class ClusterAffinityTerm(ClusterAffinity, frozen=True, kw_only=True):
+    """A group of clusters with a name."""
+
+    affinity_name: str
+    overflow_affinities: tuple[OverflowAffinity, ...] = ()
+
+
+class ClusterToleration(Toleration, frozen=True, kw_only=True):
+    """A taint that a workload puts up with, and for how long."""
+
+    unmodelled = ""
+
+    toleration_seconds: int | None = None
+
+
+class SpreadConstraint(Shape, frozen=True, kw_only=True):
+    """Over how many clusters or regions; other groups are known to the API, and to no scheduler."""
+
+    spread_by_field: Literal["cluster", "region", "zone", "provider", ""] = ""
+    spread_by_label: str = ""
+    min_groups: Count = 1
+    max_groups: Count = 0
+
+    @property
+    def by(self) -> str:
+        """The field that is spread by."""
+        return self.spread_by_field or "cluster"
+
+    def check(self) -> None:
+        if self.spread_by_label:
+            raise Problem(("spreadByLabel",), "workloads are spread by cluster or region, not by a label", "spreadByField")
+        if self.by not in ("cluster", "region"):
+            raise Problem(("spreadByField",), f"workloads are spread by cluster or region, not by {self.by}")
+        if 0 < self.max_groups < self.min_groups:
+            raise Problem(("maxGroups",), f"at most {self.max_groups} is less than at least {self.min_groups}")
+
+
+class StaticClusterWeight(Shape, frozen=True, kw_only=True):
+    """The weight of some clusters."""
+
+    target_cluster: ClusterAffinity
+    weight: StaticWeight
+
+
+class ClusterPreferences(Shape, frozen=True, kw_only=True):
+    """Weights as they are given, or (which then counts alone) by room."""
+
+    static_weight_list: tuple[StaticClusterWeight, ...] = ()
+    dynamic_weight: Literal["AvailableReplicas", ""] = ""
+
+
+class ReplicaScheduling(Shape, frozen=True, kw_only=True):
+    """How replicas are divided."""
+
+    replica_scheduling_type: Literal["Duplicated", "Divided"] = "Divided"
+    replica_division_preference: Literal["Aggregated", "Weighted"] = "Weighted"
+    weight_preference: ClusterPreferences | None = None
+
+
+class Placement(Shape, frozen=True, kw_only=True):
+    """Which clusters, and how many replicas on each."""
+
+    unmodelled = "workloadAffinity"
+
+    cluster_affinity: ClusterAffinity | None = None
+    cluster_affinities: tuple[ClusterAffinityTerm, ...] = ()
+    cluster_tolerations: tuple[ClusterToleration, ...] = ()
+    spread_constraints: tuple[SpreadConstraint, ...] = ()
+    replica_scheduling: ReplicaScheduling | None = None
+
+    def check(self) -> None:
+        if self.cluster_affinity is not None and self.cluster_affinities:
+            raise Problem(("clusterAffinities",), "give either clusterAffinity or clusterAffinities, not both")
+        names: set[str] = set()
+        for number, term in enumerate(self.cluster_affinities):
+            for path, name in (
+                (("clusterAffinities", number), term.affinity_name),
+                *(
+                    (("clusterAffinities", number, "overflowAffinities", tier), overflow.affinity_name)
+                    for tier, overflow in enumerate(term.overflow_affinities)
+                ),
+            ):
+                if name in names:
+                    raise Problem((*path, "affinityName"), f"there is a group '{name}' already")
+                names.add(name)
+            if term.overflow_affinities and not self._by_room:
+                what = "overflow goes by room: it needs replicas divided by dynamicWeight or Aggregated"
+                raise Problem(("clusterAffinities", number, "overflowAffinities"), what)
+        by: dict[str, int] = {}
+        for number, constraint in enumerate(self.spread_constraints):
+            if by.setdefault(constraint.by, number) != number:
+                raise Problem(("spreadConstraints", number), f"there is a constraint by {constraint.by} already")
+        if "region" in by and "cluster" not in by:
+            what = "who spreads by region has to say over how many clusters, too: a constraint by cluster is missing"
+            raise Problem(("spreadConstraints",), what)
+
+    @property
+    def _by_room(self) -> bool:
+        scheduling = self.replica_scheduling
+        if scheduling is None or scheduling.replica_scheduling_type != "Divided":
+            return False
+        preference = scheduling.weight_preference
+        return scheduling.replica_division_preference == "Aggregated" or bool(preference and preference.dynamic_weight)
+
+
+class ResourceSelector(Shape, frozen=True, kw_only=True):
+    """Resources of a kind: by name, else by labels, else all."""
+
+    api_version: str
+    kind: str
+    namespace: str = ""
+    name: str = ""
+    label_selector: LabelSelector | None = None
+
+
+class DecisionConditions(Shape, frozen=True, kw_only=True):
+    """When an application is held to have failed."""
+
+    toleration_seconds: Count = 300
+
+
+PurgeMode = Literal["Directly", "Gracefully", "Immediately", "Graciously", "Never"]
+"""What becomes of the old copy; the third and fourth are old names of the first two."""
+
+
+class ApplicationFailover(Shape, frozen=True, kw_only=True):
+    """What is done when an application fails."""
+
+    unmodelled = "statePreservation"
+
+    decision_conditions: DecisionConditions = field(default_factory=DecisionConditions)
+    purge_mode: PurgeMode = "Gracefully"
+    grace_period_seconds: Count = 600
+
+
+class ClusterFailover(Shape, frozen=True, kw_only=True):
+    """What is done when a cluster fails."""
+
+    unmodelled = "statePreservation"
+
+    purge_mode: PurgeMode = "Gracefully"
+
+
+class Failover(Shape, frozen=True, kw_only=True):
+    """How an application moves when something fails."""
+
+    application: ApplicationFailover | None = None
+    cluster: ClusterFailover | None = None
+
+
+class PropagationSpec(Shape, frozen=True, kw_only=True):
+    """``spec`` of a propagation policy."""
+
+    unmodelled = (
+        "schedulerName preemption conflictResolution activationPreference preserveResourcesOnDeletion schedulePriority"
+    )
+    unmodelled += " suspension"
+
+    resource_selectors: Annotated[tuple[ResourceSelector, ...], Meta(min_length=1)]
+    association: bool = False
+    propagate_deps: bool = False
+    placement: Placement = field(default_factory=Placement)
+    priority: Whole = 0
+    dependent_overrides: tuple[str, ...] = ()
+    failover: Failover | None = None
+
+
+class PropagationPolicy(Shape, frozen=True, kw_only=True):
+    """Where resources of its namespace run."""
+
+    unmodelled = "status"
+
+    api_version: str
+    kind: str
+    metadata: Metadata
+    spec: PropagationSpec
+
+
+class ClusterPropagationPolicy(PropagationPolicy, frozen=True, kw_only=True):
+    """Where resources of any namespace, or of none, run."""
+
+
+class JsonPatch(Shape, frozen=True, kw_only=True):
+    """One operation on a manifest."""
+
+    path: str
+    operator: Operator
+    value: Any = None
+
+
+class ImagePredicate(Shape, frozen=True, kw_only=True):
+    """Where the image stands."""
+
+    path: str
+
+
+class ImageOverrider(Shape, frozen=True, kw_only=True):
+    """One change of images."""
+
+    predicate: ImagePredicate | None = None
+    component: Literal["Registry", "Repository", "Tag"]
+    operator: Operator
+    value: str = ""
+
+    def check(self) -> None:
+        if self.operator != "remove" and not self.value:
+            raise Problem(("value",), f"'{self.operator}' needs a value")
+
+
+class ListOverrider(Shape, frozen=True, kw_only=True):
+    """One change of the command, or the arguments, of a container."""
+
+    container_name: str
+    operator: Literal["add", "remove"]
+    value: tuple[str, ...] = ()
+
+
+class MapOverrider(Shape, frozen=True, kw_only=True):
+    """One change of labels or annotations."""
+
+    operator: Operator
+    value: dict[str, str] = field(default_factory=dict)
+
+
+class FieldPatch(Shape, frozen=True, kw_only=True):
+    """One operation on a text that holds JSON or YAML."""
+
+    sub_path: str
+    operator: Operator
+    value: Any = None
+
+
+class FieldOverrider(Shape, frozen=True, kw_only=True):
+    """Changes of a text within the manifest, which is JSON or YAML."""
+
+    field_path: str
+    json: tuple[FieldPatch, ...] = ()
+    yaml: tuple[FieldPatch, ...] = ()
+
+    def check(self) -> None:
+        if self.json and self.yaml:
+            raise Problem(("yaml",), "a text is either JSON or YAML, not both")
+
+
+class Overriders(Shape, frozen=True, kw_only=True):
+    """Changes, which are made in this order."""
+
+    image_overrider: tuple[ImageOverrider, ...] = ()
+    command_overrider: tuple[ListOverrider, ...] = ()
+    args_overrider: tuple[ListOverrider, ...] = ()
+    labels_overrider: tuple[MapOverrider, ...] = ()
+    annotations_overrider: tuple[MapOverrider, ...] = ()
+    field_overrider: tuple[FieldOverrider, ...] = ()
+    plaintext: tuple[JsonPatch, ...] = ()
+
+
+class OverrideRule(Shape, frozen=True, kw_only=True):
+    """Changes for some clusters, or for all."""
+
+    target_cluster: ClusterAffinity | None = None
+    overriders: Overriders
+
+
+class OverrideSpec(Shape, frozen=True, kw_only=True):
+    """``spec`` of an override policy; the last two fields are the old way to write one rule."""
+
+    resource_selectors: tuple[ResourceSelector, ...] = ()
+    override_rules: tuple[OverrideRule, ...] = ()
+    target_cluster: ClusterAffinity | None = None
+    overriders: Overriders | None = None
+
+    def check(self) -> None:
+        if self.override_rules and (self.target_cluster or self.overriders not in (None, Overriders())):
+            raise Problem(("overriders",), "give either overrideRules or, as of old, overriders, not both")
+
+
+class OverridePolicy(Shape, frozen=True, kw_only=True):
+    """How resources of its namespace are changed for clusters."""
+
+    api_version: str
+    kind: str
+    metadata: Metadata
+    spec: OverrideSpec
+
+
+class ClusterOverridePolicy(OverridePolicy, frozen=True, kw_only=True):
+    """How resources of any namespace are changed for clusters."""
