@@ -145,7 +145,7 @@ def paths(
         str, typer.Argument(help="A file, or a name in orbit/constellations/: kuiper-630.", metavar="CONSTELLATION")
     ],
     source: Annotated[str, typer.Option("--from", help="Where it begins: a city, or LAT,LON.", metavar="PLACE")],
-    target: Annotated[str, typer.Option("--to", help="Where it ends.", metavar="PLACE")],
+    target: Annotated[str, typer.Option("--to", help="Where it ends; any: at the best gateway.", metavar="PLACE")],
     start: Annotated[str, typer.Option(help="UTC, ISO 8601, for example 2023-01-03T00:00:00Z.")],
     duration: Annotated[str, typer.Option(help="For example 10min; 7d at most.")] = "10min",
     step: Annotated[str, typer.Option(help="Time between two looks.")] = "1s",
@@ -161,11 +161,30 @@ def paths(
     store: Annotated[
         bool, typer.Option("--store", help="Say too when it would arrive, if all on the way can store it.")
     ] = False,
+    land_in: Annotated[
+        str | None, typer.Option(help="With --to any: end at one of these gateways.", metavar="NAME|NAME")
+    ] = None,
+    prefer: Annotated[
+        str | None, typer.Option(help="With --to any: gateways that are taken before a nearer one.", metavar="NAME|NAME")
+    ] = None,
+    prefer_within: Annotated[
+        float, typer.Option(min=0, max=10, help="By what share farther a preferred gateway may be.")
+    ] = 0.2,
+    traffic: Annotated[
+        Path | None, typer.Option(help="CSV of what else is on the links: from,to,mbps,class; waits in queues count then.")
+    ] = None,
+    isl_mbps: Annotated[
+        float, typer.Option(min=0.001, help="With --traffic: a link between satellites carries so much.")
+    ] = 10_000,
+    ground_mbps: Annotated[float, typer.Option(min=0.001, help="With --traffic: a link to the ground does.")] = 4_000,
+    qos: Annotated[
+        int, typer.Option("--class", min=0, max=7, help="With --traffic: the path's class, 0 the most urgent.")
+    ] = 0,
     csv: Annotated[Path | None, typer.Option(help="Write every step.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it, as PNG or SVG.")] = None,
 ) -> None:
     """Follow a path through a constellation in time: delay, hops, hand-overs, outages."""
-    from skyedge.cli.paths import Span, paths_command
+    from skyedge.cli.paths import Affinity, Others, Span, paths_command
 
     paths_command(
         constellation,
@@ -178,6 +197,8 @@ def paths(
         longest_range_km=longest_range_km,
         keep_within=keep_within,
         store=store,
+        affinity=Affinity(land_in, prefer, prefer_within),
+        others=None if traffic is None else Others(traffic, isl_mbps, ground_mbps, qos),
         csv_path=csv,
         plot=plot,
     )

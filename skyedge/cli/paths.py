@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from skyedge.cli.ground import Ground, Places, Row, ground_of
+from skyedge.cli.paths_traffic import Queues, Traffic, read_traffic
 from skyedge.errors import InputError, nearest
 from skyedge.layers.paths import Journey, earliest_delivery, follow
 from skyedge.resources import check_folder, find
@@ -34,9 +38,7 @@ PLOTS = (".png", ".svg", ".pdf")
 LINKS = (*NEIGHBOURS, "none")
 LONGEST = 7 * DAY
 MOST_STEPS = 200_000
-CITIES = "sites/cities.csv"
 _LISTED = 5
-_NEAREST_KM = 0.01
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,37 @@ class Span:
         return (min(end * self.step_us, self.duration_us) - begin * self.step_us) / SECOND
 
 
+@dataclass(frozen=True)
+class Affinity:
+    """Which gateways the path may end at, and which are taken before a nearer one; names with ``|`` between them."""
+
+    land_in: str | None = None
+    prefer: str | None = None
+    prefer_within: float = 0.2
+
+
+@dataclass(frozen=True)
+class Others:
+    """Traffic beside the path, from a file, and what links carry; ``own_class`` is the path's."""
+
+    file: Path
+    isl_mbps: float
+    ground_mbps: float
+    own_class: int = 0
+
+    def read(self, places: Places, ground: Ground, rows: list[Row]) -> Traffic:
+        """The traffic between its places."""
+        return read_traffic(
+            find(str(self.file), kind="orbit"),
+            places,
+            ground,
+            rows,
+            isl_mbps=self.isl_mbps,
+            ground_mbps=self.ground_mbps,
+            own_class=self.own_class,
+        )
+
+
 def paths_command(
     constellation: str,
     source: str,
@@ -86,35 +119,52 @@ def paths_command(
     longest_range_km: float | None = None,
     keep_within: float = 0.0,
     store: bool = False,
+    affinity: Affinity | None = None,
+    others: Others | None = None,
     csv_path: Path | None = None,
     plot: Path | None = None,
 ) -> None:
     """Print what the path was like; write every step and draw it if asked."""
     _check_files(csv_path, plot)
-    relays = None if gateways is None else Sites.from_csv(find(gateways, kind="orbit"))
-    sites = _ends(source, target, relays)
+    if store and others is not None:
+        raise InputError("storage looks at no volumes, and goes without --traffic", where="--store")
+    affinity = affinity or Affinity()
+    places = Places(None if gateways is None else Sites.from_csv(find(gateways, kind="orbit")))
+    ground, rows = ground_of(places, source, target, land_in=affinity.land_in, prefer=affinity.prefer)
+    traffic = None if others is None else others.read(places, ground, rows)
+    if traffic is not None:
+        ground = traffic.ground
     satellites, pairs = _satellites(constellation, links, span.start)
     ephemeris = Ephemeris.of(satellites, span.start, span.start + span.duration_us)
     farthest = np.inf if longest_range_km is None else longest_range_km
-    topology = Topology(ephemeris, pairs, sites, mask_deg, farthest)
-    first, last = len(ephemeris), len(ephemeris) + 1
-    journey = follow(topology.snapshots(span.times_us()), first, last, keep_within)
+    topology = Topology(ephemeris, pairs, ground.sites, mask_deg, farthest)
+    snapshots = topology.snapshots(span.times_us())
+    queues = None if traffic is None else Queues(traffic, len(ephemeris))
+    first, last = len(ephemeris) + ground.source, [len(ephemeris) + row for row in ground.targets]
+    journey = follow(
+        snapshots if queues is None else queues.over(snapshots),
+        first,
+        last,
+        keep_within,
+        preferred=[len(ephemeris) + row for row in ground.preferred],
+        prefer_within=affinity.prefer_within,
+    )
     delivered_s = _delivered(topology, span, first, last) if store else None
-    title = f"{sites.names[0]} to {sites.names[1]} over {Path(constellation).stem}"
+    title = f"{ground.title} over {Path(constellation).stem}"
     if csv_path is not None:
         _write(csv_path, journey, topology, delivered_s)
     if plot is not None:
         _draw(plot, journey, span, title)
     console = Console()
-    _print(console, title, journey, span, sites)
+    _print(console, title, journey, span, ground, queues)
     if delivered_s is not None:
         _print_delivery(console, delivered_s)
 
 
-def _delivered(topology: Topology, span: Span, source: int, target: int) -> NDArray[np.float64]:
-    """Seconds until the target has what the source sends at each step, (times,), if all on the way can store it."""
+def _delivered(topology: Topology, span: Span, source: int, targets: list[int]) -> NDArray[np.float64]:
+    """Seconds until a target has what the source sends at each step, (times,), if all on the way can store it."""
     try:
-        backwards = earliest_delivery(topology.snapshots(span.times_us()[::-1]), np.array([target]))
+        backwards = earliest_delivery(topology.snapshots(span.times_us()[::-1]), np.array(targets))
     except InputError as error:
         raise InputError(error.message, where="--step") from None
     return backwards[::-1, source]
@@ -144,66 +194,38 @@ def _satellites(source: str, links: str, start: Instant) -> tuple[Constellation,
     return satellites, pairs
 
 
-def _ends(source: str, target: str, relays: Sites | None) -> Sites:
-    """The two ends of the path, and then the gateways."""
-    known = Sites.from_csv(find(CITIES, kind="orbit"))
-    ends = [_place(text, where, known, relays) for text, where in ((source, "--from"), (target, "--to"))]
-    rows = [*ends, *(() if relays is None else _rows(relays))]
-    names, lat, lon, height = zip(*rows, strict=True)
-    sites = Sites(tuple(names), np.array(lat, float), np.array(lon, float), np.array(height, float))
-    begin, end = sites.positions_km()[:2]
-    if great_circle_km(begin, end) < _NEAREST_KM:
-        raise InputError("this is where the path begins", where="--to")
-    return sites
-
-
-def _rows(sites: Sites) -> list[tuple[str, float, float, float]]:
-    columns = (sites.lat_deg.tolist(), sites.lon_deg.tolist(), sites.height_m.tolist())
-    return list(zip(sites.names, *columns, strict=True))
-
-
-def _place(text: str, where: str, known: Sites, relays: Sites | None) -> tuple[str, float, float, float]:
-    """A place by its name, whatever its case, or as LAT,LON in degrees."""
-    parts = text.split(",")
-    try:
-        figures = [float(part) for part in parts]
-    except ValueError:
-        figures = []
-    if not figures:
-        named = {row[0].casefold(): row for row in [*_rows(known), *(_rows(relays) if relays is not None else ())]}
-        if (row := named.get(text.strip().casefold())) is None:
-            close = nearest(text.strip().casefold(), named)
-            hint = named[close][0] if close is not None else None
-            raise InputError(f"unknown place '{text}'; give LAT,LON or a city of orbit/{CITIES}", where=where, nearest=hint)
-        return row
-    if len(figures) != 2:
-        raise InputError(f"'{text}' is not LAT,LON", where=where)
-    site = Sites.from_rows([({"name": text, "lat_deg": figures[0], "lon_deg": figures[1], "height_m": 0}, where)])
-    return _rows(site)[0]
-
-
-def _print(console: Console, title: str, journey: Journey, span: Span, sites: Sites) -> None:
+def _print(console: Console, title: str, journey: Journey, span: Span, ground: Ground, queues: Queues | None) -> None:
     steps, step_s = len(journey.routes), span.step_us / SECOND
     outages = journey.outages()
     up = np.isfinite(journey.delay_s)
     if not up.any():
         _say(console, f"{title}: no path at any of {steps:,} steps")
         return
-    bound_s = great_circle_km(*sites.positions_km()[:2]) / LIGHT_KM_S
     delay_s = journey.delay_s[up]
     _say(console, f"{title}: {'1 step' if steps == 1 else f'{steps:,} steps'} of {step_s:g} s")
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("", "least", "median", "most"):
         table.add_column(column, justify="right" if column else "left", no_wrap=True)
-    for name, values, form in (
+    figures: list[tuple[str, NDArray[Any], str]] = [
         ("one way, ms", delay_s * 1e3, ".2f"),
         ("round trip, ms", delay_s * 2e3, ".2f"),
-        ("over the great circle at c", delay_s / bound_s, ".2f"),
-        ("hops", journey.hops[up], ".0f"),
-    ):
+    ]
+    if ground.one_target:
+        bound_s = great_circle_km(*ground.sites.positions_km()[[ground.source, ground.targets[0]]]) / LIGHT_KM_S
+        figures.append(("over the great circle at c", delay_s / bound_s, ".2f"))
+    figures.append(("hops", journey.hops[up], ".0f"))
+    if queues is not None:
+        figures += [
+            ("one way on the shortest path, ms", np.array(queues.shortest_s)[up] * 1e3, ".2f"),
+            ("traffic delivered, %", np.array(queues.delivered) * 100, ".1f"),
+            ("busiest link, %", np.array(queues.busiest) * 100, ".0f"),
+        ]
+    for name, values, form in figures:
         table.add_row(name, *(format(float(pick(values)), form) for pick in (np.min, np.median, np.max)))
     console.print(table)
     _say(console, f"hand-overs: {journey.hand_overs.sum()}, changes of the path: {journey.new_route.sum()}")
+    if not ground.one_target:
+        _say(console, f"ends at: {_ends(journey, ground)}")
     if not outages:
         _say(console, "outages: none")
         return
@@ -213,6 +235,14 @@ def _print(console: Console, title: str, journey: Journey, span: Span, sites: Si
         _say(console, f"  {format_utc(int(journey.times_us[begin]), 'seconds')} for {span.seconds(begin, end):g} s")
     if len(outages) > _LISTED:
         _say(console, f"  and {len(outages) - _LISTED} more")
+
+
+def _ends(journey: Journey, ground: Ground) -> str:
+    """Where the path ended, in percent of the steps at which there was one, the most frequent first."""
+    satellites = next(route.nodes[0] for route in journey.routes if route is not None) - ground.source
+    ends = Counter(ground.sites.names[route.nodes[-1] - satellites] for route in journey.routes if route is not None)
+    shares = sorted(ends.items(), key=lambda end: (-end[1], end[0]))
+    return ", ".join(f"{name} {count / ends.total():.0%}" for name, count in shares)
 
 
 def _print_delivery(console: Console, delivered_s: NDArray[np.float64]) -> None:

@@ -208,3 +208,69 @@ def test_a_file_of_ones_own_flies_and_a_plane_alone_makes_no_grid(paths, tmp_pat
     code, _, err = paths("ring.yaml", *CITIES, *SHORT)
     assert code == 2
     assert "ring.yaml: a +Grid needs 3 planes of 3 satellites at least, not 2 of 792" in err
+
+
+TRAFFIC = "from,to,mbps,class\nManila,Tokyo,1500,1\nTokyo,Manila,2000,1\nDalian,Manila,900,1\nManila,Dalian,900,1\n"
+
+
+def test_bulk_goes_around_what_is_full_and_what_is_urgent_does_not_notice(paths, tmp_path):
+    (tmp_path / "traffic.csv").write_text(TRAFFIC)
+    narrow = ("--traffic", "traffic.csv", "--isl-mbps", "2000", "--ground-mbps", "2000")
+    alone = figures(paths("kuiper-630", *CITIES, *SHORT)[1], "one way, ms")
+    urgent, bulk = (paths("kuiper-630", *CITIES, *SHORT, *narrow, "--class", qos)[1] for qos in (0, 2))
+    assert figures(urgent, "one way, ms") == pytest.approx(alone, abs=0.1)
+    assert figures(bulk, "one way, ms")[1] >= alone[1]
+    assert figures(bulk, "one way, ms")[1] <= figures(bulk, "one way on the shortest path, ms")[1]
+    wide = paths("kuiper-630", *CITIES, *SHORT, "--traffic", "traffic.csv", "--isl-mbps", "1e6", "--ground-mbps", "1e6")[1]
+    assert figures(wide, "traffic delivered, %") == [100, 100, 100]
+    assert figures(wide, "one way, ms") == alone
+
+
+def test_any_gateway_is_the_nearest_unless_one_is_preferred_or_asked_for(paths):
+    anywhere = ("kuiper-630", "--from", "Manila", "--to", "any", "--gateways", "sites/world-20.csv", *SHORT)
+    nearest, wanted, asked = (
+        paths(*anywhere, *more)[1]
+        for more in ((), ("--prefer", "Beijing", "--prefer-within", "5"), ("--land-in", "Beijing|Hyderabad"))
+    )
+    assert "ends at: Sanya 100%" in nearest
+    assert "ends at: Beijing 100%" in wanted
+    assert "Sanya" not in asked
+    assert figures(nearest, "one way, ms")[0] <= figures(asked, "one way, ms")[0] <= figures(wanted, "one way, ms")[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("from,to,mbps\nManila,Tokio,1\n", r"traffic.csv:2: unknown place 'Tokio'.*Tokyo"),
+        ("from,to,mbps\n# a remark\nManila,Tokyo,-1\n", "traffic.csv:3: mbps must be a number that is not negative"),
+        ("from,to,mbps\nManila,Manila,1\n", "traffic.csv:2: this demand ends where it begins"),
+        ("from,to,mbps\nManila,any,1\n", "traffic.csv:2: 'any' is any gateway"),
+        ("from,to,mbps,clas\nManila,Tokyo,1,0\n", "unknown column 'clas'.*class"),
+        ("from,to,mbps,class\nManila,Tokyo,1,9\n", "traffic.csv:2: a class is a whole number from 0 to 7"),
+        ("from,to\nManila,Tokyo\n", "the column 'mbps' is missing"),
+        ("from,to,mbps\nManila,Tokyo\n", "traffic.csv:2: a line has from, to, mbps"),
+        ("from,to,mbps\nManila,Tokyo,0\n", "there is no traffic in this"),
+    ],
+)
+def test_traffic_that_cannot_be_is_said_with_its_line(paths, tmp_path, content, says):
+    (tmp_path / "traffic.csv").write_text(content)
+    code, out, err = paths("kuiper-630", *CITIES, *SHORT, "--traffic", "traffic.csv")
+    assert code != 0
+    assert not out
+    assert re.search(says, err)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--to", "any"), "--to: which gateway is best can be said only if there are some"),
+        (("--to", "Dalian", "--prefer", "Sanya"), "--prefer: this chooses among gateways"),
+        (("--to", "any", "--gateways", "sites/world-20.csv", "--prefer", "Sania"), "no gateway 'Sania'.*Sanya"),
+        (("--to", "Dalian", "--store", "--traffic", "traffic/evening.csv"), "--store: storage looks at no volumes"),
+    ],
+)
+def test_options_that_do_not_go_together_are_said(paths, more, says):
+    code, out, err = paths("kuiper-630", "--from", "Manila", *more, *SHORT)
+    assert code != 0
+    assert not out
+    assert re.search(says, " ".join(err.split()))

@@ -47,6 +47,13 @@ def shortest(snapshot: Snapshot, source: int, target: int) -> Route | None:
     return route_back(graph, dijkstra(graph, indices=source), source, target)
 
 
+def shortest_to_any(snapshot: Snapshot, source: int, targets: Rows) -> Route | None:
+    """The route to the nearest of the targets, the first of those that are as near; None if there is none."""
+    graph = graph_of(snapshot)
+    delay_s = dijkstra(graph, indices=source)
+    return route_back(graph, delay_s, source, int(targets[delay_s[targets].argmin()]))
+
+
 def route_back(graph: Any, delay_s: Floats, source: int, target: int) -> Route | None:
     """The route to ``target`` in a ``graph``, given the delays (nodes,) from ``source`` to every node."""
     if not np.isfinite(delay_s[target]):
