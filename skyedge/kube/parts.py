@@ -51,6 +51,8 @@ def part_reader(kind: Any, what: str, place: str, not_modelled: NotModelled) -> 
     if get_origin(inner) is tuple and isinstance(get_args(inner)[0], type) and issubclass(get_args(inner)[0], Shape):
         least = next((limit.min_length or 0 for limit in get_args(kind)[1:] if limit is not ...), 0)
         return ListReader(ShapeReader(get_args(inner)[0], what, f"{place}[]", not_modelled), least)
+    if get_origin(inner) is dict and isinstance(get_args(inner)[1], type) and issubclass(get_args(inner)[1], Shape):
+        return TableReader(ShapeReader(get_args(inner)[1], what, f"{place}.*", not_modelled))
     return LeafReader(kind)
 
 
@@ -131,6 +133,23 @@ class ListReader:
             except Problem as problem:
                 raise problem.below(len(made)) from None
         return tuple(made)
+
+
+class TableReader:
+    """Reads mappings by names that the user chose."""
+
+    def __init__(self, item: ShapeReader) -> None:
+        self._read_item = item.read
+
+    def read(self, text: bytes) -> dict[str, Shape]:
+        """See :class:`PartReader`."""
+        made: dict[str, Shape] = {}
+        for name, raw in mapping(text).items():
+            try:
+                made[name] = self._read_item(bytes(raw))
+            except Problem as problem:
+                raise problem.below(name) from None
+        return made
 
 
 class LeafReader:

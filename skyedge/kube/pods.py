@@ -169,13 +169,14 @@ class PodStatus(Shape, frozen=True, kw_only=True):
     """``status`` of a pod."""
 
     unmodelled = (
-        "conditions message reason nominatedNodeName hostIP hostIPs podIP podIPs qosClass containerStatuses "
+        "conditions message reason nominatedNodeName hostIP hostIPs podIPs qosClass containerStatuses "
         "initContainerStatuses ephemeralContainerStatuses resize resourceClaimStatuses observedGeneration "
         "extendedResourceClaimStatus allocatedResources resources"
     )
 
     phase: Literal["Pending", "Running", "Succeeded", "Failed", "Unknown"] = "Pending"
     start_time: str | None = None
+    pod_ip: str = field(default="", name="podIP")
 
 
 class Pod(Shape, frozen=True, kw_only=True):

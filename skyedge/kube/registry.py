@@ -11,9 +11,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from skyedge.errors import nearest
+from skyedge.kube import karmada, workloads
+from skyedge.kube import karmada_workloads as bindings
 from skyedge.kube.cluster import ConfigMap, Node, PriorityClass
+from skyedge.kube.istio_access import AuthorizationPolicy, PeerAuthentication
+from skyedge.kube.istio_hosts import Gateway, ServiceEntry, Sidecar, WorkloadEntry
+from skyedge.kube.istio_routes import VirtualService
+from skyedge.kube.istio_traffic import DestinationRule
 from skyedge.kube.pods import Pod
 from skyedge.kube.problem import Problem
+from skyedge.kube.services import Endpoints, EndpointSlice, Service
 from skyedge.kube.shape import Shape, right_word
 from skyedge.kube.volcano import HyperNode, Job, PodGroup, Queue, SchedulerConfiguration
 
@@ -26,6 +33,7 @@ class Kind:
         versions: those that are read; they have the same fields as far as skyedge models them.
         namespaced: whether two namespaces may each have one of the same name.
         bare_keys: for a file that is no object of the API, the keys by which it is told.
+        handed_on: whether all of a manifest is kept, and none of it therefore passed over.
     """
 
     group: str
@@ -34,11 +42,18 @@ class Kind:
     versions: tuple[str, ...] = ("v1",)
     namespaced: bool = False
     bare_keys: frozenset[str] = frozenset()
+    handed_on: bool = False
 
     @property
     def api_versions(self) -> tuple[str, ...]:
         """As ``apiVersion`` says it."""
         return tuple(f"{self.group}/{version}" if self.group else version for version in self.versions)
+
+
+def _handed_on(
+    group: str, name: str, shape: type[Shape], *, namespaced: bool = True, versions: tuple[str, ...] = ("v1",)
+) -> Kind:
+    return Kind(group, name, shape, versions, namespaced=namespaced, handed_on=True)
 
 
 SCHEDULING = (
@@ -53,6 +68,63 @@ SCHEDULING = (
     Kind("", "SchedulerConfiguration", SchedulerConfiguration, bare_keys=frozenset({"actions", "tiers"})),
 )
 """What the batch scheduler reads."""
+
+_NETWORKING, _SECURITY = ("v1", "v1beta1", "v1alpha3"), ("v1", "v1beta1")
+
+MESH = (
+    Kind("", "Node", Node),
+    Kind("", "Pod", Pod, namespaced=True),
+    Kind("", "Service", Service, namespaced=True),
+    Kind("", "Endpoints", Endpoints, namespaced=True),
+    Kind("discovery.k8s.io", "EndpointSlice", EndpointSlice, namespaced=True),
+    Kind("networking.istio.io", "VirtualService", VirtualService, _NETWORKING, namespaced=True),
+    Kind("networking.istio.io", "DestinationRule", DestinationRule, _NETWORKING, namespaced=True),
+    Kind("networking.istio.io", "ServiceEntry", ServiceEntry, _NETWORKING, namespaced=True),
+    Kind("networking.istio.io", "WorkloadEntry", WorkloadEntry, _NETWORKING, namespaced=True),
+    Kind("networking.istio.io", "Gateway", Gateway, _NETWORKING, namespaced=True),
+    Kind("networking.istio.io", "Sidecar", Sidecar, _NETWORKING, namespaced=True),
+    Kind("security.istio.io", "AuthorizationPolicy", AuthorizationPolicy, _SECURITY, namespaced=True),
+    Kind("security.istio.io", "PeerAuthentication", PeerAuthentication, _SECURITY, namespaced=True),
+)
+"""What the service mesh reads."""
+
+FEDERATION = (
+    Kind("cluster.karmada.io", "Cluster", karmada.Cluster, ("v1alpha1",)),
+    Kind("policy.karmada.io", "PropagationPolicy", karmada.PropagationPolicy, ("v1alpha1",), namespaced=True),
+    Kind("policy.karmada.io", "ClusterPropagationPolicy", karmada.ClusterPropagationPolicy, ("v1alpha1",)),
+    Kind("policy.karmada.io", "OverridePolicy", karmada.OverridePolicy, ("v1alpha1",), namespaced=True),
+    Kind("policy.karmada.io", "ClusterOverridePolicy", karmada.ClusterOverridePolicy, ("v1alpha1",)),
+    Kind("policy.karmada.io", "FederatedResourceQuota", bindings.FederatedResourceQuota, ("v1alpha1",), namespaced=True),
+    Kind("policy.karmada.io", "ClusterTaintPolicy", bindings.ClusterTaintPolicy, ("v1alpha1",)),
+    Kind("autoscaling.karmada.io", "FederatedHPA", bindings.FederatedHPA, ("v1alpha1",), namespaced=True),
+    Kind("autoscaling.karmada.io", "CronFederatedHPA", bindings.CronFederatedHPA, ("v1alpha1",), namespaced=True),
+    Kind("work.karmada.io", "ResourceBinding", bindings.ResourceBinding, ("v1alpha2",), namespaced=True),
+    Kind("work.karmada.io", "ClusterResourceBinding", bindings.ClusterResourceBinding, ("v1alpha2",)),
+    Kind("apps.karmada.io", "WorkloadRebalancer", bindings.WorkloadRebalancer, ("v1alpha1",)),
+    Kind("", "Node", Node),
+    *(_handed_on("apps", name, workloads.Replicated) for name in ("Deployment", "StatefulSet", "ReplicaSet")),
+    _handed_on("apps", "DaemonSet", workloads.DaemonSet),
+    _handed_on("batch", "Job", workloads.Job),
+    _handed_on("batch", "CronJob", workloads.CronJob),
+    _handed_on("", "Pod", workloads.PropagatedPod),
+    _handed_on("", "ConfigMap", workloads.PropagatedConfigMap),
+    _handed_on("", "Secret", workloads.Secret),
+    _handed_on("", "ServiceAccount", workloads.ServiceAccount),
+    *(_handed_on("", name, workloads.WithSpec) for name in ("Service", "PersistentVolumeClaim", "LimitRange")),
+    _handed_on("", "ResourceQuota", workloads.WithSpec),
+    *(_handed_on("", name, workloads.WithSpec, namespaced=False) for name in ("Namespace", "PersistentVolume")),
+    _handed_on("autoscaling", "HorizontalPodAutoscaler", workloads.WithSpec, versions=("v1", "v2")),
+    _handed_on("policy", "PodDisruptionBudget", workloads.WithSpec),
+    *(_handed_on("networking.k8s.io", name, workloads.WithSpec) for name in ("Ingress", "NetworkPolicy")),
+    *(_handed_on("rbac.authorization.k8s.io", name, workloads.AccessRules) for name in ("Role", "RoleBinding")),
+    *(
+        _handed_on("rbac.authorization.k8s.io", name, workloads.AccessRules, namespaced=False)
+        for name in ("ClusterRole", "ClusterRoleBinding")
+    ),
+    _handed_on("storage.k8s.io", "StorageClass", workloads.StorageClass, namespaced=False),
+    _handed_on("apiextensions.k8s.io", "CustomResourceDefinition", workloads.WithSpec, namespaced=False),
+)
+"""What a federation reads; workloads and what goes along with them are handed on as they stand."""
 
 KNOWN_ELSEWHERE = {
     "": "Namespace Service ServiceAccount Endpoints Event LimitRange PersistentVolume PersistentVolumeClaim PodTemplate "
@@ -73,8 +145,22 @@ KNOWN_ELSEWHERE = {
     "bus.volcano.sh": "Command",
     "flow.volcano.sh": "JobFlow JobTemplate",
     "nodeinfo.volcano.sh": "Numatopology",
+    "work.karmada.io": "Work",
+    "networking.karmada.io": "MultiClusterService MultiClusterIngress",
+    "search.karmada.io": "ResourceRegistry",
+    "remedy.karmada.io": "Remedy",
+    "config.karmada.io": "ResourceInterpreterCustomization ResourceInterpreterWebhookConfiguration",
+    "networking.istio.io": "EnvoyFilter ProxyConfig WorkloadGroup",
+    "security.istio.io": "RequestAuthentication",
+    "telemetry.istio.io": "Telemetry",
+    "extensions.istio.io": "WasmPlugin",
 }
 """Kinds that a cluster has and that a reader which was not given them passes over."""
+
+_KNOWN_TO_OTHERS = {
+    (word, kind.name) for kind in (*SCHEDULING, *MESH, *FEDERATION) if not kind.bare_keys for word in kind.api_versions
+}
+"""What one part of the control plane reads, another passes over: people keep them in one folder."""
 
 
 class Registry:
@@ -107,7 +193,7 @@ class Registry:
         if found is not None:
             return found
         group = api_version.rpartition("/")[0]
-        if kind in KNOWN_ELSEWHERE.get(group, "").split():
+        if kind in KNOWN_ELSEWHERE.get(group, "").split() or (api_version, kind) in _KNOWN_TO_OTHERS:
             return None
         same_name = self._names.get(kind, [])
         words = [word for other in same_name for word in other.api_versions]

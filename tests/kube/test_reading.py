@@ -147,8 +147,11 @@ def test_other_kinds_of_kubernetes_are_passed_over_with_a_word():
 
 def test_a_reader_reads_the_kinds_that_it_is_given():
     only_nodes = [kind for kind in SCHEDULING if kind.type is Node]
-    with pytest.raises(InputError, match="there is no kind 'Queue'"):
-        parse_manifests(QUEUE, kinds=only_nodes)
+    manifests = parse_manifests(QUEUE, kinds=only_nodes)
+    assert manifests.by_type == {}
+    assert manifests.warnings() == ["manifest: Queue: this kind has no part in this"]
+    with pytest.raises(InputError, match="there is no kind 'Quue'"):
+        parse_manifests(QUEUE.replace("Queue", "Quue"), kinds=only_nodes)
 
 
 def test_every_kind_is_read():

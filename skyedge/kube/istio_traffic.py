@@ -1,0 +1,254 @@
+"""``DestinationRule``: how a service is called once it is known which, as networking.istio.io writes it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from skyedge.kube.istio_values import Percent, PortSelector, Share, WorkloadSelector, check_durations, check_one_of
+from skyedge.kube.metadata import Metadata
+from skyedge.kube.problem import Problem
+from skyedge.kube.shape import Count, Shape
+
+PRIME_TABLE_LIMIT = 5_000_011
+"""Envoy's largest table of Maglev."""
+
+
+class HttpCookie(Shape, frozen=True, kw_only=True):
+    """A cookie to hash by, set by the proxy where ``ttl`` is given."""
+
+    unmodelled = "attributes"
+
+    name: str
+    path: str = ""
+    ttl: str | None = None
+
+    def check(self) -> None:
+        check_durations(self, "ttl")
+
+
+class RingHash(Shape, frozen=True, kw_only=True):
+    """A ring of points."""
+
+    minimum_ring_size: Count | None = None
+
+
+class Maglev(Shape, frozen=True, kw_only=True):
+    """Maglev's table."""
+
+    table_size: Annotated[int, Meta(ge=0, le=PRIME_TABLE_LIMIT)] | None = None
+
+    def check(self) -> None:
+        size = self.table_size or 2
+        if any(size % divisor == 0 for divisor in range(2, int(size**0.5) + 1)):
+            raise Problem(("tableSize",), f"{size} is not a prime number, and a Maglev table needs one")
+
+
+class ConsistentHash(Shape, frozen=True, kw_only=True):
+    """Same key, same endpoint."""
+
+    http_header_name: str | None = None
+    http_cookie: HttpCookie | None = None
+    use_source_ip: bool | None = None
+    http_query_parameter_name: str | None = None
+    ring_hash: RingHash | None = None
+    maglev: Maglev | None = None
+    minimum_ring_size: Count | None = None
+
+    def check(self) -> None:
+        keys = ("http_header_name", "http_cookie", "use_source_ip", "http_query_parameter_name")
+        check_one_of(self, keys, needed=True)
+        check_one_of(self, ("ring_hash", "maglev"))
+
+
+class Distribution(Shape, frozen=True, kw_only=True):
+    """What share of the traffic from a locality goes where, in percent."""
+
+    from_: str = field(name="from")
+    to: dict[str, Annotated[int, Meta(ge=1, le=100)]]
+
+    def check(self) -> None:
+        total = sum(self.to.values())
+        if total != 100:
+            raise Problem(("to",), f"these shares come to {total}, not to 100")
+        for locality in (self.from_, *self.to):
+            if locality.count("/") > 2:
+                raise Problem(("to",), f"a locality has region, zone and subzone, and '{locality}' has more")
+
+
+class Failover(Shape, frozen=True, kw_only=True):
+    """The region that takes over from another."""
+
+    from_: str = field(name="from")
+    to: str
+
+    def check(self) -> None:
+        if self.from_ == self.to:
+            raise Problem(("to",), f"'{self.to}' cannot take over from itself")
+        for name, region in (("from", self.from_), ("to", self.to)):
+            if "/" in region or "*" in region:
+                raise Problem((name,), f"'{region}' should be a region alone")
+
+
+class LocalityLb(Shape, frozen=True, kw_only=True):
+    """Near endpoints first, or shares by locality."""
+
+    distribute: tuple[Distribution, ...] = ()
+    failover: tuple[Failover, ...] = ()
+    failover_priority: tuple[str, ...] = ()
+    enabled: bool | None = None
+
+    def check(self) -> None:
+        check_one_of(self, ("distribute", "failover"))
+        if self.distribute and self.failover_priority:
+            raise Problem(("failoverPriority",), "only one of distribute and failoverPriority can be given")
+
+
+class Warmup(Shape, frozen=True, kw_only=True):
+    """How slowly a new endpoint is given its full share."""
+
+    duration: str | None = None
+    minimum_percent: float | None = None
+    aggression: float | None = None
+
+    def check(self) -> None:
+        check_durations(self, "duration")
+
+
+class LoadBalancer(Shape, frozen=True, kw_only=True):
+    """``loadBalancer`` of a policy."""
+
+    unmodelled = "warmup warmupDurationSecs"
+
+    simple: Literal["UNSPECIFIED", "LEAST_CONN", "RANDOM", "PASSTHROUGH", "ROUND_ROBIN", "LEAST_REQUEST"] | None = None
+    consistent_hash: ConsistentHash | None = None
+    locality_lb_setting: LocalityLb | None = None
+
+    def check(self) -> None:
+        check_one_of(self, ("simple", "consistent_hash"))
+
+
+class TcpSettings(Shape, frozen=True, kw_only=True):
+    """Limits on connections."""
+
+    unmodelled = "tcpKeepalive maxConnectionDuration idleTimeout"
+
+    max_connections: Count | None = None
+    connect_timeout: str | None = None
+
+    def check(self) -> None:
+        check_durations(self, "connect_timeout", least_s=1e-3)
+
+
+class HttpSettings(Shape, frozen=True, kw_only=True):
+    """Limits on requests."""
+
+    unmodelled = "idleTimeout h2UpgradePolicy useClientProtocol maxConcurrentStreams"
+
+    http1_max_pending_requests: Count | None = None
+    http2_max_requests: Count | None = None
+    max_requests_per_connection: Count | None = None
+    max_retries: Count | None = None
+
+
+class ConnectionPool(Shape, frozen=True, kw_only=True):
+    """``connectionPool`` of a policy."""
+
+    tcp: TcpSettings = TcpSettings()
+    http: HttpSettings = HttpSettings()
+
+
+class OutlierDetection(Shape, frozen=True, kw_only=True):
+    """``outlierDetection`` of a policy."""
+
+    consecutive_errors: Count | None = None
+    consecutive_5xx_errors: Count | None = field(default=None, name="consecutive5xxErrors")
+    consecutive_gateway_errors: Count | None = None
+    consecutive_local_origin_failures: Count | None = None
+    split_external_local_origin_errors: bool = False
+    interval: str | None = None
+    base_ejection_time: str | None = None
+    max_ejection_percent: Share | None = None
+    min_health_percent: Share | None = None
+
+    def check(self) -> None:
+        check_durations(self, "interval", "base_ejection_time", least_s=1e-3)
+        if self.consecutive_local_origin_failures and not self.split_external_local_origin_errors:
+            message = "this counts only where splitExternalLocalOriginErrors is true"
+            raise Problem(("consecutiveLocalOriginFailures",), message)
+
+
+class RetryBudget(Shape, frozen=True, kw_only=True):
+    """How many retries may run beside the requests."""
+
+    percent: Percent = Percent(value=20.0)
+    min_retry_concurrency: Count = 3
+
+
+class PortTrafficPolicy(Shape, frozen=True, kw_only=True):
+    """A policy for one port; it takes the place of the whole policy, setting by setting nothing is inherited."""
+
+    unmodelled = "tls"
+
+    port: PortSelector
+    load_balancer: LoadBalancer | None = None
+    connection_pool: ConnectionPool | None = None
+    outlier_detection: OutlierDetection | None = None
+
+
+class TrafficPolicy(Shape, frozen=True, kw_only=True):
+    """``trafficPolicy`` of a rule or of a subset."""
+
+    unmodelled = "tls tunnel proxyProtocol"
+
+    load_balancer: LoadBalancer | None = None
+    connection_pool: ConnectionPool | None = None
+    outlier_detection: OutlierDetection | None = None
+    port_level_settings: tuple[PortTrafficPolicy, ...] = ()
+    retry_budget: RetryBudget | None = None
+
+    def check(self) -> None:
+        numbers = [setting.port.number for setting in self.port_level_settings]
+        for at, number in enumerate(numbers):
+            if number in numbers[:at]:
+                raise Problem(("portLevelSettings", at, "port", "number"), f"port {number} has a policy already")
+
+
+class Subset(Shape, frozen=True, kw_only=True):
+    """Endpoints of a service by their labels."""
+
+    name: str
+    labels: dict[str, str] = field(default_factory=dict)
+    traffic_policy: TrafficPolicy | None = None
+
+    def check(self) -> None:
+        if not self.name:
+            raise Problem(("name",), "this should not be empty")
+
+
+class DestinationRuleSpec(Shape, frozen=True, kw_only=True):
+    """``spec`` of a destination rule."""
+
+    host: str
+    traffic_policy: TrafficPolicy | None = None
+    subsets: tuple[Subset, ...] = ()
+    export_to: tuple[str, ...] = ()
+    workload_selector: WorkloadSelector | None = None
+
+    def check(self) -> None:
+        names = [subset.name for subset in self.subsets]
+        for at, name in enumerate(names):
+            if name in names[:at]:
+                raise Problem(("subsets", at, "name"), f"there is a subset '{name}' already")
+
+
+class DestinationRule(Shape, frozen=True, kw_only=True):
+    """How a service is called."""
+
+    unmodelled = "status"
+
+    api_version: str
+    kind: str
+    metadata: Metadata
+    spec: DestinationRuleSpec

@@ -1,0 +1,124 @@
+"""What Istio's kinds are made of: durations, conditions on a text, percents, selectors of workloads.
+
+A duration is a word such as "5s" or "1h30m", as in Go; a condition is one of exact, prefix or regex.  Regular expressions
+are RE2's: what RE2 leaves out (looking ahead or behind, back references) is a mistake here although Python has it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from skyedge.kube.problem import Problem
+from skyedge.kube.shape import Shape
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Percentage = Annotated[float, Meta(ge=0, le=100)]
+Share = Annotated[int, Meta(ge=0, le=100)]
+
+_UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_WHOLE = re.compile(f"(?:{_PART.pattern})+")
+_NOT_RE2 = re.compile(r"(?<!\\)(?:\\\\)*(\(\?(?:=|!|<=|<!|\(|P=|>)|\\[1-9])")
+
+
+def seconds(text: str) -> float:
+    """A duration as Go writes it, in seconds.
+
+    Raises:
+        Problem: if it is none, or negative.
+    """
+    if text == "0":
+        return 0.0
+    if text.startswith("-"):
+        raise Problem((), f"the duration '{text}' is negative")
+    if _WHOLE.fullmatch(text) is None:
+        hint = f"{text}s" if re.fullmatch(r"\d+(\.\d+)?", text) else None
+        raise Problem((), f"'{text}' is no duration; one is written like 5s, 250ms or 1h30m", hint)
+    return sum(float(number) * _UNITS_S[unit] for number, unit in _PART.findall(text))
+
+
+def seconds_or_none(text: str | None) -> float | None:
+    """As :func:`seconds`; None for what is not there."""
+    return None if text is None else seconds(text)
+
+
+def check_durations(part: Shape, *attributes: str, least_s: float = 0.0) -> None:
+    """Raise a :class:`Problem` unless each of these is not there, or a duration of at least ``least_s``."""
+    names = dict(zip(part.__struct_fields__, part.__struct_encode_fields__, strict=True))
+    for attribute in attributes:
+        text = getattr(part, attribute)
+        if text is None:
+            continue
+        try:
+            long = seconds(text)
+        except Problem as problem:
+            raise problem.below(names[attribute]) from None
+        if long < least_s:
+            raise Problem((names[attribute],), f"'{text}' is too short; {least_s * 1e3:g}ms is the least")
+
+
+def check_regex(pattern: str) -> None:
+    """Raise a :class:`Problem` unless ``pattern`` is a regular expression of RE2."""
+    foreign = _NOT_RE2.search(pattern)
+    if foreign is not None:
+        raise Problem((), f"'{pattern}': RE2, which proxies use, has no '{foreign[1]}'")
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise Problem((), f"'{pattern}' is not a regular expression ({error})") from None
+
+
+def check_one_of(part: Shape, attributes: Sequence[str], *, needed: bool = False) -> None:
+    """Raise a :class:`Problem` if several of these are given or, where one is needed, none is."""
+    names = dict(zip(part.__struct_fields__, part.__struct_encode_fields__, strict=True))
+    given = [names[attribute] for attribute in attributes if getattr(part, attribute) not in (None, False, ())]
+    if len(given) > 1:
+        raise Problem((given[1],), f"only one of {' and '.join(given)} can be given")
+    if needed and not given:
+        raise Problem((), f"one of {', '.join(names[attribute] for attribute in attributes)} is needed")
+
+
+class StringMatchShape(Shape, frozen=True, kw_only=True):
+    """A condition on a text; without any of the three the text need only be there."""
+
+    exact: str | None = None
+    prefix: str | None = None
+    regex: str | None = None
+
+    def check(self) -> None:
+        check_one_of(self, ("exact", "prefix", "regex"))
+        if self.prefix == "":
+            raise Problem(("prefix",), "an empty prefix says nothing; leave the condition out, or write {} for presence")
+        if self.regex is not None and self.regex != "*":
+            try:
+                check_regex(self.regex)
+            except Problem as problem:
+                raise problem.below("regex") from None
+
+
+class Percent(Shape, frozen=True, kw_only=True):
+    """A share of requests."""
+
+    value: Percentage = 0.0
+
+
+class PortSelector(Shape, frozen=True, kw_only=True):
+    """A port of a service."""
+
+    number: Port
+
+
+class WorkloadSelector(Shape, frozen=True, kw_only=True):
+    """Labels that a workload must have; networking's kinds say ``labels`` and security's ``matchLabels``."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    match_labels: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """Whichever was written."""
+        return {**self.labels, **self.match_labels}
