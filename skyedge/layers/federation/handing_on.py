@@ -1,0 +1,86 @@
+"""From the manifest that a user gave to the one that a member cluster gets: without what is a server's own, and with the
+replicas of that cluster.
+
+As in Karmada (pkg/resourceinterpreter, 2024): ``replicas`` of a Deployment, StatefulSet or ReplicaSet; of a Job
+``parallelism``, and ``completions`` in the same proportion.  Only divided workloads are touched: where each cluster has all
+replicas, the manifest says so already.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from skyedge.layers.federation.assignment import Assignment, dispense_by_weight
+from skyedge.layers.federation.manifest_overrides import PlainManifest
+
+SERVERS_OWN = (
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "managedFields",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+)
+"""Of ``metadata``: what the server that printed a manifest has put there, and another must not be told."""
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+JOBS_OWN_LABELS = ("controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
+"""Labels by which a Job that runs already tells its pods; another cluster's Job makes its own."""
+
+REPLICAS_FIELD = {"Deployment": "replicas", "StatefulSet": "replicas", "ReplicaSet": "replicas", "Job": "parallelism"}
+"""Of ``spec``: how many pods there are to be, by kind."""
+
+
+def stripped(manifest: Mapping[str, Any]) -> PlainManifest:
+    """A copy of the manifest without what a server has put there."""
+    result = copy.deepcopy({key: value for key, value in manifest.items() if key != "status"})
+    meta = result.get("metadata") or {}
+    for field in SERVERS_OWN:
+        meta.pop(field, None)
+    if (meta.get("annotations") or {}).pop(LAST_APPLIED, None) is not None and not meta["annotations"]:
+        del meta["annotations"]
+    spec = result.get("spec")
+    if isinstance(spec, dict):
+        _strip_spec(str(result.get("kind")), spec)
+    return result
+
+
+def _strip_spec(kind: str, spec: dict[str, Any]) -> None:
+    if kind == "Service" and spec.get("clusterIP") != "None":
+        spec.pop("clusterIP", None)
+        spec.pop("clusterIPs", None)
+    template_meta = (spec.get("template") or {}).get("metadata") if isinstance(spec.get("template"), dict) else None
+    if isinstance(template_meta, dict) and template_meta.get("creationTimestamp", "") is None:
+        del template_meta["creationTimestamp"]
+    if kind == "Job" and not spec.get("manualSelector"):
+        for labels in ((spec.get("selector") or {}).get("matchLabels"), (template_meta or {}).get("labels")):
+            for label in JOBS_OWN_LABELS:
+                (labels or {}).pop(label, None)
+
+
+def with_replicas(manifest: PlainManifest, replicas: int, completions: int | None = None) -> PlainManifest:
+    """The manifest with so many replicas, and of a Job so many completions; other kinds stay as they are."""
+    field = REPLICAS_FIELD.get(str(manifest.get("kind")))
+    if field is None:
+        return manifest
+    spec = {**(manifest.get("spec") or {}), field: replicas}
+    if completions is not None:
+        spec["completions"] = completions
+    return {**manifest, "spec": spec}
+
+
+def divided_completions(manifest: Mapping[str, Any], replicas: Mapping[str, int], uid: str = "") -> Assignment | None:
+    """How many completions of a Job each cluster is to reach, in proportion to its replicas; None if it names none."""
+    spec = manifest.get("spec") or {}
+    completions = spec.get("completions") if manifest.get("kind") == "Job" else None
+    if completions is None or not any(replicas.values()):
+        return None
+    return dispense_by_weight(completions, replicas, uid=uid)
