@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, Generic, TypeVar
@@ -32,6 +32,12 @@ class Manifest(Generic[Object]):
     object: Object
     document: Document
     path: Path
+    whole: Mapping[str, Raw] | None = None
+    """All that was written, of a kind that is handed on (:attr:`~skyedge.kube.registry.Kind.handed_on`)."""
+
+    def plain(self) -> dict[str, Any]:
+        """All that was written, as plain data of the caller's own; nothing, of a kind that is not handed on."""
+        return {key: msgspec.json.decode(text) for key, text in (self.whole or {}).items()}
 
     def place(self, *path: str | int) -> str:
         """``file:line (document n): path``."""
@@ -171,7 +177,8 @@ class Reader:
         made = reader.read_fields(given)
         if not kind.bare_keys and not made.metadata.name:  # type: ignore[attr-defined]
             raise Problem(("metadata",), "'name' is missing")
-        self.manifests.by_type.setdefault(kind.type, []).append(Manifest(made, document, path))
+        whole = given if kind.handed_on else None
+        self.manifests.by_type.setdefault(kind.type, []).append(Manifest(made, document, path, whole))
 
     def _kind(self, given: dict[str, Raw]) -> Kind | None:
         """What a manifest is; None if it is passed over."""
@@ -204,6 +211,8 @@ class Reader:
         noted = self.manifests.unmodelled
 
         def note(place: str, name: str) -> None:
+            if kind.handed_on:
+                return
             if self._strict:
                 raise Problem((name,), "the API knows this field and skyedge does not model it (strict)")
             noted.setdefault((kind.name, f"{place}.{name}" if place else name), self._file)
