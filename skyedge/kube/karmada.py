@@ -14,7 +14,7 @@ from skyedge.kube.cluster import Taint
 from skyedge.kube.metadata import LabelSelector, Metadata, NodeRequirement
 from skyedge.kube.pods import Toleration
 from skyedge.kube.problem import Problem
-from skyedge.kube.quantity import NOTHING, Resources
+from skyedge.kube.quantity import NOTHING, Resources, amount_of
 from skyedge.kube.shape import Count, Shape, Whole, right_word
 
 CLUSTER_FIELDS = ("provider", "region", "zone")
@@ -39,6 +39,16 @@ class ResourceRange(Shape, frozen=True, kw_only=True):
     name: str
     min: Any
     max: Any
+
+    def check(self) -> None:
+        bounds = []
+        for end in ("min", "max"):
+            try:
+                bounds.append(amount_of(self.name, getattr(self, end)))
+            except Problem as problem:
+                raise problem.below(end) from None
+        if bounds[1] <= bounds[0]:
+            raise Problem(("max",), "this is no more than 'min'")
 
 
 class ResourceModel(Shape, frozen=True, kw_only=True):
@@ -318,6 +328,19 @@ class Failover(Shape, frozen=True, kw_only=True):
     cluster: ClusterFailover | None = None
 
 
+class SchedulePriority(Shape, frozen=True, kw_only=True):
+    """Where the priority of a workload in scheduling is said."""
+
+    priority_class_source: Literal["KubePriorityClass", "PodPriorityClass", "FederatedPriorityClass"]
+    priority_class_name: str = ""
+
+    def check(self) -> None:
+        if self.priority_class_source == "FederatedPriorityClass":
+            raise Problem(("priorityClassSource",), "there is no such class of priorities yet", "KubePriorityClass")
+        if self.priority_class_source == "KubePriorityClass" and not self.priority_class_name:
+            raise Problem((), "'priorityClassName' is missing")
+
+
 class PropagationSpec(Shape, frozen=True, kw_only=True):
     """``spec`` of a propagation policy."""
 
@@ -333,6 +356,7 @@ class PropagationSpec(Shape, frozen=True, kw_only=True):
     priority: Whole = 0
     dependent_overrides: tuple[str, ...] = ()
     failover: Failover | None = None
+    schedule_priority: SchedulePriority | None = None
 
 
 class PropagationPolicy(Shape, frozen=True, kw_only=True):

@@ -102,6 +102,7 @@ FEDERATION = (
     Kind("work.karmada.io", "ClusterResourceBinding", bindings.ClusterResourceBinding, ("v1alpha2",)),
     Kind("apps.karmada.io", "WorkloadRebalancer", bindings.WorkloadRebalancer, ("v1alpha1",)),
     Kind("", "Node", Node),
+    Kind("scheduling.k8s.io", "PriorityClass", PriorityClass),
     *(_handed_on("apps", name, workloads.Replicated) for name in ("Deployment", "StatefulSet", "ReplicaSet")),
     _handed_on("apps", "DaemonSet", workloads.DaemonSet),
     _handed_on("batch", "Job", workloads.Job),
