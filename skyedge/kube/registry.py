@@ -14,6 +14,7 @@ from skyedge.errors import nearest
 from skyedge.kube import karmada, workloads
 from skyedge.kube import karmada_workloads as bindings
 from skyedge.kube.cluster import ConfigMap, Node, PriorityClass
+from skyedge.kube.governance import ClusterRule
 from skyedge.kube.istio_access import AuthorizationPolicy, PeerAuthentication
 from skyedge.kube.istio_hosts import Gateway, ServiceEntry, Sidecar, WorkloadEntry
 from skyedge.kube.istio_routes import VirtualService
@@ -101,6 +102,7 @@ FEDERATION = (
     Kind("work.karmada.io", "ResourceBinding", bindings.ResourceBinding, ("v1alpha2",), namespaced=True),
     Kind("work.karmada.io", "ClusterResourceBinding", bindings.ClusterResourceBinding, ("v1alpha2",)),
     Kind("apps.karmada.io", "WorkloadRebalancer", bindings.WorkloadRebalancer, ("v1alpha1",)),
+    Kind("skyedge", "ClusterRule", ClusterRule),
     Kind("", "Node", Node),
     Kind("scheduling.k8s.io", "PriorityClass", PriorityClass),
     *(_handed_on("apps", name, workloads.Replicated) for name in ("Deployment", "StatefulSet", "ReplicaSet")),
