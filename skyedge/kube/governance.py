@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, field
+from msgspec import Meta
 
 from skyedge.kube.karmada import ClusterAffinity, ResourceSelector
 from skyedge.kube.metadata import Metadata
@@ -32,7 +32,7 @@ class ClusterRuleSpec(Shape, frozen=True, kw_only=True):
     resource_selectors: tuple[ResourceSelector, ...] = ()
     enforcement: Literal["Audit", "Enforce"] = "Audit"
     message: str = ""
-    require: Annotated[tuple[RuleCondition, ...], Meta(min_length=1)] = field()
+    require: Annotated[tuple[RuleCondition, ...], Meta(min_length=1)]
 
 
 class ClusterRule(Shape, frozen=True, kw_only=True):
