@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from skyedge.kube.istio_values import Percent, PortSelector, Share, WorkloadSelector, check_durations, check_one_of
+from skyedge.kube.istio_values import (
+    Percent,
+    Percentage,
+    PortSelector,
+    Share,
+    WorkloadSelector,
+    check_durations,
+    check_one_of,
+)
 from skyedge.kube.metadata import Metadata
 from skyedge.kube.problem import Problem
 from skyedge.kube.shape import Count, Shape
@@ -108,25 +116,27 @@ class LocalityLb(Shape, frozen=True, kw_only=True):
 class Warmup(Shape, frozen=True, kw_only=True):
     """How slowly a new endpoint is given its full share."""
 
-    duration: str | None = None
-    minimum_percent: float | None = None
-    aggression: float | None = None
+    duration: str
+    minimum_percent: Percentage | None = None
+    aggression: Annotated[float, Meta(ge=1)] | None = None
 
     def check(self) -> None:
-        check_durations(self, "duration")
+        check_durations(self, "duration", least_s=1.0)
 
 
 class LoadBalancer(Shape, frozen=True, kw_only=True):
     """``loadBalancer`` of a policy."""
 
-    unmodelled = "warmup warmupDurationSecs"
-
     simple: Literal["UNSPECIFIED", "LEAST_CONN", "RANDOM", "PASSTHROUGH", "ROUND_ROBIN", "LEAST_REQUEST"] | None = None
     consistent_hash: ConsistentHash | None = None
     locality_lb_setting: LocalityLb | None = None
+    warmup: Warmup | None = None
+    warmup_duration_secs: str | None = None
 
     def check(self) -> None:
         check_one_of(self, ("simple", "consistent_hash"))
+        check_one_of(self, ("warmup", "warmup_duration_secs"))
+        check_durations(self, "warmup_duration_secs", least_s=1.0)
 
 
 class TcpSettings(Shape, frozen=True, kw_only=True):
@@ -186,25 +196,33 @@ class RetryBudget(Shape, frozen=True, kw_only=True):
     min_retry_concurrency: Count = 3
 
 
+class ClientTls(Shape, frozen=True, kw_only=True):
+    """How connections are made safe; only which way counts."""
+
+    unmodelled = "clientCertificate privateKey caCertificates credentialName subjectAltNames sni insecureSkipVerify caCrl"
+
+    mode: Literal["DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"] = "DISABLE"
+
+
 class PortTrafficPolicy(Shape, frozen=True, kw_only=True):
     """A policy for one port; it takes the place of the whole policy, setting by setting nothing is inherited."""
-
-    unmodelled = "tls"
 
     port: PortSelector
     load_balancer: LoadBalancer | None = None
     connection_pool: ConnectionPool | None = None
     outlier_detection: OutlierDetection | None = None
+    tls: ClientTls | None = None
 
 
 class TrafficPolicy(Shape, frozen=True, kw_only=True):
     """``trafficPolicy`` of a rule or of a subset."""
 
-    unmodelled = "tls tunnel proxyProtocol"
+    unmodelled = "tunnel proxyProtocol"
 
     load_balancer: LoadBalancer | None = None
     connection_pool: ConnectionPool | None = None
     outlier_detection: OutlierDetection | None = None
+    tls: ClientTls | None = None
     port_level_settings: tuple[PortTrafficPolicy, ...] = ()
     retry_budget: RetryBudget | None = None
 

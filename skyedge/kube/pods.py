@@ -135,7 +135,7 @@ class PodSpec(Shape, frozen=True, kw_only=True):
     """``spec`` of a pod."""
 
     unmodelled = (
-        "volumes restartPolicy terminationGracePeriodSeconds activeDeadlineSeconds dnsPolicy dnsConfig serviceAccountName "
+        "volumes restartPolicy terminationGracePeriodSeconds activeDeadlineSeconds dnsPolicy dnsConfig "
         "serviceAccount automountServiceAccountToken hostNetwork hostPID hostIPC hostUsers shareProcessNamespace "
         "securityContext imagePullSecrets hostname subdomain hostAliases readinessGates runtimeClassName enableServiceLinks "
         "setHostnameAsFQDN os resourceClaims ephemeralContainers hostnameOverride workloadRef schedulingGroup"
@@ -147,6 +147,7 @@ class PodSpec(Shape, frozen=True, kw_only=True):
     resources: ContainerResources = ContainerResources()
     node_selector: dict[str, str] = field(default_factory=dict)
     node_name: str = ""
+    service_account_name: str = ""
     affinity: Affinity | None = None
     tolerations: tuple[Toleration, ...] = ()
     topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = ()
