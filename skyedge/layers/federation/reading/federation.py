@@ -1,0 +1,240 @@
+"""From manifests to a federation: clusters, what is to run on them under which policy, and how it is changed for them.
+
+An error is what cannot be read as it is meant: a thing that is there twice, a name that decides and that there is not, a
+figure that is none.  All else that an author would want to know of at once is a warning: see ``checks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from skyedge.errors import InputError, nearest
+from skyedge.kube import Manifest, Manifests
+from skyedge.kube.cluster import PriorityClass
+from skyedge.kube.karmada import Cluster as ClusterManifest
+from skyedge.kube.karmada import ClusterOverridePolicy as WideOverrideManifest
+from skyedge.kube.karmada import OverridePolicy as OverrideManifest
+from skyedge.kube.karmada_workloads import ClusterResourceBinding, ResourceBinding, WorkloadRebalancer
+from skyedge.kube.pods import requested
+from skyedge.layers.federation.manifest_overrides import Changes
+from skyedge.layers.federation.objects import Cluster, Workload
+from skyedge.layers.federation.policy import OverridePolicy
+from skyedge.layers.federation.reading.checks import check_federation
+from skyedge.layers.federation.reading.clusters import read_clusters
+from skyedge.layers.federation.reading.figures import data_bytes, demands
+from skyedge.layers.federation.reading.notices import Notices, doubled
+from skyedge.layers.federation.reading.resources import (
+    Policies,
+    ReadPolicy,
+    ReadResource,
+    ResourceKey,
+    read_resources,
+    title_of,
+)
+from skyedge.layers.federation.reading.rules import DEFAULT_NAMESPACE, override_policy_of
+from skyedge.layers.scheduler.objects import PodShape
+from skyedge.layers.scheduler.reading.shapes import Shapes
+
+
+@dataclass(frozen=True, eq=False)
+class Selected:
+    """A resource that a policy sends to clusters; ``workload`` is what is placed."""
+
+    read: ReadResource
+    policy: ReadPolicy
+    workload: Workload
+
+
+@dataclass(frozen=True, eq=False)
+class Follower:
+    """A resource that goes where those go that need it.
+
+    Attributes:
+        needed_by: places in :attr:`FederationReading.selected`.
+    """
+
+    read: ReadResource
+    needed_by: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FederationReading:
+    """What the files said, and what in them is worth a word.
+
+    Attributes:
+        clusters: in the order of their names.
+        selected: what policies send to clusters, in the order of kind, namespace and name.
+        followers: what needs no policy, since it follows; a resource that a policy selects may follow as well.
+        unselected: what no policy speaks for, and nothing that is sent needs.
+        overrides: all override policies.
+    """
+
+    clusters: tuple[Cluster, ...]
+    selected: tuple[Selected, ...]
+    followers: tuple[Follower, ...]
+    unselected: tuple[ReadResource, ...]
+    overrides: tuple[OverridePolicy[Changes], ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def workloads(self) -> tuple[Workload, ...]:
+        """What is to be placed; the order is that of ``selected``."""
+        return tuple(one.workload for one in self.selected)
+
+
+def read_federation(manifests: Manifests) -> FederationReading:
+    """The federation that ``manifests`` describe.
+
+    Raises:
+        InputError: with file, document and path, for what cannot be meant.
+    """
+    notices = Notices()
+    _unique_clusters(manifests)
+    resources = read_resources(manifests)
+    clusters = read_clusters(manifests, _asked(resources.values()), notices)
+    if not clusters:
+        raise InputError("there is no Cluster in this, so there is nowhere to go")
+    policies = Policies(manifests)
+    speakers = {key: read for key, one in resources.items() if (read := policies.speaker(one.resource, notices))}
+    workloads = _Workloads(manifests, clusters, resources, notices)
+    selected = tuple(Selected(resources[key], policy, workloads.of(key, policy)) for key, policy in speakers.items())
+    followers = _followers(selected, resources, notices)
+    following = {id(follower.read) for follower in followers}
+    unselected = tuple(one for key, one in resources.items() if key not in speakers and id(one) not in following)
+    for one in unselected:
+        if one.runs_pods:
+            what = f"no policy selects {title_of(one.resource)}, so it runs nowhere"
+            notices.say(one.manifest, (), what)
+    given = [manifest for shape in (WideOverrideManifest, OverrideManifest) for manifest in manifests.of(shape)]
+    overrides = {id(manifest): override_policy_of(manifest) for manifest in given}
+    check_federation(manifests, clusters, policies, speakers, resources, overrides, notices)
+    return FederationReading(clusters, selected, followers, unselected, tuple(overrides.values()), notices.sentences)
+
+
+def _unique_clusters(manifests: Manifests) -> None:
+    seen: dict[str, Manifest[ClusterManifest]] = {}
+    for manifest in manifests.of(ClusterManifest):
+        name = manifest.object.metadata.name
+        if name in seen:
+            raise doubled(manifest, f"a cluster '{name}'", seen[name])
+        seen[name] = manifest
+
+
+def _asked(resources: Iterable[ReadResource]) -> set[str]:
+    """Resources that any of their pods asks for."""
+    templates = [template for one in resources if (template := one.manifest.object.template) is not None]
+    return {name for template in templates for name in requested(template.spec)}
+
+
+def _followers(
+    selected: tuple[Selected, ...], resources: Mapping[ResourceKey, ReadResource], notices: Notices
+) -> tuple[Follower, ...]:
+    """What follows, in the order of its keys; what is needed and not there is said."""
+    needed: dict[ResourceKey, list[int]] = {}
+    for place, one in enumerate(selected):
+        for key in one.read.needs if one.policy.propagates_needs else ():
+            if key in resources:
+                needed.setdefault(key, []).append(place)
+            else:
+                what = f"{title_of(one.read.resource)} needs the {key.kind} '{key.name}', which is not in the files"
+                notices.say(one.read.manifest, (), what)
+    return tuple(Follower(resources[key], tuple(places)) for key, places in sorted(needed.items()))
+
+
+class _Workloads:
+    """Makes workloads of resources."""
+
+    def __init__(
+        self,
+        manifests: Manifests,
+        clusters: tuple[Cluster, ...],
+        resources: Mapping[ResourceKey, ReadResource],
+        notices: Notices,
+    ) -> None:
+        self._resources, self._notices = resources, notices
+        self._clusters = {cluster.name for cluster in clusters}
+        self._shapes = Shapes(None)
+        self._classes = {manifest.object.metadata.name: manifest.object.value for manifest in manifests.of(PriorityClass)}
+        self._bindings: dict[ResourceKey, Manifest[ResourceBinding]] = {}
+        for shape in (ResourceBinding, ClusterResourceBinding):
+            for manifest in manifests.of(shape):
+                self._bind(manifest)
+        self._fresh = {key for manifest in manifests.of(WorkloadRebalancer) for key in self._rebalanced(manifest)}
+
+    def _bind(self, manifest: Manifest[ResourceBinding]) -> None:
+        ref = manifest.object.spec.resource
+        key = ResourceKey(ref.api_version, ref.kind, ref.namespace, ref.name)
+        if key in self._bindings:
+            raise doubled(manifest, f"a binding of the {ref.kind} '{ref.name}'", self._bindings[key])
+        self._bindings[key] = manifest
+        if key not in self._resources:
+            self._notices.say(manifest, ("spec", "resource"), f"the {ref.kind} '{ref.name}' is not in the files")
+
+    def _rebalanced(self, manifest: Manifest[WorkloadRebalancer]) -> Iterable[ResourceKey]:
+        for place, ref in enumerate(manifest.object.spec.workloads):
+            key = ResourceKey(ref.api_version, ref.kind, ref.namespace or DEFAULT_NAMESPACE, ref.name)
+            if key in self._resources:
+                yield key
+            else:
+                path = ("spec", "workloads", place)
+                self._notices.say(manifest, path, f"the {ref.kind} '{ref.name}' is not in the files")
+
+    def of(self, key: ResourceKey, policy: ReadPolicy) -> Workload:
+        """The workload that a resource is, under its policy."""
+        read = self._resources[key]
+        given = read.manifest.object
+        template = given.template
+        workload = Workload(
+            resource=read.resource,
+            replicas=given.replicas,
+            shape=PodShape() if template is None else self._shapes.of(template.spec, template.metadata),
+            rules=policy.rules,
+            uid=given.metadata.uid or f"{key.kind}/{key.namespace}/{key.name}",
+            fresh=key in self._fresh,
+            priority=self._priority(read, policy),
+            demand=demands(read.manifest),
+            data_bytes=self._data(read.manifest),
+        )
+        binding = self._bindings.get(key)
+        if binding is None:
+            return workload
+        spec = binding.object.spec
+        named = {target.name: target.replicas for target in spec.clusters}
+        for place, name in enumerate(named):
+            if name not in self._clusters:
+                self._notices.unknown(binding, ("spec", "clusters", place, "name"), "cluster", name, self._clusters)
+        return replace(
+            workload,
+            uid=binding.object.metadata.uid or workload.uid,
+            scheduled={name: count for name, count in named.items() if name in self._clusters},
+            evicting=frozenset(task.from_cluster for task in spec.graceful_eviction_tasks),
+        )
+
+    def _data(self, manifest: Manifest[Any]) -> dict[str, int]:
+        held = data_bytes(manifest)
+        for name in held:
+            if name not in self._clusters:
+                path = ("metadata", "annotations", "skyedge.io/data-bytes")
+                self._notices.unknown(manifest, path, "cluster", name, self._clusters)
+        return held
+
+    def _priority(self, read: ReadResource, policy: ReadPolicy) -> int:
+        """Who is first, as the policy has it said.
+
+        Raises:
+            InputError: with the place, for a class that there is not.
+        """
+        asked = policy.manifest.object.spec.schedule_priority
+        template = read.manifest.object.template
+        if asked is None:
+            return 0
+        name, where = asked.priority_class_name, policy.manifest.place("spec", "schedulePriority", "priorityClassName")
+        if asked.priority_class_source == "PodPriorityClass":
+            if template is None or not template.spec.priority_class_name:
+                return 0
+            name, where = template.spec.priority_class_name, read.manifest.place()
+        if name not in self._classes:
+            raise InputError(f"there is no PriorityClass '{name}'", where=where, nearest=nearest(name, self._classes))
+        return self._classes[name]

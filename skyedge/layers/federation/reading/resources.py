@@ -1,0 +1,178 @@
+"""Which resources the files hold, and which policy speaks for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from skyedge.kube import FEDERATION, Manifest, Manifests
+from skyedge.kube.karmada import ClusterPropagationPolicy as WidePolicyManifest
+from skyedge.kube.karmada import PropagationPolicy as PolicyManifest
+from skyedge.kube.workloads import Propagated
+from skyedge.layers.federation.dependencies import Reference, dependencies_of
+from skyedge.layers.federation.placement import PlacementRules
+from skyedge.layers.federation.policy import Closeness, PropagationPolicy, Resource, choose_policy, closest
+from skyedge.layers.federation.reading.notices import Notices, doubled
+from skyedge.layers.federation.reading.rules import DEFAULT_NAMESPACE, policy_of, rules_of
+
+_NAMESPACED = {(word, kind.name): kind.namespaced for kind in FEDERATION for word in kind.api_versions}
+_SHAPES: dict[type[Propagated], None] = {
+    kind.type: None for kind in FEDERATION if kind.handed_on and issubclass(kind.type, Propagated)
+}
+
+
+class ResourceKey(NamedTuple):
+    """What tells a resource from all others."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+
+def key_of(resource: Resource) -> ResourceKey:
+    """The key of a resource."""
+    return ResourceKey(resource.api_version, resource.kind, resource.namespace, resource.name)
+
+
+def title_of(resource: Resource) -> str:
+    """As sentences call it: ``Deployment 'ground/big-model'``."""
+    name = f"{resource.namespace}/{resource.name}" if resource.namespace else resource.name
+    return f"{resource.kind} '{name}'"
+
+
+@dataclass(frozen=True, eq=False)
+class ReadResource:
+    """A resource, and where it is written."""
+
+    resource: Resource
+    manifest: Manifest[Propagated]
+
+    @cached_property
+    def plain(self) -> dict[str, Any]:
+        """Its whole manifest."""
+        return self.manifest.plain()
+
+    @property
+    def runs_pods(self) -> bool:
+        """Whether it is a workload."""
+        return self.manifest.object.template is not None
+
+    @cached_property
+    def needs(self) -> tuple[ResourceKey, ...]:
+        """What it refers to."""
+        found: list[Reference] = dependencies_of(self.plain)
+        return tuple(ResourceKey("v1", one.kind, self.resource.namespace, one.name) for one in found)
+
+    @cached_property
+    def owned(self) -> bool:
+        """Whether another resource has made it: then that one is propagated, and not this."""
+        owners = (self.plain.get("metadata") or {}).get("ownerReferences") or []
+        return any(isinstance(owner, dict) and owner.get("controller") for owner in owners)
+
+
+def read_resources(manifests: Manifests) -> dict[ResourceKey, ReadResource]:
+    """All that can be propagated, in the order of its keys, without what others have made.
+
+    Raises:
+        InputError: with the place, for a resource that is there twice.
+    """
+    found: dict[ResourceKey, ReadResource] = {}
+    for shape in _SHAPES:
+        for manifest in manifests.of(shape):
+            read = ReadResource(_resource(manifest.object), manifest)
+            key = key_of(read.resource)
+            if key in found:
+                raise doubled(manifest, f"a {title_of(read.resource)}", found[key].manifest)
+            found[key] = read
+    return {key: found[key] for key in sorted(found) if not found[key].owned}
+
+
+def _resource(given: Propagated) -> Resource:
+    metadata = given.metadata
+    namespace = metadata.namespace or DEFAULT_NAMESPACE if _NAMESPACED[given.api_version, given.kind] else ""
+    return Resource(given.kind, metadata.name, namespace, given.api_version, metadata.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class ReadPolicy:
+    """A propagation policy, its rules, and where it is written."""
+
+    policy: PropagationPolicy
+    rules: PlacementRules
+    manifest: Manifest[PolicyManifest]
+
+    @property
+    def title(self) -> str:
+        """As sentences call it."""
+        name = self.policy.name
+        return f"{self.manifest.object.kind} '{f'{self.policy.namespace}/' if self.policy.namespace else ''}{name}'"
+
+    @property
+    def propagates_needs(self) -> bool:
+        """Whether what a workload needs follows it."""
+        return self.manifest.object.spec.propagate_deps or self.manifest.object.spec.association
+
+
+class Policies:
+    """The propagation policies, by what they can speak for.
+
+    Raises:
+        InputError: with the place, for a policy that is there twice, or an annotation that is not as it should be.
+    """
+
+    def __init__(self, manifests: Manifests) -> None:
+        seen: dict[tuple[str, str], ReadPolicy] = {}
+        for shape in (PolicyManifest, WidePolicyManifest):
+            for manifest in manifests.of(shape):
+                read = ReadPolicy(policy_of(manifest), rules_of(manifest), manifest)
+                key = (read.policy.namespace, read.policy.name)
+                if key in seen:
+                    raise doubled(manifest, read.title, seen[key].manifest)
+                seen[key] = read
+        self.all = tuple(seen[key] for key in sorted(seen))
+        self._by_kind: dict[tuple[str, str], list[ReadPolicy]] = {}
+        for read in self.all:
+            for kind in dict.fromkeys((selector.api_version, selector.kind) for selector in read.policy.selectors):
+                self._by_kind.setdefault(kind, []).append(read)
+        self._ties: set[tuple[str, str]] = set()
+
+    def matching(self, resource: Resource) -> Iterator[tuple[ReadPolicy, Closeness]]:
+        """The policies that select the resource, and how closely."""
+        for read in self._by_kind.get((resource.api_version, resource.kind), ()):
+            policy = read.policy
+            if policy.namespace in ("", resource.namespace):
+                close = closest(policy.selectors, resource, policy.namespace)
+                if close:
+                    yield read, close
+
+    def speaker(self, resource: Resource, notices: Notices) -> ReadPolicy | None:
+        """The policy that speaks for the resource; a tie with another that only the name decides is said, once a pair."""
+        matching = dict(self.matching(resource))
+        candidates = list(matching)
+        chosen = choose_policy(resource, [read.policy for read in candidates])
+        if chosen is None:
+            return None
+        speaker = next(read for read in candidates if read.policy is chosen)
+        for other in candidates:
+            same = (other.policy.namespace, other.policy.priority, matching[other]) == (
+                chosen.namespace,
+                chosen.priority,
+                matching[speaker],
+            )
+            pair = (speaker.title, other.title)
+            if other is not speaker and same and pair not in self._ties:
+                self._ties.add(pair)
+                what = f"{other.title} selects {title_of(resource)} as closely and with the same priority as {speaker.title}"
+                notices.say(other.manifest, ("spec", "priority"), f"{what}, which speaks for it, being first by name")
+        return speaker
+
+
+def by_policy(speakers: Mapping[ResourceKey, ReadPolicy]) -> dict[int, list[ResourceKey]]:
+    """Resources by the identity of the policy that speaks for them."""
+    found: dict[int, list[ResourceKey]] = {}
+    for key, read in speakers.items():
+        found.setdefault(id(read), []).append(key)
+    return found
