@@ -43,6 +43,7 @@ class FailoverSettings:
         rate: how fast they leave; None: all at once.
         checks_room_first: a workload leaves only if there is room elsewhere, and only as many of its replicas as there is
             room for; otherwise all leave, and run elsewhere only if all of them find room.
+        shuns_suspects: a cluster that is only suspected takes nothing new.
         graceful_timeout_s: an old copy is deleted when new ones are healthy, or after so long.  Infinite: never before.
         adopts: a cluster that comes back keeps what is not healthy elsewhere yet; the move is called off.
         decision_s: from the eviction to where the new copies go.
@@ -53,6 +54,7 @@ class FailoverSettings:
     evicts: bool = False
     rate: EvictionRate | None = EvictionRate()
     checks_room_first: bool = False
+    shuns_suspects: bool = False
     graceful_timeout_s: float = 600.0
     adopts: bool = False
     decision_s: float = 0.032
@@ -73,7 +75,9 @@ its test report of 2022)."""
 KARMADA_EVICTION_ON = FailoverSettings(evicts=True)
 """The same with the eviction switched on."""
 
-SKYEDGE = FailoverSettings(BEATING, evicts=True, rate=None, checks_room_first=True, graceful_timeout_s=math.inf, adopts=True)
+SKYEDGE = FailoverSettings(
+    BEATING, evicts=True, rate=None, checks_room_first=True, shuns_suspects=True, graceful_timeout_s=math.inf, adopts=True
+)
 """Heartbeats and witnesses, room first, all at once, and an old copy goes only when new ones are healthy."""
 
 SETTINGS = {

@@ -120,6 +120,10 @@ BEATING = HealthSettings(watched="beating", report_period_s=0.5, success_thresho
 """Skyedge's own: two heartbeats a second, four missed, then witnesses; all of it a choice."""
 
 
+ROUNDING_S = 1e-6
+"""Three periods of 10 s are a threshold of 30 s, whatever the last digit says."""
+
+
 @dataclass(frozen=True)
 class ClusterHealth:
     """What is thought of one cluster, and since when the doubt runs.  Each step returns the next value."""
@@ -141,6 +145,6 @@ class ClusterHealth:
             Condition.FAILING: settings.failure_threshold_s if settings.watched == "probed" else settings.witness_timeout_s,
             Condition.PROVING: settings.success_threshold_s,
         }.get(health.condition)
-        if threshold_s is not None and now_s - health.doubted_since_s >= threshold_s:
+        if threshold_s is not None and now_s - health.doubted_since_s >= threshold_s - ROUNDING_S:
             return health.saw(Sign.THRESHOLD_UP, now_s)
         return health

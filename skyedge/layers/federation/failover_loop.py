@@ -1,0 +1,473 @@
+"""The failover of many workloads in virtual time: events in order, and at each of them what the rules say.
+
+A *copy* is the replicas of one workload on one cluster.  It serves while its cluster is up, from when it is healthy until it
+is deleted.  A copy whose cluster is declared dead is evicted, in its turn: new copies are placed, their data and images
+brought, and when all of them are healthy the old copy is deleted, never before (Karmada: or when its time is up).  Nothing
+moves back when a cluster returns.
+
+Where copies go, and how long they take, is asked of :class:`Homes` and :class:`Starts`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyedge.layers.federation.detection import Sighting, Spells
+from skyedge.layers.federation.failover_settings import FailoverSettings
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+Counts = NDArray[np.int64]
+Home = tuple[int, int]
+"""A cluster, and how many replicas of one workload it takes."""
+
+
+class Event(IntEnum):
+    """What a row of the timeline says; the numbers are those of a column."""
+
+    DOWN = 0
+    SUSPECTED = 1
+    DETECTED = 2
+    TAINTED = 3
+    EVICTED = 4
+    NOWHERE = 5
+    REPLACED = 6
+    DATA_THERE = 7
+    STARTED = 8
+    HEALTHY = 9
+    DELETED = 10
+    KEPT = 11
+    CALLED_OFF = 12
+    UP = 13
+    RECOVERED = 14
+
+
+class Homes(Protocol):
+    """Where replicas may go.  It keeps the account of room: what it names is taken."""
+
+    def find(self, workload: Rows, replicas: Counts, closed: NDArray[np.bool_], whole: bool) -> Sequence[Sequence[Home]]:
+        """New homes for so many replicas of each workload, in order; fewer than asked for where there is too little room.
+
+        Args:
+            workload: numbers of the workloads, (moves,).
+            replicas: how many of each, (moves,).
+            closed: clusters that take nothing new, (clusters,).
+            whole: all of a move's replicas, or none.
+        """
+
+    def give_back(self, workload: int, cluster: int, replicas: int) -> None:
+        """These replicas are not there any more."""
+
+
+class Starts(Protocol):
+    """How long new copies take."""
+
+    def begin(self, at_s: float, workload: Rows, cluster: Rows, replicas: Counts) -> tuple[Floats, Floats]:
+        """When the containers of each new copy run, and when its data is there, as times; infinite: never."""
+
+
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """Replicas of one workload on one cluster, columns of one length.
+
+    Attributes:
+        workload, cluster, replicas: who, where, how many.
+        healthy_at_s: from when they could serve; infinite: never.
+        deleted_at_s: until when; infinite: they are still there.
+    """
+
+    workload: Rows
+    cluster: Rows
+    replicas: Counts
+    healthy_at_s: Floats
+    deleted_at_s: Floats
+
+    @classmethod
+    def running(cls, workload: Rows, cluster: Rows, replicas: Counts) -> Copies:
+        """Such as have been healthy for ever."""
+        return cls(workload, cluster, replicas, np.full(len(workload), -np.inf), np.full(len(workload), np.inf))
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """What happened, in the order of time; columns of one length, and the copies with which it ended.
+
+    Attributes:
+        at_s: when.
+        event: numbers of :class:`Event`.
+        workload: whose; -1 if it is about a cluster.
+        cluster: where.
+        replicas: how many; 0 if it is about a cluster.
+        copies: all there ever were, those of the beginning first.
+        deleted_alone: replicas that were deleted while no other of their workload was healthy and its cluster up.
+    """
+
+    at_s: Floats
+    event: NDArray[np.uint8]
+    workload: Rows
+    cluster: Rows
+    replicas: Counts
+    copies: Copies
+    deleted_alone: int
+
+    def rows_of(self, event: Event) -> Rows:
+        """Numbers of the rows that say so."""
+        return np.flatnonzero(self.event == event)
+
+
+class _Turn(IntEnum):
+    """Of what falls on one moment: the order."""
+
+    DOWN = 0
+    UP = 1
+    CLEARED = 2
+    SUSPECTED = 3
+    DECLARED = 4
+    PLACED = 5
+    HEALTHY = 6
+    EXPIRED = 7
+    EVICT = 8
+
+
+@dataclass(slots=True, eq=False)
+class _Copy:
+    workload: int
+    cluster: int
+    replicas: int
+    healthy_at_s: float
+    deleted_at_s: float = math.inf
+    started: bool = True
+    for_move: _Move | None = None
+    move: _Move | None = None
+    expired: bool = False
+
+    @property
+    def there(self) -> bool:
+        return self.deleted_at_s == math.inf
+
+
+@dataclass(slots=True, eq=False)
+class _Move:
+    old: _Copy
+    homes: Sequence[Home]
+    new: list[_Copy] = field(default_factory=list)
+    waiting: int = 0
+    over: bool = False
+
+
+def run_failover(
+    settings: FailoverSettings,
+    running: Copies,
+    clusters: int,
+    down: Spells,
+    seen: Sequence[Sighting],
+    homes: Homes,
+    starts: Starts,
+    tolerated_s: Floats,
+    until_s: float = math.inf,
+) -> Timeline:
+    """Run until nothing more happens, or ``until_s``.
+
+    Args:
+        settings: the rules.
+        running: copies at the beginning, in the order in which those of one cluster are evicted.
+        clusters: how many there are.
+        down: when clusters are dead.
+        seen: what the control plane sees of it; see :func:`skyedge.layers.federation.detection.watch`.
+        homes: where copies go.
+        starts: how long they take.
+        tolerated_s: how long each workload puts up with a dead cluster, (workloads,); infinite: for ever.  Of
+            :func:`skyedge.layers.federation.failover.evicted_after_s`.
+        until_s: what comes later is not looked at.
+    """
+    loop = _Loop(settings, running, clusters, homes, starts, tolerated_s)
+    for cluster, from_s, end_s in zip(down.cluster.tolist(), down.from_s.tolist(), down.until_s.tolist(), strict=True):
+        loop.plan(from_s, _Turn.DOWN, cluster)
+        loop.plan(end_s, _Turn.UP, cluster)
+    for sighting in seen:
+        loop.plan(sighting.suspected_at_s, _Turn.SUSPECTED, sighting.cluster)
+        loop.plan(sighting.declared_at_s, _Turn.DECLARED, sighting.cluster)
+        loop.plan(sighting.cleared_at_s, _Turn.CLEARED, sighting.cluster)
+    return loop.run(until_s)
+
+
+class _Loop:
+    def __init__(
+        self,
+        settings: FailoverSettings,
+        running: Copies,
+        clusters: int,
+        homes: Homes,
+        starts: Starts,
+        tolerated_s: Floats,
+    ) -> None:
+        self._settings, self._homes, self._starts, self._tolerated_s = settings, homes, starts, tolerated_s
+        columns = (running.workload, running.cluster, running.replicas, running.healthy_at_s, running.deleted_at_s)
+        self._copies = [_Copy(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+        self._on: list[list[_Copy]] = [[] for _ in range(clusters)]
+        self._of: dict[int, list[_Copy]] = {}
+        for copy in self._copies:
+            self._on[copy.cluster].append(copy)
+            self._of.setdefault(copy.workload, []).append(copy)
+        self._down, self._suspected, self._declared = (np.zeros(clusters, bool) for _ in range(3))
+        self._events: list[tuple[float, _Turn, int, object]] = []
+        self._planned = 0
+        self._queue: deque[_Copy] = deque()
+        self._next_eviction_s = -math.inf
+        self._eviction_planned = False
+        self._rows: list[tuple[float, Event, int, int, int]] = []
+        self._deleted_alone = 0
+
+    def plan(self, at_s: float, turn: _Turn, what: object = None) -> None:
+        """Let something happen; what lies at infinity never does."""
+        if at_s < math.inf:
+            heapq.heappush(self._events, (at_s, turn, self._planned, what))
+            self._planned += 1
+
+    def run(self, until_s: float) -> Timeline:
+        """Take events in order of time, turn and when they were planned."""
+        steps = {
+            _Turn.DOWN: self._goes_down,
+            _Turn.UP: self._comes_up,
+            _Turn.CLEARED: self._is_cleared,
+            _Turn.SUSPECTED: self._is_suspected,
+            _Turn.DECLARED: self._is_declared,
+            _Turn.PLACED: self._are_placed,
+            _Turn.HEALTHY: self._may_be_healthy,
+            _Turn.EXPIRED: self._has_expired,
+        }
+        while self._events and self._events[0][0] < until_s:
+            now_s, turn, _, what = heapq.heappop(self._events)
+            if turn is _Turn.EVICT:
+                if isinstance(what, _Copy):
+                    self._queue.append(what)
+                    continue_at = self._events[0][:2] if self._events else None
+                    if continue_at == (now_s, _Turn.EVICT):
+                        continue  # the queue takes all that is due before it is looked at
+                else:
+                    self._eviction_planned = False
+                self._evict(now_s)
+            else:
+                steps[turn](now_s, what)  # type: ignore[operator]
+        return self._timeline()
+
+    # ------------------------------------------------------------------------------------------- clusters
+
+    def _goes_down(self, now_s: float, cluster: int) -> None:
+        self._down[cluster] = True
+        self._say(now_s, Event.DOWN, cluster)
+
+    def _comes_up(self, now_s: float, cluster: int) -> None:
+        self._down[cluster] = False
+        self._say(now_s, Event.UP, cluster)
+        for copy in list(self._on[cluster]):
+            if copy.expired:
+                self._delete(now_s, copy)
+            elif not copy.started:  # its cluster died before it ran
+                started_s, data_s = self._starts.begin(
+                    now_s, np.array([copy.workload]), np.array([cluster]), np.array([copy.replicas])
+                )
+                self.plan(max(float(started_s[0]), float(data_s[0])), _Turn.HEALTHY, copy)
+
+    def _is_suspected(self, now_s: float, cluster: int) -> None:
+        self._suspected[cluster] = True
+        self._say(now_s, Event.SUSPECTED, cluster)
+
+    def _is_declared(self, now_s: float, cluster: int) -> None:
+        self._declared[cluster] = True
+        self._say(now_s, Event.DETECTED, cluster)
+        if not self._settings.evicts:
+            return
+        self._say(now_s, Event.TAINTED, cluster)
+        for copy in self._on[cluster]:
+            if copy.move is None:
+                self.plan(now_s + float(self._tolerated_s[copy.workload]), _Turn.EVICT, copy)
+
+    def _is_cleared(self, now_s: float, cluster: int) -> None:
+        was_declared, self._declared[cluster], self._suspected[cluster] = bool(self._declared[cluster]), False, False
+        if not was_declared:
+            return
+        self._say(now_s, Event.RECOVERED, cluster)
+        if self._settings.adopts:
+            for copy in list(self._on[cluster]):
+                if copy.move is not None and not copy.move.over:
+                    self._call_off(now_s, copy.move)
+
+    # ---------------------------------------------------------------------------------------------- moves
+
+    def _evict(self, now_s: float) -> None:
+        """Take from the queue what the rate lets go, and find homes for all of it at once."""
+        rate = self._settings.rate
+        if rate is None:
+            due = [copy for copy in self._queue if self._is_to_leave(copy)]
+            self._queue.clear()
+        else:
+            while self._queue and not self._is_to_leave(self._queue[0]):
+                self._queue.popleft()
+            if not self._queue:
+                return
+            per_s = rate.now_per_s(int(self._declared.sum()), len(self._declared))
+            if now_s < self._next_eviction_s or per_s == 0:
+                # A halted queue is looked at again after half an hour, as Karmada's is.
+                self._look_again(self._next_eviction_s if per_s else now_s + 1800.0)
+                return
+            due = [self._queue.popleft()]
+            self._next_eviction_s = now_s + 1 / per_s
+            if self._queue:
+                self._look_again(self._next_eviction_s)
+        if due:
+            self._find_homes(now_s, due)
+
+    def _look_again(self, at_s: float) -> None:
+        if not self._eviction_planned:
+            self._eviction_planned = True
+            self.plan(at_s, _Turn.EVICT)
+
+    def _is_to_leave(self, copy: _Copy) -> bool:
+        return copy.there and copy.move is None and bool(self._declared[copy.cluster])
+
+    def _find_homes(self, now_s: float, due: list[_Copy]) -> None:
+        settings = self._settings
+        closed = self._declared | self._suspected if settings.shuns_suspects else self._declared
+        workload = np.array([copy.workload for copy in due], np.intp)
+        wanted = np.array([copy.replicas for copy in due], np.int64)
+        found = self._homes.find(workload, wanted, closed, whole=not settings.checks_room_first)
+        placed = []
+        for copy, homes in zip(due, found, strict=True):
+            new = sum(replicas for _, replicas in homes)
+            if new < copy.replicas:
+                self._say(now_s, Event.NOWHERE, copy.cluster, copy.workload, copy.replicas - new)
+            if settings.checks_room_first:
+                if not new:
+                    continue
+                if new < copy.replicas:  # what has no other home keeps the one it has
+                    stays = _Copy(copy.workload, copy.cluster, copy.replicas - new, copy.healthy_at_s, started=copy.started)
+                    self._add(stays)
+                    copy.replicas = new
+            self._say(now_s, Event.EVICTED, copy.cluster, copy.workload, copy.replicas)
+            copy.move = _Move(copy, homes)
+            placed.append(copy.move)
+            self.plan(now_s + settings.graceful_timeout_s, _Turn.EXPIRED, copy)
+        self.plan(now_s + settings.decision_s, _Turn.PLACED, placed)
+
+    def _are_placed(self, now_s: float, moves: list[_Move]) -> None:
+        moves = [move for move in moves if not move.over]
+        homes = [(move, *home) for move in moves for home in move.homes]
+        if not homes:
+            return
+        workload = np.array([move.old.workload for move, _, _ in homes], np.intp)
+        cluster = np.array([cluster for _, cluster, _ in homes], np.intp)
+        replicas = np.array([replicas for _, _, replicas in homes], np.int64)
+        started_s, data_s = self._starts.begin(now_s, workload, cluster, replicas)
+        for (move, where, count), starts_s, arrives_s in zip(homes, started_s.tolist(), data_s.tolist(), strict=True):
+            copy = _Copy(move.old.workload, where, count, math.inf, started=False, for_move=move)
+            move.new.append(copy)
+            move.waiting += 1
+            self._add(copy)
+            self._say(now_s, Event.REPLACED, where, copy.workload, count)
+            if self._down[where]:
+                # Nobody knew; it is evicted from there in its turn, or starts when the cluster is back.
+                if self._declared[where] and self._settings.evicts:
+                    self.plan(now_s + float(self._tolerated_s[copy.workload]), _Turn.EVICT, copy)
+                continue
+            if arrives_s < math.inf:
+                self._say(arrives_s, Event.DATA_THERE, where, copy.workload, count)
+            if starts_s < math.inf:
+                self._say(starts_s, Event.STARTED, where, copy.workload, count)
+            self.plan(max(starts_s, arrives_s), _Turn.HEALTHY, copy)
+
+    def _may_be_healthy(self, now_s: float, copy: _Copy) -> None:
+        if copy.started or not copy.there or self._down[copy.cluster]:
+            return
+        copy.started, copy.healthy_at_s = True, now_s
+        self._say(now_s, Event.HEALTHY, copy.cluster, copy.workload, copy.replicas)
+        self._settle(now_s, copy)
+
+    def _settle(self, now_s: float, copy: _Copy) -> None:
+        """A copy for which a move waited runs, or others run in its place."""
+        move, copy.for_move = copy.for_move, None
+        if move is None or move.over:
+            return
+        move.waiting -= 1
+        if move.waiting == 0:
+            move.over = True
+            self._delete(now_s, move.old)
+            self._settle(now_s, move.old)
+
+    def _call_off(self, now_s: float, move: _Move) -> None:
+        """The old copy is well after all: those of the new ones that do not run yet are not needed."""
+        self._say(now_s, Event.KEPT, move.old.cluster, move.old.workload, move.old.replicas)
+        move.over = True
+        move.old.move = None
+        if not move.new:  # not even placed
+            for cluster, replicas in move.homes:
+                self._homes.give_back(move.old.workload, cluster, replicas)
+        for copy in move.new:
+            if copy.there and (copy.move is None or not copy.move.over):
+                if copy.move is not None:
+                    self._call_off(now_s, copy.move)
+                self._say(now_s, Event.CALLED_OFF, copy.cluster, copy.workload, copy.replicas)
+                self._delete(now_s, copy, said=False)
+
+    def _has_expired(self, now_s: float, copy: _Copy) -> None:
+        if copy.there and copy.move is not None and not copy.move.over:
+            if self._down[copy.cluster]:
+                copy.expired = True  # nobody there could delete it; it is deleted when the cluster is back
+            else:
+                self._delete(now_s, copy)
+
+    # --------------------------------------------------------------------------------------------- copies
+
+    def _add(self, copy: _Copy) -> None:
+        self._copies.append(copy)
+        self._on[copy.cluster].append(copy)
+        self._of.setdefault(copy.workload, []).append(copy)
+
+    def _delete(self, now_s: float, copy: _Copy, said: bool = True) -> None:
+        if not copy.there:
+            return
+        others = (other for other in self._of[copy.workload] if other is not copy)
+        if copy.started and not self._down[copy.cluster] and not any(self._serves(other) for other in others):
+            self._deleted_alone += copy.replicas
+        copy.deleted_at_s = now_s
+        self._on[copy.cluster].remove(copy)
+        self._of[copy.workload].remove(copy)
+        self._homes.give_back(copy.workload, copy.cluster, copy.replicas)
+        if said:
+            self._say(now_s, Event.DELETED, copy.cluster, copy.workload, copy.replicas)
+
+    def _serves(self, copy: _Copy) -> bool:
+        return copy.started and copy.there and not self._down[copy.cluster]
+
+    def _say(self, at_s: float, event: Event, cluster: int, workload: int = -1, replicas: int = 0) -> None:
+        self._rows.append((at_s, event, workload, cluster, replicas))
+
+    def _timeline(self) -> Timeline:
+        rows = np.array(self._rows, np.float64).reshape(-1, 5)
+        rows = rows[np.argsort(rows[:, 0], kind="stable")]
+        of = self._copies
+        copies = Copies(
+            np.array([copy.workload for copy in of], np.intp),
+            np.array([copy.cluster for copy in of], np.intp),
+            np.array([copy.replicas for copy in of], np.int64),
+            np.array([copy.healthy_at_s for copy in of], np.float64),
+            np.array([copy.deleted_at_s for copy in of], np.float64),
+        )
+        return Timeline(
+            rows[:, 0],
+            rows[:, 1].astype(np.uint8),
+            rows[:, 2].astype(np.intp),
+            rows[:, 3].astype(np.intp),
+            rows[:, 4].astype(np.int64),
+            copies,
+            self._deleted_alone,
+        )
