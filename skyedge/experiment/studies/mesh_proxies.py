@@ -101,7 +101,8 @@ class MeshProxiesParameters(Part):
     """A mesh, where its proxies stand, and what they take."""
 
     architecture: Architecture = Architecture.SIDECAR
-    curves: bool = Field(default=False, description="Whether the report draws this arm over the load.")
+    curves: bool = Field(default=False, description="Whether the report draws this arm over the load, of one seed.")
+    curves_of_seed: int = Field(default=0, ge=0, description="The first of the seeds: the report shows no other's.")
     gib_per_core: float = Field(
         default=7.5, gt=0, le=1000, description="A core costs as much memory; assumed, as clouds charge."
     )
@@ -147,7 +148,7 @@ class MeshProxies(Subject):
         own, sidecars = _bills(pattern, parameters.architecture, proxies, conditions)
         figures = _figures(own, sidecars, pattern, parameters.gib_per_core)
         series: dict[str, Series] = {}
-        if parameters.curves and parameters.architecture is not Architecture.SIDECAR:
+        if parameters.curves and seed == parameters.curves_of_seed and parameters.architecture is not Architecture.SIDECAR:
             series = _curves(pattern, parameters, proxies)
         listings = {
             "What a proxy takes": Listing(("figure", "value", "who says so"), list(_with_sources(parameters))),
