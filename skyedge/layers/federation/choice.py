@@ -1,7 +1,7 @@
 """The clusters of many workloads at once, under a spread constraint by cluster: :func:`spread.spread_by_cluster` in columns.
 
-Each workload's clusters are put in order by one sort of one number each.  Those few workloads whose best clusters have too
-little room then change places step by step, all of them together.
+A cluster's place in a workload's order is one number, so the best few are found without putting all in order.  Those few
+workloads whose best clusters have too little room then change places step by step, all of them together.
 """
 
 from __future__ import annotations
@@ -50,46 +50,74 @@ def choose_clusters(
     Raises:
         InputError: if a score is out of range, or there are over a million clusters.
     """
-    workloads, clusters = scores.shape
-    if clusters >= 1 << COLUMN_BITS or scores.min(initial=0) < 0 or scores.max(initial=0) >= 1 << SCORE_BITS:
-        raise InputError(f"scores go from 0 to {(1 << SCORE_BITS) - 1}, and clusters to {1 << COLUMN_BITS}")
+    clusters = scores.shape[1]
+    check_scores(scores)
     chosen = np.zeros(scores.shape, np.bool_)
-    fits = candidates.sum(axis=1) >= min_groups
+    members = candidates.sum(axis=1)
+    fits = members >= min_groups
+    count = np.where(max_groups > 0, np.minimum(max_groups, members), members)
+    asking = np.flatnonzero(fits & (members > 0))
+    # Workloads that choose as many lie together.
+    asking = asking[np.argsort(count[asking], kind="stable")]
     step = max(1, ELEMENTS_AT_ONCE // max(clusters, 1))
-    for start in range(0, workloads if clusters else 0, step):
-        here = slice(start, start + step)
-        _choose(
-            scores[here],
-            available_replicas[here],
-            candidates[here],
-            max_groups[here],
-            need_replicas[here],
-            chosen[here],
-            fits[here],
+    for start in range(0, len(asking), step):
+        here = asking[start : start + step]
+        chosen[here], fits[here] = _choose(
+            scores[here], available_replicas[here], candidates[here], count[here], need_replicas[here]
         )
-    chosen[~fits] = False
     return Choice(chosen, fits & ((need_replicas <= 0) | chosen.any(axis=1)))
 
 
-def _choose(
-    scores: Counts, room: Counts, candidates: Flags, at_most: Counts, need: Counts, chosen: Flags, fits: Flags
-) -> None:
-    """Fill ``chosen``, and take from ``fits`` those without room."""
-    clusters = scores.shape[1]
-    key = (scores << (ROOM_BITS + COLUMN_BITS)) | (np.minimum(room, (1 << ROOM_BITS) - 1) << COLUMN_BITS)
-    key |= np.arange(clusters)[::-1]
+def check_scores(scores: Counts) -> None:
+    """
+    Raises:
+        InputError: if a score is out of range, or there are over a million clusters.
+    """
+    if scores.shape[1] >= 1 << COLUMN_BITS or scores.min(initial=0) < 0 or scores.max(initial=0) >= 1 << SCORE_BITS:
+        raise InputError(f"scores go from 0 to {(1 << SCORE_BITS) - 1}, and clusters to {1 << COLUMN_BITS}")
+
+
+def sort_keys(scores: Counts, room: Counts, candidates: Flags) -> Counts:
+    """One number for each cluster, the best has the greatest: by score, room and name; -1 for who is no candidate."""
+    key: Counts = (scores << (ROOM_BITS + COLUMN_BITS)) | (np.minimum(room, (1 << ROOM_BITS) - 1) << COLUMN_BITS)
+    key |= np.arange(scores.shape[1] - 1, -1, -1)
     key[~candidates] = -1
-    key = np.sort(key, axis=1)[:, ::-1]
-    order = clusters - 1 - (key & ((1 << COLUMN_BITS) - 1))
+    return key
+
+
+def best_of(key: Counts, count: Counts) -> Flags:
+    """The clusters with the ``count`` greatest keys of each row, (rows, clusters); ``count`` in ascending order, from 1."""
+    clusters, most = key.shape[1], int(count[-1])
+    first = np.partition(key, clusters - most, axis=1)[:, clusters - most :]
+    first.sort(axis=1)
+    best: Flags = key >= first[np.arange(len(key)), most - count][:, None]
+    return best
+
+
+def _choose(scores: Counts, room: Counts, candidates: Flags, count: Counts, need: Counts) -> tuple[Flags, Flags]:
+    """Which clusters are chosen, and who found room; nothing is chosen for the others."""
+    key = sort_keys(scores, room, candidates)
+    chosen = best_of(key, count)
+    fits = need <= 0
+    fits |= np.where(chosen, room, 0).sum(axis=1) >= need
+    short = np.flatnonzero(~fits)
+    if len(short):
+        chosen[short], fits[short] = _exchange(key[short], room[short], candidates[short], count[short], need[short])
+    return chosen, fits
+
+
+def _exchange(key: Counts, room: Counts, candidates: Flags, count: Counts, need: Counts) -> tuple[Flags, Flags]:
+    """The worst chosen gives way to the roomiest of the rest, until there is room."""
+    clusters = key.shape[1]
+    order = clusters - 1 - (np.sort(key, axis=1)[:, ::-1] & ((1 << COLUMN_BITS) - 1))
     members = candidates.sum(axis=1)
-    count = np.where(at_most > 0, np.minimum(at_most, members), members)
     place = np.arange(clusters)
     # The number of those that are no candidates is of no cluster: they come last, and are never asked for.
     order[place >= members[:, None]] = 0
     sorted_room = np.where(place < members[:, None], np.take_along_axis(room, order, axis=1), -1)
     total = np.where(place < count[:, None], sorted_room, 0).sum(axis=1)
     last = count - 1
-    rows = np.flatnonzero((need > 0) & (total < need) & (last >= 0))
+    rows = np.flatnonzero((total < need) & (last >= 0))
     while len(rows):
         rest = np.where(place >= count[rows, None], sorted_room[rows], -1)
         roomiest, mine = rest.argmax(axis=1), last[rows]
@@ -101,6 +129,8 @@ def _choose(
         total[rows] += np.where(swap, gain, 0)
         last[rows] -= 1
         rows = rows[(total[rows] < need[rows]) & (last[rows] >= 0)]
-    fits &= (need <= 0) | (total >= need)
-    row, column = np.nonzero(place < count[:, None])
+    fits = total >= need
+    chosen = np.zeros(key.shape, np.bool_)
+    row, column = np.nonzero((place < count[:, None]) & fits[:, None])
     chosen[row, order[row, column]] = True
+    return chosen, fits

@@ -32,6 +32,10 @@ ELEMENTS_AT_ONCE = 1 << 17
 """Workloads x clusters in one go: what stays in a core's cache."""
 
 
+MOST_VOTES = 1 << 61
+"""Votes x parties up to which a vote and a place fit into one number."""
+
+
 class TieBreak(Enum):
     """Who of parties with the same quotient is first."""
 
@@ -69,14 +73,30 @@ def webster_seats(
         return seats
     step = max(1, ELEMENTS_AT_ONCE // parties)
     rank = np.arange(parties, dtype=np.int64)
+    turns = np.minimum(new_seats, parties if members is None else members.sum(axis=1))
+    # Rows with as many winners at most lie together; who holds seats already may stand behind parties with fewer votes.
+    alone = held is None and int(votes.max(initial=0)) < MOST_VOTES // parties
+    order = np.argsort(turns, kind="stable")
     for start in range(0, rows, step):
-        here = slice(start, start + step)
-        mine = np.ones((len(seats[here]), parties), np.bool_) if members is None else members[here]
+        here = order[start : start + step]
+        most = int(turns[here[-1]])
+        if not most:
+            continue
+        mine = np.ones((len(here), parties), np.bool_) if members is None else members[here]
         ranks = np.broadcast_to(rank, mine.shape)
         if descending is not None:
             ranks = np.where(descending[here, None], parties - 1 - ranks, ranks)
         to_give = np.where(mine.any(axis=1), new_seats[here], 0)
-        _give(seats[here], to_give, _weights(votes[here], mine, ranks, tie_break), ranks, tie_break)
+        weights = _weights(votes[here], mine, ranks, tie_break)
+        if alone and most <= parties // 2:
+            first = _foremost(weights, ranks, most)
+            some = np.zeros(first.shape, np.int64)
+            _give(some, to_give, np.take_along_axis(weights, first, 1), np.take_along_axis(ranks, first, 1), tie_break)
+            seats[here[:, None], first] = some
+        else:
+            given = seats[here]
+            _give(given, to_give, weights, ranks, tie_break)
+            seats[here] = given
     return seats
 
 
@@ -116,6 +136,15 @@ def _weights(votes: Counts, members: Flags, ranks: Counts, tie_break: TieBreak) 
             mine = ranked == ranked.min(axis=1, keepdims=True)
         weights[silent] = np.where(mine, 1.0, -1.0)
     return weights
+
+
+def _foremost(weights: Figures, ranks: Counts, most: int) -> NDArray[np.intp]:
+    """The columns of the ``most`` parties that come first, in order, (rows, most); no other of so many seats gets one."""
+    parties = weights.shape[1]
+    key = weights.astype(np.int64) * parties + (parties - 1 - ranks)
+    first = np.argpartition(key, parties - most, axis=1)[:, parties - most :]
+    first.sort(axis=1)
+    return first
 
 
 def _give(seats: Counts, to_give: Counts, weights: Figures, ranks: Counts, tie_break: TieBreak) -> None:
