@@ -195,10 +195,10 @@ class Registry:
         found = self._by_words.get((api_version, kind))
         if found is not None:
             return found
-        group = api_version.rpartition("/")[0]
-        if kind in KNOWN_ELSEWHERE.get(group, "").split() or (api_version, kind) in _KNOWN_TO_OTHERS:
+        group, same_name = api_version.rpartition("/")[0], self._names.get(kind, [])
+        elsewhere = kind in KNOWN_ELSEWHERE.get(group, "").split() or (api_version, kind) in _KNOWN_TO_OTHERS
+        if elsewhere and all(other.group != group for other in same_name):
             return None
-        same_name = self._names.get(kind, [])
         words = [word for other in same_name for word in other.api_versions]
         if words:
             right = nearest(api_version, words) or words[0]
