@@ -1,0 +1,202 @@
+"""How endpoints behave: how long they work, how many requests at once, when they fail, whom they call, how far they are.
+
+These are the facts of the world that a mesh's rules meet.  None of them is measured here: the defaults are assumed, and
+whoever simulates says what holds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyedge.errors import InputError
+from skyedge.layers.mesh.locality import ELSEWHERE, Locality, distance
+
+ALWAYS = 2**62
+
+
+class Place(Protocol):
+    """Where a caller or an endpoint is."""
+
+    @property
+    def locality(self) -> Locality:
+        """Region, zone and subzone."""
+
+    @property
+    def node(self) -> str:
+        """Empty is not known."""
+
+
+class Shape(Enum):
+    """How times of service are distributed."""
+
+    CONSTANT = "constant"
+    EXPONENTIAL = "exponential"
+    LOGNORMAL = "lognormal"
+    GAMMA = "gamma"
+
+
+@dataclass(frozen=True)
+class ServiceTime:
+    """A distribution of times of service.
+
+    Attributes:
+        variation: standard deviation over mean, for ``LOGNORMAL`` and ``GAMMA``.
+
+    Raises:
+        InputError: if the mean is negative, or the variation not above zero.
+    """
+
+    mean_ms: float
+    shape: Shape = Shape.EXPONENTIAL
+    variation: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.mean_ms < math.inf:
+            raise InputError(f"a time of service must not be negative or without end, and {self.mean_ms} ms is")
+        if not self.variation > 0:
+            raise InputError(f"the variation of times of service must be above zero, not {self.variation}")
+
+    def sample_us(self, generator: np.random.Generator, count: int) -> NDArray[np.int64]:
+        """Draws, (count,), µs."""
+        mean_us = self.mean_ms * 1000.0
+        if self.shape is Shape.CONSTANT or mean_us == 0:
+            drawn = np.full(count, mean_us)
+        elif self.shape is Shape.EXPONENTIAL:
+            drawn = generator.exponential(mean_us, count)
+        elif self.shape is Shape.GAMMA:
+            drawn = generator.gamma(self.variation**-2, mean_us * self.variation**2, count)
+        else:
+            spread = math.log1p(self.variation**2)
+            drawn = generator.lognormal(math.log(mean_us) - spread / 2, math.sqrt(spread), count)
+        return np.rint(drawn).astype(np.int64)
+
+
+class How(Enum):
+    """How a service fails."""
+
+    STATUS = "status"
+    """It answers with an error."""
+    REFUSE = "refuse"
+    """No connection to it can be opened, and what is on one is cut off."""
+    SILENT = "silent"
+    """It takes requests and never answers."""
+
+
+@dataclass(frozen=True)
+class Failing:
+    """A time in which a share of the requests fails.
+
+    Attributes:
+        share: of requests; one that refuses, refuses all.
+        status: for ``STATUS``.
+    """
+
+    start_us: int = 0
+    end_us: int = ALWAYS
+    share: float = 1.0
+    how: How = How.STATUS
+    status: int = 503
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1 or self.end_us < self.start_us:
+            raise InputError("a time of failing ends after it starts, and its share is from 0 to 1")
+        if self.how is How.REFUSE and self.share != 1:
+            raise InputError("an endpoint that refuses connections refuses all of them: its share must be 1")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A further service that a request needs.
+
+    Attributes:
+        count: calls for each request; of a broken number the rest is a probability.
+        headers_kept: headers of the request that go on with the call.
+    """
+
+    service: str
+    count: float = 1.0
+    path: str = "/"
+    method: str = "GET"
+    headers_kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How an endpoint behaves.  Work comes first, then calls to others, all at once; the answer when all are back.
+
+    Attributes:
+        concurrency: requests that it works on at once; one that waits for others keeps no place (assumed: asynchronous).
+        queue_limit: requests that may wait; those beyond get 503.
+        failing: the first that strikes counts.
+        request_bytes: of a request that says nothing else.
+        started_us: when it came up, for a balancer that warms up; negative is before the start.
+    """
+
+    service_time: ServiceTime = ServiceTime(10.0)
+    concurrency: int = 8
+    queue_limit: int = 2**32 - 1
+    failing: tuple[Failing, ...] = ()
+    calls: tuple[Call, ...] = ()
+    request_bytes: int = 1_000
+    response_bytes: int = 10_000
+    started_us: int = -ALWAYS
+
+    def __post_init__(self) -> None:
+        if self.concurrency < 1 or self.queue_limit < 0:
+            raise InputError("an endpoint works on one request at least, and its queue is not negative")
+
+
+@dataclass(frozen=True)
+class Network:
+    """One-way delays by distance, assumed.
+
+    Attributes:
+        same_node_us: to an endpoint of the caller's own node.
+        distance_us: same subzone, same zone, same region, another region.
+        between_us: from a region to a region, in place of the last; the other way round too where that is not given.
+        handshake_round_trips: to open a connection: one of TCP, one of TLS 1.3 (RFC 8446).
+    """
+
+    same_node_us: int = 50
+    distance_us: tuple[int, int, int, int] = (250, 500, 1_000, 20_000)
+    between_us: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    handshake_round_trips: int = 2
+
+
+@dataclass(frozen=True)
+class Behaviours:
+    """How every endpoint behaves: its own word, then its service's, then ``usual``.
+
+    Attributes:
+        endpoints: by service and address.
+        services: by host.
+    """
+
+    usual: Behaviour = Behaviour()
+    services: Mapping[str, Behaviour] = field(default_factory=dict)
+    endpoints: Mapping[tuple[str, str], Behaviour] = field(default_factory=dict)
+    network: Network = Network()
+
+    def of(self, service: str, address: str) -> Behaviour:
+        """How one endpoint behaves."""
+        return self.endpoints.get((service, address)) or self.services.get(service) or self.usual
+
+
+def one_way_us(network: Network, caller: Place, other: Place) -> int:
+    """The delay of the network from one place to another, µs."""
+    if caller.node and caller.node == other.node:
+        return network.same_node_us
+    away = distance(caller.locality, other.locality)
+    if away == ELSEWHERE:
+        here, there = caller.locality.region, other.locality.region
+        given = network.between_us.get((here, there), network.between_us.get((there, here)))
+        if given is not None:
+            return given
+    return network.distance_us[away]

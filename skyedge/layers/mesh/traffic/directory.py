@@ -1,0 +1,241 @@
+"""Where a simulation finds things: the proxy of a caller, the station of an endpoint, the lane to a cluster.
+
+All of it is made when it is first asked for, so that a large mesh costs what its traffic touches.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from skyedge.errors import InputError, nearest
+from skyedge.layers.mesh.endpoint_table import EndpointTable
+from skyedge.layers.mesh.http_match import HttpRequest
+from skyedge.layers.mesh.http_route import Destination, HttpRoute
+from skyedge.layers.mesh.locality import Locality
+from skyedge.layers.mesh.objects import (
+    HASHING,
+    MESH_GATEWAY,
+    Caller,
+    ConnectionLimits,
+    DestinationRule,
+    Mesh,
+    MeshEndpoint,
+    Service,
+    effective_policy,
+)
+from skyedge.layers.mesh.pools import cluster_of
+from skyedge.layers.mesh.traffic.behaviour import Behaviours, Call, one_way_us
+from skyedge.layers.mesh.traffic.cluster_view import ClusterView
+from skyedge.layers.mesh.traffic.connections import ConnectionPool
+from skyedge.layers.mesh.traffic.draws import uniform
+from skyedge.layers.mesh.traffic.proxy import Lane, Proxy, Way
+from skyedge.layers.mesh.traffic.rate_limits import Limiter
+from skyedge.layers.mesh.traffic.request import Controls
+from skyedge.layers.mesh.traffic.retry_budget import RetriesInHand
+from skyedge.layers.mesh.traffic.station import Station
+from skyedge.layers.mesh.virtual_hosts import Domains, VirtualHosts, without_port
+from skyedge.streams import stream
+
+Ticket = TypeVar("Ticket")
+
+BAD_GATEWAY = 502
+HTTP2_PROTOCOLS = ("HTTP2", "GRPC")
+"""Protocols of a port whose connections carry many requests at once."""
+NO_LIMITS = ConnectionLimits()
+
+
+class Directory(Generic[Ticket]):
+    """Everything that traffic meets.
+
+    Args:
+        mesh: services, endpoints and rules.
+        behaviours: of endpoints and network.
+        seed: of all chance.
+        controls: rules beside those of the mesh.
+
+    Attributes:
+        proxies, stations: by number.
+        services, subsets, localities: names by number.
+
+    Raises:
+        InputError: if a behaviour or a control names what is not there, calls go round in a circle, or as
+            :class:`~skyedge.layers.mesh.endpoint_table.EndpointTable`.
+    """
+
+    def __init__(self, mesh: Mesh, behaviours: Behaviours, seed: int, controls: Controls) -> None:
+        self.mesh, self.behaviours, self.seed, self.controls = mesh, behaviours, seed, controls
+        self.proxies: list[Proxy[Ticket]] = []
+        self.stations: list[Station[Ticket]] = []
+        self.services: list[str] = []
+        self.subsets: list[str] = []
+        self.localities: list[Locality] = []
+        self.known = {service.host: service for service in mesh.services}
+        self.limiters = {
+            host: tuple(Limiter(limit) for limit in limits if not limit.every_proxy)
+            for host, limits in controls.rate_limits.items()
+        }
+        self._members: dict[str, list[MeshEndpoint]] = {}
+        for endpoint in mesh.endpoints:
+            self._members.setdefault(endpoint.service, []).append(endpoint)
+        self._rules: Domains[DestinationRule] = Domains((rule.host, rule) for rule in mesh.rules)
+        self._tables: dict[str, EndpointTable] = {}
+        self._hosts: dict[tuple[str, str], VirtualHosts] = {}
+        self._proxies: dict[str, Proxy[Ticket]] = {}
+        self._stations: dict[tuple[str, str], Station[Ticket]] = {}
+        self._numbers: dict[tuple[str, object], int] = {}
+        self._check()
+
+    def proxy(self, caller: Caller) -> Proxy[Ticket]:
+        """The proxy of a caller.
+
+        Raises:
+            InputError: if another caller has its name.
+        """
+        found = self._proxies.get(caller.name)
+        if found is None:
+            found = Proxy(caller, len(self.proxies), uniform(stream(self.seed, caller.name, "routes")))
+            self._proxies[caller.name] = found
+            self.proxies.append(found)
+        elif found.caller is not caller and found.caller != caller:
+            raise InputError(f"two different callers are called '{caller.name}'")
+        return found
+
+    def way(self, proxy: Proxy[Ticket], request: HttpRequest) -> Way:
+        """What the routes make of a request."""
+        way = proxy.ways.get(id(request))
+        if way is None:
+            caller, defaults = proxy.caller, self.mesh.defaults
+            hosts = self._hosts.get((caller.gateway, caller.namespace))
+            if hosts is None:
+                hosts = self._hosts[caller.gateway, caller.namespace] = VirtualHosts(self.mesh, caller)
+            found = hosts.find(request.host)
+            if found is not None:
+                way = Way(request, found.routes, defaults.retries)
+            elif caller.gateway != MESH_GATEWAY:
+                way = Way(request, (), defaults.retries)
+            elif defaults.allow_any:
+                straight = HttpRoute(destinations=(Destination(without_port(request.host)),))
+                way = Way(request, (straight,), defaults.retries)
+            else:
+                way = Way(request, (), defaults.retries, BAD_GATEWAY)
+            way.service_class = self.controls.classes.number(request, caller.labels, way.name)
+            proxy.ways[id(request)] = way
+        return way
+
+    def lane(self, proxy: Proxy[Ticket], to: Destination) -> Lane[Ticket] | None:
+        """The lane to a destination; None if the mesh has no such subset."""
+        key = (to.host, to.subset, to.port)
+        if key not in proxy.lanes:
+            proxy.lanes[key] = self._lane(proxy, to)
+        return proxy.lanes[key]
+
+    def station(self, endpoint: MeshEndpoint) -> Station[Ticket]:
+        """An endpoint at work."""
+        key = (endpoint.service, endpoint.address)
+        found = self._stations.get(key)
+        if found is None:
+            limits = self.controls.rate_limits.get(endpoint.service, ())
+            own = tuple(Limiter(limit) for limit in limits if limit.every_proxy)
+            behaviour = self.behaviours.of(*key)
+            found = Station(endpoint, behaviour, self.controls.classes, own, self.seed, len(self.stations))
+            self._stations[key] = found
+            self.stations.append(found)
+        return found
+
+    def caller_at(self, station: Station[Ticket]) -> Caller:
+        """An endpoint as somebody who calls."""
+        one = station.endpoint
+        known = self.known.get(one.service)
+        namespace = known.namespace if known is not None else ""
+        return Caller(station.name, one.locality, one.labels, namespace, one.network, one.node)
+
+    def further_request(self, station: Station[Ticket], call: Call, parent: HttpRequest) -> HttpRequest:
+        """The request by which an endpoint calls another service."""
+        known = self.known[call.service]
+        port = known.ports[0].number if known.ports else 80
+        headers = {name: value for name in call.headers_kept if (value := parent.header(name)) is not None}
+        labels, namespace = station.endpoint.labels, self.caller_at(station).namespace
+        return HttpRequest(
+            call.service, call.path, call.method, port, headers=headers, source_labels=labels, source_namespace=namespace
+        )
+
+    def number(self, kind: str, names: list[str] | list[Locality], name: object) -> int:
+        """The number of a name, which is put at the end of ``names`` if it is new."""
+        number = self._numbers.setdefault((kind, name), len(names))
+        if number == len(names):
+            names.append(name)  # type: ignore[arg-type]
+        return number
+
+    def service_number(self, host: str) -> int:
+        """The number of a service."""
+        return self.number("service", self.services, host)
+
+    def locality_number(self, locality: Locality) -> int:
+        """The number of a locality."""
+        return self.number("locality", self.localities, locality)
+
+    def _lane(self, proxy: Proxy[Ticket], to: Destination) -> Lane[Ticket] | None:
+        rule = self._rules.find(to.host.lower())
+        subset = rule.subset(to.subset) if rule is not None and to.subset else None
+        if to.subset and subset is None:
+            return None
+        service = self.known.get(to.host) or Service(to.host)
+        port = to.port if to.port is not None else service.ports[0].number if service.ports else None
+        policy = effective_policy(rule, to.subset, port)
+        cluster = cluster_of(service, to.subset, to.port, subset.labels if subset else {}, policy, self.mesh.defaults)
+        table = self._table(to.host)
+        endpoints = [one for one in table.endpoints if one is not None]
+        stations = tuple(self.station(one) for one in endpoints)
+        limits = policy.connections or NO_LIMITS
+        spoken = next((one.protocol.upper() for one in service.ports if one.number == port), "")
+        timeout_s = self.mesh.defaults.connect_timeout_s if limits.connect_timeout_s is None else limits.connect_timeout_s
+        name = f"{proxy.caller.name}>{to.host}|{to.subset}|{to.port or ''}"
+        return Lane(
+            host=to.host,
+            subset_name=to.subset,
+            service=self.service_number(to.host),
+            subset=self.number("subset", self.subsets, to.subset),
+            cluster=ClusterView(cluster, table, proxy.caller, [station.behaviour.started_us for station in stations]),
+            stations=stations,
+            delays_us=tuple(one_way_us(self.behaviours.network, proxy.caller, one) for one in endpoints),
+            pool=ConnectionPool(limits, http2=spoken in HTTP2_PROTOCOLS),
+            retries=RetriesInHand(self.controls.retry_budgets.get(to.host, limits.max_retries)),
+            connect_timeout_us=round(timeout_s * 1e6),
+            draw=uniform(stream(self.seed, name, "endpoints")),
+            consistent_hash=policy.balancer in HASHING,
+            hash_key=policy.load_balancing.hash_key if policy.load_balancing and policy.balancer in HASHING else None,
+        )
+
+    def _table(self, host: str) -> EndpointTable:
+        if host not in self._tables:
+            members = self._members.get(host, [])
+            if host not in self.known and not members:  # outside of the mesh: one endpoint, far from everybody
+                members = [MeshEndpoint(host, host)]
+            self._tables[host] = EndpointTable([host], members)
+        return self._tables[host]
+
+    def _check(self) -> None:
+        asked: list[tuple[str, str]] = [(host, "a behaviour") for host in self.behaviours.services]
+        asked += [(host, "a behaviour") for host, _ in self.behaviours.endpoints]
+        asked += [(host, "a retry budget") for host in self.controls.retry_budgets]
+        asked += [(host, "a rate limit") for host in self.controls.rate_limits]
+        by_service = {**dict.fromkeys(self.known, self.behaviours.usual), **self.behaviours.services}
+        every = list(by_service.items())
+        every += [(host, one) for (host, _), one in self.behaviours.endpoints.items()]
+        asked += [(call.service, f"a call of '{host}'") for host, one in every for call in one.calls]
+        for host, what in asked:
+            if host not in self.known:
+                raise InputError(f"{what} names '{host}', which is no service", nearest=nearest(host, self.known))
+        always: dict[str, set[str]] = {host: set() for host in self.known}
+        for host, one in every:
+            always[host].update(call.service for call in one.calls if call.count >= 1)
+        for host in sorted(always):
+            seen: set[str] = set()
+            ahead = sorted(always[host])
+            while ahead:
+                other = ahead.pop()
+                if other == host:
+                    raise InputError(f"calls of '{host}' lead back to it each time, so a request would never end")
+                if other not in seen:
+                    seen.add(other)
+                    ahead += sorted(always[other])

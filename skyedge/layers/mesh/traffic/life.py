@@ -1,0 +1,95 @@
+"""A request and an attempt while they live: what the loop of events knows of each."""
+
+from __future__ import annotations
+
+from skyedge.layers.mesh.http_match import HttpRequest
+from skyedge.layers.mesh.http_route import Outcome
+from skyedge.layers.mesh.retries import RetryPolicy
+from skyedge.layers.mesh.traffic.calls import NEVER, NOBODY
+from skyedge.layers.mesh.traffic.connections import Connection
+from skyedge.layers.mesh.traffic.proxy import Lane, Proxy, Way
+from skyedge.layers.mesh.traffic.retry_decision import Ending
+from skyedge.layers.mesh.traffic.station import Station
+
+
+class Request:
+    """What a caller wants, until it is answered or given up."""
+
+    __slots__ = (
+        *(
+            "attempt",
+            "attempts",
+            "done",
+            "end_us",
+            "flags",
+            "grpc_status",
+            "hashed",
+            "holds_retry",
+            "http",
+            "lane",
+            "mirror",
+        ),
+        *("number", "outcome", "parent", "policy", "proxy", "request_bytes", "response_bytes", "retry", "root", "route"),
+        *("service", "service_class", "start_us", "status", "tried", "way"),
+    )
+
+    def __init__(
+        self, number: int, root: int, proxy: Proxy[Attempt], http: HttpRequest, way: Way, service_class: int, start_us: int
+    ) -> None:
+        self.number = number
+        self.root = root
+        self.proxy = proxy
+        self.http = http
+        self.way = way
+        self.service_class = service_class
+        self.start_us = start_us
+        self.parent: Attempt | None = None
+        self.mirror = False
+        self.outcome: Outcome | None = None
+        self.lane: Lane[Attempt] | None = None
+        self.policy: RetryPolicy | None = None
+        self.hashed: int | None = None
+        self.attempt: Attempt | None = None
+        self.tried: list[int] = []
+        self.attempts = 0
+        self.retry = 0
+        self.holds_retry = False
+        self.service = NOBODY
+        self.route = NOBODY
+        self.request_bytes: int | None = None
+        self.response_bytes: int | None = None
+        self.flags = 0
+        self.status = 0
+        self.grpc_status = NOBODY
+        self.end_us = NEVER
+        self.done = False
+
+
+class Attempt:
+    """One endpoint asked, until its caller's proxy has done with it."""
+
+    __slots__ = (
+        *("arrived_us", "children", "connection", "done", "end_us", "ending", "endpoint", "flags", "grpc_status", "lane"),
+        *("number", "panic", "request", "response_bytes", "retry", "sent_us", "start_us", "station", "status"),
+        *("work_end_us", "work_start_us", "child_failed"),
+    )
+
+    def __init__(self, number: int, request: Request, lane: Lane[Attempt], endpoint: int, start_us: int) -> None:
+        self.number = number
+        self.request = request
+        self.lane = lane
+        self.endpoint = endpoint
+        self.station: Station[Attempt] = lane.stations[endpoint]
+        self.retry = request.retry
+        self.panic = lane.cluster.in_panic
+        self.start_us = start_us
+        self.sent_us = self.arrived_us = self.work_start_us = self.work_end_us = self.end_us = NEVER
+        self.connection: Connection | None = None
+        self.children = 0
+        self.child_failed = False
+        self.ending = Ending.ANSWERED
+        self.status = 0
+        self.grpc_status = NOBODY
+        self.flags = 0
+        self.response_bytes = 0
+        self.done = False

@@ -1,0 +1,158 @@
+"""A caller's proxy: which way each request takes, and a lane to every cluster that it calls.
+
+What a request matches does not change while traffic runs, so it is looked up once for each request object; chance is drawn
+anew every time.  What a proxy knows of a cluster (ejections, connections, retries in hand) is its own: proxies do not talk.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Generic, TypeVar
+
+from skyedge.layers.mesh.hashing import xxhash64
+from skyedge.layers.mesh.http_match import HttpRequest
+from skyedge.layers.mesh.http_route import Draws, HttpRoute, Outcome, answer, first_match
+from skyedge.layers.mesh.objects import Caller, HashKey
+from skyedge.layers.mesh.retries import RetryPolicy, RetryWish, retry_policy
+from skyedge.layers.mesh.traffic.cluster_view import ClusterView
+from skyedge.layers.mesh.traffic.connections import ConnectionPool
+from skyedge.layers.mesh.traffic.draws import Drawn
+from skyedge.layers.mesh.traffic.retry_budget import RetriesInHand
+from skyedge.layers.mesh.traffic.station import Station
+from skyedge.layers.mesh.weights import shares
+
+Ticket = TypeVar("Ticket")
+
+
+class Way:
+    """What the route of one request object comes to.
+
+    Args:
+        request: as the caller's proxy sees it.
+        routes: of its virtual host.
+        default_retries: what the mesh says where a route says nothing.
+        status: of the answer if there is no virtual host.
+    """
+
+    def __init__(
+        self, request: HttpRequest, routes: Sequence[HttpRoute], default_retries: RetryWish | None, status: int | None = None
+    ) -> None:
+        self.request = request
+        found = None if status is not None else first_match(routes, request)
+        self.number: int | None = None if found is None else found[0]
+        self.route: HttpRoute | None = None if found is None else routes[found[0]]
+        self._nothing = Outcome(status if status is not None else 404)
+        self._default_retries = default_retries
+        self._policies: dict[bool, RetryPolicy | None] = {}
+        self._outcomes: dict[tuple[int, bool, bool], Outcome] = {}
+        route = self.route
+        self._reach = (
+            list(accumulate(shares([to.weight for to in route.destinations]).tolist()))
+            if (route is not None and route.destinations)
+            else [1.0]
+        )
+        self.chancy = route is not None and (
+            len(self._reach) > 1 or route.abort is not None or route.delay is not None or bool(route.mirrors)
+        )
+        self.timeout_us = round(route.timeout_s * 1e6) if route is not None and route.timeout_s else None
+        self.service_class = 0
+
+    @property
+    def name(self) -> str:
+        """Of the route."""
+        return self.route.name if self.route is not None else ""
+
+    def outcome(self, draws: Draws) -> Outcome:
+        """What :func:`~skyedge.layers.mesh.http_route.answer` says, remembered for each way that chance can turn."""
+        route = self.route
+        if route is None:
+            return self._nothing
+        key = (
+            bisect_right(self._reach, draws.destination),
+            route.abort is not None and draws.abort * 100 < route.abort.percent,
+            route.delay is not None and draws.delay * 100 < route.delay.percent,
+        )
+        found = self._outcomes.get(key)
+        if found is None:
+            # The rule is known, and without mirrors nothing but the key matters.
+            found = self._outcomes[key] = answer((route,), self.request, draws)
+        return found
+
+    def aborted(self, draws: Draws) -> bool:
+        """Whether an error was put in."""
+        return self.route is not None and self.route.abort is not None and draws.abort * 100 < self.route.abort.percent
+
+    def retries(self, *, consistent_hash: bool) -> RetryPolicy | None:
+        """The policy of the route's retries."""
+        if consistent_hash not in self._policies:
+            wish = self.route.retries if self.route is not None else None
+            wish = self._default_retries if wish is None else wish
+            self._policies[consistent_hash] = retry_policy(wish, consistent_hash=consistent_hash)
+        return self._policies[consistent_hash]
+
+
+@dataclass
+class Lane(Generic[Ticket]):
+    """From one proxy to one cluster.
+
+    Attributes:
+        service, subset: numbers by which columns name them.
+        stations: of the cluster's endpoints, in its order.
+        delays_us: one way, to each.
+        connect_timeout_us: for opening a connection.
+        draw: chance of its choices and waits.
+        hash_key: what is hashed, if the balancer hashes.
+    """
+
+    host: str
+    subset_name: str
+    service: int
+    subset: int
+    cluster: ClusterView
+    stations: tuple[Station[Ticket], ...]
+    delays_us: tuple[int, ...]
+    pool: ConnectionPool[Ticket]
+    retries: RetriesInHand
+    connect_timeout_us: int
+    draw: Drawn[float]
+    consistent_hash: bool
+    hash_key: HashKey | None
+
+
+class Proxy(Generic[Ticket]):
+    """One caller's proxy.
+
+    Attributes:
+        number: by which columns name the caller.
+        draw: chance of its routes.
+        ways: by the identity of request objects, which are kept with them.
+        lanes: by host, subset and port; None where there is no such cluster.
+    """
+
+    def __init__(self, caller: Caller, number: int, draw: Drawn[float]) -> None:
+        self.caller = caller
+        self.number = number
+        self.draw = draw
+        self.ways: dict[int, Way] = {}
+        self.lanes: dict[tuple[str, str, int | None], Lane[Ticket] | None] = {}
+
+
+def hashed(key: HashKey | None, request: HttpRequest, caller: str) -> int | None:
+    """What consistent hashing goes by; None if the request does not carry it."""
+    if key is None:
+        return None
+    value: str | None
+    if key.source_address:
+        value = caller
+    elif key.header:
+        value = request.header(key.header)
+    elif key.cookie:
+        crumbs = (crumb.strip().partition("=") for crumb in (request.header("cookie") or "").split(";"))
+        # A cookie that the proxy makes is new each time here: requests from outside remember nothing.
+        value = next((text for name, _, text in crumbs if name == key.cookie), None)
+    else:
+        value = request.query().get(key.query_parameter)
+    return None if value is None else xxhash64(value)

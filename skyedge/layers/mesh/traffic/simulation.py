@@ -1,0 +1,422 @@
+"""Traffic through a mesh in virtual time: each request from its caller's proxy to an endpoint and back, attempt by attempt.
+
+A loop of events, in integer microseconds and in the order of time, then of scheduling, so that the same mesh, requests and
+seed give the same digits.  At the caller's proxy: route, faults, global rate limits, endpoint, circuit breakers, connection.
+At the endpoint: who may call, local rate limits, the line, the work, further calls.  Back at the proxy: outlier detection,
+then the answer or another try.  The proxies' own time is left out; :mod:`~skyedge.layers.mesh.proxies` says what it costs.
+
+What the caller has given up the endpoint still works on: it cannot know (assumed).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from skyedge.errors import InputError
+from skyedge.layers.mesh.http_match import HttpRequest
+from skyedge.layers.mesh.http_route import GRPC_OF_HTTP, Destination, Draws
+from skyedge.layers.mesh.objects import Mesh
+from skyedge.layers.mesh.traffic.behaviour import ALWAYS, Behaviours, How
+from skyedge.layers.mesh.traffic.calls import NOBODY, Flags, Traffic
+from skyedge.layers.mesh.traffic.columns import traffic_of
+from skyedge.layers.mesh.traffic.connections import Connection, Moved, Verdict
+from skyedge.layers.mesh.traffic.directory import Directory
+from skyedge.layers.mesh.traffic.life import Attempt, Request
+from skyedge.layers.mesh.traffic.proxy import Lane, Proxy, Way, hashed
+from skyedge.layers.mesh.traffic.rate_limits import TOO_MANY_REQUESTS
+from skyedge.layers.mesh.traffic.request import Controls, TimedRequest
+from skyedge.layers.mesh.traffic.retry_budget import backoff_s
+from skyedge.layers.mesh.traffic.retry_decision import Ending, may_be_repeated
+
+OK, FORBIDDEN, FAILED, NOT_FOUND, UNAVAILABLE, TOO_LATE = 200, 403, 500, 404, 503, 504
+UO, UT, UF, UC, UH, URX, NR, NC, RL, DI, FI, DC = (flag.value for flag in Flags if flag)
+NO_DRAWS = Draws()
+GRPC_TOO_LATE = 4
+
+
+def simulate(
+    mesh: Mesh,
+    requests: Sequence[TimedRequest],
+    behaviours: Behaviours | None = None,
+    seed: int = 0,
+    *,
+    controls: Controls | None = None,
+) -> Traffic:
+    """What happens to each request.
+
+    Args:
+        mesh: services, endpoints and rules.
+        requests: in any order; those of one time keep theirs.
+        behaviours: of endpoints and network.
+        seed: of all chance.
+        controls: retry budgets, rate limits, classes of service, who may call.
+
+    Returns:
+        Requests in the order given, those that endpoints made and mirrored copies after them.
+
+    Raises:
+        InputError: if a time is negative, two callers share a name, or as
+            :class:`~skyedge.layers.mesh.traffic.directory.Directory`.
+    """
+    return Simulation(mesh, behaviours or Behaviours(), seed, controls or Controls()).run(requests)
+
+
+class Simulation:
+    """One run; arguments as :func:`simulate`."""
+
+    def __init__(self, mesh: Mesh, behaviours: Behaviours, seed: int, controls: Controls) -> None:
+        self._directory: Directory[Attempt] = Directory(mesh, behaviours, seed, controls)
+        self._controls = controls
+        self._seed = seed
+        self._heap: list[tuple[int, int, Callable[[Any, int], None], Any]] = []
+        self._scheduled = 0
+        self._now = 0
+        self._requests: list[Request] = []
+        self._attempts: list[Attempt] = []
+        self._endpoint_proxies: dict[int, Proxy[Attempt]] = {}
+        self._further: dict[tuple[int, int, int], HttpRequest] = {}
+
+    def run(self, requests: Sequence[TimedRequest]) -> Traffic:
+        """Everything from the first request to the last answer."""
+        directory = self._directory
+        order = sorted(range(len(requests)), key=lambda number: requests[number].at_us)
+        if order and requests[order[0]].at_us < 0:
+            raise InputError(f"request {order[0]} is at {requests[order[0]].at_us} µs, before the start")
+        for number, one in enumerate(requests):
+            proxy = directory.proxy(one.caller)
+            way = directory.way(proxy, one.http)
+            request = Request(number, number, proxy, one.http, way, way.service_class, one.at_us)
+            request.request_bytes, request.response_bytes = one.request_bytes, one.response_bytes
+            self._requests.append(request)
+        for number in order:
+            request = self._requests[number]
+            self._run_until(request.start_us)
+            self._now = request.start_us
+            self._begin(request, request.start_us)
+        self._run_until(ALWAYS)
+        for request in self._requests:
+            if not request.done:
+                self._give_up(request)
+        return traffic_of(directory, self._requests, self._attempts, self._seed, self._now)
+
+    def _run_until(self, until_us: int) -> None:
+        heap, pop = self._heap, heapq.heappop
+        while heap and heap[0][0] <= until_us:
+            self._now, _, act, what = pop(heap)
+            act(what, self._now)
+
+    def _at(self, at_us: int, act: Callable[[Any, int], None], what: object) -> None:
+        heapq.heappush(self._heap, (at_us, self._scheduled, act, what))
+        self._scheduled += 1
+
+    # At the caller's proxy, on the way out.
+
+    def _begin(self, request: Request, now: int) -> None:
+        way, draw = request.way, request.proxy.draw
+        draws = Draws(draw(), draw(), draw(), draw()) if way.chancy else NO_DRAWS
+        outcome = request.outcome = way.outcome(draws)
+        if way.number is not None:
+            request.route = way.number
+        if way.chancy and way.aborted(draws):
+            request.flags |= FI
+        elif way.route is None:
+            request.flags |= NR
+        if way.route is not None and way.route.mirrors and outcome.destination is not None:
+            for mirror in way.route.mirrors:
+                if draws.mirror * 100 < mirror.percent:
+                    self._mirror(request, mirror.destination, now)
+        if outcome.delay_s > 0:
+            request.flags |= DI
+            self._at(now + round(outcome.delay_s * 1e6), self._routed, request)
+        else:
+            self._routed(request, now)
+
+    def _routed(self, request: Request, now: int) -> None:
+        outcome, way = request.outcome, request.way
+        assert outcome is not None
+        if outcome.destination is None or way.route is None:
+            grpc = NOBODY if outcome.grpc_status is None else outcome.grpc_status
+            self._end(request, outcome.status, grpc, 0, now)
+            return
+        self._send_to(request, way.route.destinations[outcome.destination], now)
+
+    def _mirror(self, request: Request, to: Destination, now: int) -> None:
+        copy = Request(
+            len(self._requests), request.root, request.proxy, request.http, request.way, request.service_class, now
+        )
+        copy.parent, copy.mirror, copy.route = request.parent, True, request.route
+        copy.request_bytes, copy.response_bytes = request.request_bytes, request.response_bytes
+        self._requests.append(copy)
+        self._send_to(copy, to, now)
+
+    def _send_to(self, request: Request, to: Destination, now: int) -> None:
+        directory, proxy = self._directory, request.proxy
+        lane = proxy.lanes.get((to.host, to.subset, to.port)) or directory.lane(proxy, to)
+        if lane is None:
+            request.service = directory.service_number(to.host)
+            self._end(request, UNAVAILABLE, NOBODY, NC, now)
+            return
+        request.lane, request.service = lane, lane.service
+        for limiter in directory.limiters.get(to.host, ()):
+            key = limiter.limit.key(request.http, proxy.caller.name)
+            if key is not None and not limiter.admits(key, now):
+                self._end(request, TOO_MANY_REQUESTS, NOBODY, RL, now)
+                return
+        if not request.mirror:
+            request.policy = request.way.retries(consistent_hash=lane.consistent_hash)
+        if lane.consistent_hash:
+            request.hashed = hashed(lane.hash_key, request.http, proxy.caller.name)
+        if request.way.timeout_us is not None:
+            self._at(now + request.way.timeout_us, self._timed_out, request)
+        self._try(request, now)
+
+    def _try(self, request: Request, now: int) -> None:
+        if request.done:
+            return
+        lane, policy = request.lane, request.policy
+        assert lane is not None
+        if request.tried and policy is not None and policy.avoid_previous_hosts:
+            tries = policy.host_selection_attempts
+            endpoint = lane.cluster.choose_another(lane.draw, now, request.hashed, request.tried, tries)
+        else:
+            endpoint = lane.cluster.choose(lane.draw, now, request.hashed)
+        if endpoint is None:
+            self._end(request, UNAVAILABLE, NOBODY, UH, now)
+            return
+        attempt = Attempt(len(self._attempts), request, lane, endpoint, now)
+        self._attempts.append(attempt)
+        request.attempt = attempt
+        request.attempts += 1
+        request.tried.append(endpoint)
+        verdict, connection, opens = lane.pool.ask(endpoint, attempt)
+        if verdict is Verdict.GO:
+            assert connection is not None
+            self._send(attempt, connection, now)
+        elif verdict is Verdict.OVERFLOW:
+            self._over(attempt, Ending.OVERFLOW, UNAVAILABLE, NOBODY, UO, now)
+        elif opens:
+            self._open(lane, endpoint, now)
+
+    def _open(self, lane: Lane[Attempt], endpoint: int, now: int) -> None:
+        one_way = lane.delays_us[endpoint]
+        needs = 2 * one_way * self._directory.behaviours.network.handshake_round_trips
+        if lane.stations[endpoint].refuses(now + one_way):
+            self._at(now + min(2 * one_way, lane.connect_timeout_us), self._connect_failed, (lane, endpoint))
+        elif needs > lane.connect_timeout_us:
+            self._at(now + lane.connect_timeout_us, self._connect_failed, (lane, endpoint))
+        else:
+            self._at(now + needs, self._connected, (lane, endpoint))
+
+    def _connected(self, where: tuple[Lane[Attempt], int], now: int) -> None:
+        lane, endpoint = where
+        self._move(lane, endpoint, lane.pool.connected(endpoint), now)
+
+    def _connect_failed(self, where: tuple[Lane[Attempt], int], now: int) -> None:
+        lane, endpoint = where
+        for attempt in lane.pool.connect_failed(endpoint):
+            self._over(attempt, Ending.CONNECT_FAILURE, UNAVAILABLE, NOBODY, UF, now)
+
+    def _move(self, lane: Lane[Attempt], endpoint: int, moved: Moved[Attempt], now: int) -> None:
+        for attempt, connection in moved.go:
+            self._send(attempt, connection, now)
+        if moved.opens:
+            self._open(lane, endpoint, now)
+        for attempt in moved.overflow:
+            self._over(attempt, Ending.OVERFLOW, UNAVAILABLE, NOBODY, UO, now)
+
+    def _send(self, attempt: Attempt, connection: Connection, now: int) -> None:
+        lane, endpoint, policy = attempt.lane, attempt.endpoint, attempt.request.policy
+        attempt.connection = connection
+        attempt.sent_us = now
+        lane.cluster.active[endpoint] += 1
+        if policy is not None and policy.per_try_timeout_s:
+            self._at(now + round(policy.per_try_timeout_s * 1e6), self._try_timed_out, attempt)
+        self._at(now + lane.delays_us[endpoint], self._arrive, attempt)
+
+    # At the endpoint.
+
+    def _arrive(self, attempt: Attempt, now: int) -> None:
+        if attempt.done:
+            return
+        station, request = attempt.station, attempt.request
+        attempt.arrived_us = now
+        if station.refuses(now):
+            self._cut_off(attempt, now)
+            return
+        caller = request.proxy.caller
+        if not self._controls.allowed(caller, station.endpoint, request.http):
+            self._answer(attempt, FORBIDDEN, now)
+            return
+        for limiter in station.limiters:
+            key = limiter.limit.key(request.http, caller.name)
+            if key is not None and not limiter.admits(key, now):
+                attempt.flags, attempt.ending = RL, Ending.RATE_LIMITED
+                self._answer(attempt, TOO_MANY_REQUESTS, now)
+                return
+        if station.free:
+            station.free -= 1
+            self._work(attempt, now)
+        elif len(station.line) < station.behaviour.queue_limit:
+            station.line.push(attempt, request.service_class, now)
+        else:
+            self._answer(attempt, UNAVAILABLE, now)
+
+    def _work(self, attempt: Attempt, now: int) -> None:
+        attempt.work_start_us = now
+        self._at(now + attempt.station.work_us(), self._worked, attempt)
+
+    def _worked(self, attempt: Attempt, now: int) -> None:
+        station = attempt.station
+        attempt.work_end_us = now
+        station.free += 1
+        while station.free and len(station.line):
+            following = station.line.pop(now)
+            if not following.done:
+                station.free -= 1
+                self._work(following, now)
+        if station.refuses(now):
+            self._cut_off(attempt, now)
+            return
+        failing = station.failure(attempt.work_start_us)
+        if failing is not None:
+            if failing.how is How.STATUS:
+                self._answer(attempt, failing.status, now)
+            elif failing.end_us < ALWAYS:  # what it took and never answered is cut off when it comes back
+                self._at(max(now, failing.end_us), self._cut_off, attempt)
+            return
+        if station.behaviour.calls:
+            self._call_on(attempt, now)
+        else:
+            self._answer(attempt, OK, now)
+
+    def _call_on(self, attempt: Attempt, now: int) -> None:
+        station, parent, directory = attempt.station, attempt.request, self._directory
+        proxy = self._endpoint_proxies.get(station.number)
+        if proxy is None:
+            proxy = self._endpoint_proxies[station.number] = directory.proxy(directory.caller_at(station))
+        children: list[Request] = []
+        for number, call in enumerate(station.behaviour.calls):
+            count = int(call.count)
+            count += call.count > count and station.calls_chance() < call.count - count
+            key = (station.number, number, id(parent.http) if call.headers_kept else 0)
+            if count and key not in self._further:
+                self._further[key] = directory.further_request(station, call, parent.http)
+            for _ in range(count):
+                http = self._further[key]
+                way: Way = proxy.ways.get(id(http)) or directory.way(proxy, http)
+                child = Request(
+                    len(self._requests) + len(children), parent.root, proxy, http, way, parent.service_class, now
+                )
+                child.parent = attempt
+                children.append(child)
+        self._requests += children
+        attempt.children = len(children)
+        if not children:
+            self._answer(attempt, OK, now)
+        for child in children:
+            self._begin(child, now)
+
+    def _answer(self, attempt: Attempt, status: int, now: int) -> None:
+        request = attempt.request
+        attempt.status = status
+        if status == OK:
+            own = request.response_bytes
+            attempt.response_bytes = attempt.station.behaviour.response_bytes if own is None else own
+        self._at(now + attempt.lane.delays_us[attempt.endpoint], self._come_back, attempt)
+
+    def _cut_off(self, attempt: Attempt, now: int) -> None:
+        attempt.ending, attempt.flags, attempt.status = Ending.RESET, UC, UNAVAILABLE
+        self._at(now + attempt.lane.delays_us[attempt.endpoint], self._come_back, attempt)
+
+    # Back at the caller's proxy.
+
+    def _come_back(self, attempt: Attempt, now: int) -> None:
+        if attempt.done:
+            return
+        status, grpc = attempt.status, NOBODY
+        if attempt.request.http.grpc and attempt.ending is Ending.ANSWERED:
+            grpc = 0 if status == OK else GRPC_OF_HTTP.get(status, 2)
+            status = OK
+        self._over(attempt, attempt.ending, status, grpc, attempt.flags, now)
+
+    def _try_timed_out(self, attempt: Attempt, now: int) -> None:
+        if not attempt.done:
+            self._over(attempt, Ending.PER_TRY_TIMEOUT, TOO_LATE, NOBODY, UT, now)
+
+    def _timed_out(self, request: Request, now: int) -> None:
+        if request.done:
+            return
+        if request.attempt is not None:
+            self._leave(request.attempt, Ending.PER_TRY_TIMEOUT, TOO_LATE, NOBODY, UT, now)
+        self._end(request, TOO_LATE, GRPC_TOO_LATE if request.http.grpc else NOBODY, UT, now)
+
+    def _leave(self, attempt: Attempt, ending: Ending, status: int, grpc: int, flags: int, now: int) -> None:
+        """The proxy has done with an attempt, however it went."""
+        attempt.done, attempt.end_us = True, now
+        attempt.ending, attempt.status, attempt.grpc_status, attempt.flags = ending, status, grpc, flags
+        attempt.request.attempt = None
+        lane, endpoint = attempt.lane, attempt.endpoint
+        if attempt.connection is not None:
+            lane.cluster.active[endpoint] -= 1
+            reset = ending is Ending.RESET or ending is Ending.PER_TRY_TIMEOUT
+            moved = lane.pool.finished(endpoint, attempt.connection, reset=reset)
+            if moved.go or moved.opens or moved.overflow:
+                self._move(lane, endpoint, moved, now)
+        elif ending is Ending.PER_TRY_TIMEOUT:
+            lane.pool.abandoned(endpoint, attempt)
+            return
+        if ending is not Ending.OVERFLOW:
+            lane.cluster.answered(endpoint, status if grpc <= 0 else UNAVAILABLE, now)
+
+    def _over(self, attempt: Attempt, ending: Ending, status: int, grpc: int, flags: int, now: int) -> None:
+        self._leave(attempt, ending, status, grpc, flags, now)
+        request, policy = attempt.request, attempt.request.policy
+        if request.holds_retry:
+            attempt.lane.retries.give_back()
+            request.holds_retry = False
+        failed = status >= 400 or grpc > 0
+        if failed and policy is not None and may_be_repeated(policy, ending, status, grpc if grpc >= 0 else None):
+            pool = attempt.lane.pool
+            if request.retry >= policy.attempts:
+                flags |= URX
+            elif not attempt.lane.retries.take(pool.requests + pool.pending):
+                flags |= UO
+            else:
+                request.retry += 1
+                request.holds_retry = True
+                wait_s = backoff_s(request.retry, attempt.lane.draw(), policy.backoff_base_s)
+                self._at(now + round(wait_s * 1e6), self._try, request)
+                return
+        if not failed:
+            request.response_bytes = attempt.response_bytes
+        self._end(request, status, grpc, flags, now)
+
+    def _end(self, request: Request, status: int, grpc: int, flags: int, now: int) -> None:
+        assert not request.done, "a request ends once"
+        if request.http.grpc and status >= 400:  # gRPC's errors travel in a header of a good answer
+            status, grpc = OK, GRPC_OF_HTTP.get(status, 2) if grpc == NOBODY else grpc
+        request.done, request.end_us = True, now
+        request.status, request.grpc_status = status, grpc
+        request.flags |= flags
+        if request.holds_retry and request.lane is not None:
+            request.lane.retries.give_back()
+            request.holds_retry = False
+        if status >= 400 or grpc > 0:
+            request.response_bytes = 0
+        attempt = request.parent
+        if attempt is None or request.mirror:
+            return
+        attempt.children -= 1
+        attempt.child_failed |= status >= 400 or grpc > 0
+        if attempt.children == 0 and not attempt.done:
+            self._answer(attempt, FAILED if attempt.child_failed else OK, now)
+
+    def _give_up(self, request: Request) -> None:
+        """Time ended first: nobody would ever have answered."""
+        if request.attempt is not None:
+            attempt = request.attempt
+            attempt.done, attempt.end_us, attempt.flags, attempt.status = True, self._now, DC, 0
+        request.done, request.end_us, request.status = True, self._now, 0
+        request.flags |= DC

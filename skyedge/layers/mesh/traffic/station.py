@@ -1,0 +1,65 @@
+"""An endpoint at work: places to work at, a line in front of them, and the moments at which it fails."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from skyedge.layers.mesh.objects import MeshEndpoint
+from skyedge.layers.mesh.traffic.behaviour import Behaviour, Failing, How
+from skyedge.layers.mesh.traffic.draws import times_us, uniform
+from skyedge.layers.mesh.traffic.qos import ServiceClasses, WaitingLine
+from skyedge.layers.mesh.traffic.rate_limits import Limiter
+from skyedge.streams import stream
+
+Item = TypeVar("Item")
+
+
+class Station(Generic[Item]):
+    """One endpoint.
+
+    Args:
+        endpoint: who it is.
+        behaviour: how it works and fails.
+        classes: of service, for its line.
+        limiters: its own rate limits.
+        seed: of its draws, which depend on its name and on nothing else.
+        number: by which columns name it.
+
+    Attributes:
+        free: places to work at.
+        line: those who wait for one.
+    """
+
+    def __init__(
+        self,
+        endpoint: MeshEndpoint,
+        behaviour: Behaviour,
+        classes: ServiceClasses,
+        limiters: tuple[Limiter, ...],
+        seed: int,
+        number: int,
+    ) -> None:
+        self.endpoint = endpoint
+        self.behaviour = behaviour
+        self.limiters = limiters
+        self.number = number
+        self.free = behaviour.concurrency
+        self.line: WaitingLine[Item] = WaitingLine(classes)
+        name = f"{endpoint.service}/{endpoint.address}"
+        self.name = name
+        self.work_us = times_us(stream(seed, name, "service time"), behaviour.service_time)
+        self.chance = uniform(stream(seed, name, "failures"))
+        self.calls_chance = uniform(stream(seed, name, "calls"))
+        self._refusing = tuple(one for one in behaviour.failing if one.how is How.REFUSE)
+        self._striking = tuple(one for one in behaviour.failing if one.how is not How.REFUSE)
+
+    def refuses(self, at_us: int) -> bool:
+        """Whether connections are refused and cut off at a time."""
+        return any(one.start_us <= at_us < one.end_us for one in self._refusing)
+
+    def failure(self, at_us: int) -> Failing | None:
+        """What strikes the request that it begins to work on; a share is drawn for each failing that is on."""
+        for one in self._striking:
+            if one.start_us <= at_us < one.end_us and (one.share >= 1.0 or self.chance() < one.share):
+                return one
+        return None
