@@ -60,6 +60,15 @@ def read_clusters(manifests: Manifests, asked: Collection[str], notices: Notices
     )
 
 
+def clusters_without_nodes(manifests: Manifests) -> list[str]:
+    """Those of which only sums are known, by name."""
+    owners = {
+        node.object.metadata.labels.get(CLUSTER_LABEL) or node.object.metadata.annotations.get(CLUSTER_LABEL)
+        for node in manifests.of(Node)
+    }
+    return sorted({manifest.object.metadata.name for manifest in manifests.of(ClusterManifest)} - owners)
+
+
 def merged(pools: Collection[NodePool]) -> tuple[NodePool, ...]:
     """The pools, those that are alike put together."""
     counts: dict[object, tuple[NodePool, int]] = {}

@@ -22,7 +22,7 @@ from skyedge.layers.federation.manifest_overrides import Changes
 from skyedge.layers.federation.objects import Cluster, Workload
 from skyedge.layers.federation.policy import OverridePolicy
 from skyedge.layers.federation.reading.checks import check_federation
-from skyedge.layers.federation.reading.clusters import read_clusters
+from skyedge.layers.federation.reading.clusters import clusters_without_nodes, read_clusters
 from skyedge.layers.federation.reading.figures import data_bytes, demands
 from skyedge.layers.federation.reading.notices import Notices, doubled
 from skyedge.layers.federation.reading.resources import (
@@ -110,6 +110,7 @@ def read_federation(manifests: Manifests) -> FederationReading:
     given = [manifest for shape in (WideOverrideManifest, OverrideManifest) for manifest in manifests.of(shape)]
     overrides = {id(manifest): override_policy_of(manifest) for manifest in given}
     check_federation(manifests, clusters, policies, speakers, resources, overrides, notices)
+    _check_wishes(selected, clusters_without_nodes(manifests), notices)
     return FederationReading(clusters, selected, followers, unselected, tuple(overrides.values()), notices.sentences)
 
 
@@ -120,6 +121,15 @@ def _unique_clusters(manifests: Manifests) -> None:
         if name in seen:
             raise doubled(manifest, f"a cluster '{name}'", seen[name])
         seen[name] = manifest
+
+
+def _check_wishes(selected: tuple[Selected, ...], without_nodes: list[str], notices: Notices) -> None:
+    """Say of workloads that are particular about nodes where there are none to choose from."""
+    for one in selected if without_nodes else ():
+        shape = one.workload.shape
+        if one.workload.rules.strategy.by_room and (shape.node_selector or shape.node_terms or shape.architectures):
+            what = f"{title_of(one.read.resource)} wants nodes with certain labels, and nothing says what nodes these have:"
+            notices.say(one.read.manifest, (), f"{what} {', '.join(without_nodes)}; so it finds no room there")
 
 
 def _asked(resources: Iterable[ReadResource]) -> set[str]:

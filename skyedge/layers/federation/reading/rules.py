@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from skyedge.errors import InputError
 from skyedge.kube import Manifest
 from skyedge.kube import karmada as kinds
 from skyedge.kube.karmada import OverridePolicy as OverrideManifest
@@ -26,6 +27,7 @@ from skyedge.layers.federation.overrides import ImageComponent, ImageOverride, J
 from skyedge.layers.federation.placement import AffinityGroup, PlacementRules, WeightedAffinity
 from skyedge.layers.federation.policy import OverridePolicy, OverrideRule, PropagationPolicy, ResourceSelector
 from skyedge.layers.federation.reading.figures import SCORES, WEIGH_BY_SCORE, annotated, figures
+from skyedge.layers.federation.scores import check_weights, score_named
 from skyedge.layers.federation.spread import SpreadConstraint
 from skyedge.layers.scheduler.objects import Requirement
 
@@ -108,9 +110,21 @@ def rules_of(manifest: Manifest[PolicyManifest]) -> PlacementRules:
         spread=tuple(SpreadConstraint(one.by, one.min_groups, one.max_groups) for one in placement.spread_constraints),
         strategy=strategy,
         static_weights=weights,
-        scores=figures(manifest, SCORES),
+        scores=_scores(manifest),
         weigh_by_score=by_score == "true",
     )
+
+
+def _scores(manifest: Manifest[PolicyManifest]) -> dict[str, float]:
+    weights, where = figures(manifest, SCORES), manifest.place("metadata", "annotations", SCORES)
+    for name in weights:
+        score_named(name, where=where)
+    try:
+        if weights:
+            check_weights(weights)
+    except InputError as error:
+        raise InputError(error.message, where=where) from None
+    return weights
 
 
 def _division(given: kinds.ReplicaScheduling | None) -> tuple[Strategy, tuple[WeightedAffinity, ...]]:
