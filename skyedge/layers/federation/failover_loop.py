@@ -5,7 +5,8 @@ is deleted.  A copy whose cluster is declared dead is evicted, in its turn: new 
 brought, and when all of them are healthy the old copy is deleted, never before (Karmada: or when its time is up).  Nothing
 moves back when a cluster returns.
 
-Where copies go, and how long they take, is asked of :class:`Homes` and :class:`Starts`.
+Where copies go, and how long they take, is asked of :class:`~skyedge.layers.federation.failover_events.Homes` and
+:class:`~skyedge.layers.federation.failover_events.Starts`.
 """
 
 from __future__ import annotations
@@ -16,112 +17,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skyedge.layers.federation.detection import Sighting, Spells
+from skyedge.layers.federation.failover_events import Copies, Event, Floats, Home, Homes, Starts, Timeline
 from skyedge.layers.federation.failover_settings import FailoverSettings
-
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
-Counts = NDArray[np.int64]
-Home = tuple[int, int]
-"""A cluster, and how many replicas of one workload it takes."""
-
-
-class Event(IntEnum):
-    """What a row of the timeline says; the numbers are those of a column."""
-
-    DOWN = 0
-    SUSPECTED = 1
-    DETECTED = 2
-    TAINTED = 3
-    EVICTED = 4
-    NOWHERE = 5
-    REPLACED = 6
-    DATA_THERE = 7
-    STARTED = 8
-    HEALTHY = 9
-    DELETED = 10
-    KEPT = 11
-    CALLED_OFF = 12
-    UP = 13
-    RECOVERED = 14
-
-
-class Homes(Protocol):
-    """Where replicas may go.  It keeps the account of room: what it names is taken."""
-
-    def find(self, workload: Rows, replicas: Counts, closed: NDArray[np.bool_], whole: bool) -> Sequence[Sequence[Home]]:
-        """New homes for so many replicas of each workload, in order; fewer than asked for where there is too little room.
-
-        Args:
-            workload: numbers of the workloads, (moves,).
-            replicas: how many of each, (moves,).
-            closed: clusters that take nothing new, (clusters,).
-            whole: all of a move's replicas, or none.
-        """
-
-    def give_back(self, workload: int, cluster: int, replicas: int) -> None:
-        """These replicas are not there any more."""
-
-
-class Starts(Protocol):
-    """How long new copies take."""
-
-    def begin(self, at_s: float, workload: Rows, cluster: Rows, replicas: Counts) -> tuple[Floats, Floats]:
-        """When the containers of each new copy run, and when its data is there, as times; infinite: never."""
-
-
-@dataclass(frozen=True, eq=False)
-class Copies:
-    """Replicas of one workload on one cluster, columns of one length.
-
-    Attributes:
-        workload, cluster, replicas: who, where, how many.
-        healthy_at_s: from when they could serve; infinite: never.
-        deleted_at_s: until when; infinite: they are still there.
-    """
-
-    workload: Rows
-    cluster: Rows
-    replicas: Counts
-    healthy_at_s: Floats
-    deleted_at_s: Floats
-
-    @classmethod
-    def running(cls, workload: Rows, cluster: Rows, replicas: Counts) -> Copies:
-        """Such as have been healthy for ever."""
-        return cls(workload, cluster, replicas, np.full(len(workload), -np.inf), np.full(len(workload), np.inf))
-
-
-@dataclass(frozen=True, eq=False)
-class Timeline:
-    """What happened, in the order of time; columns of one length, and the copies with which it ended.
-
-    Attributes:
-        at_s: when.
-        event: numbers of :class:`Event`.
-        workload: whose; -1 if it is about a cluster.
-        cluster: where.
-        replicas: how many; 0 if it is about a cluster.
-        copies: all there ever were, those of the beginning first.
-        deleted_alone: replicas that were deleted while no other of their workload was healthy and its cluster up.
-    """
-
-    at_s: Floats
-    event: NDArray[np.uint8]
-    workload: Rows
-    cluster: Rows
-    replicas: Counts
-    copies: Copies
-    deleted_alone: int
-
-    def rows_of(self, event: Event) -> Rows:
-        """Numbers of the rows that say so."""
-        return np.flatnonzero(self.event == event)
 
 
 class _Turn(IntEnum):
@@ -149,6 +50,8 @@ class _Copy:
     for_move: _Move | None = None
     move: _Move | None = None
     expired: bool = False
+    started_at_s: float = math.inf
+    data_at_s: float = math.inf
 
     @property
     def there(self) -> bool:
@@ -273,10 +176,7 @@ class _Loop:
             if copy.expired:
                 self._delete(now_s, copy)
             elif not copy.started:  # its cluster died before it ran
-                started_s, data_s = self._starts.begin(
-                    now_s, np.array([copy.workload]), np.array([cluster]), np.array([copy.replicas])
-                )
-                self.plan(max(float(started_s[0]), float(data_s[0])), _Turn.HEALTHY, copy)
+                self._start(now_s, [copy])
 
     def _is_suspected(self, now_s: float, cluster: int) -> None:
         self._suspected[cluster] = True
@@ -351,6 +251,10 @@ class _Loop:
                     continue
                 if new < copy.replicas:  # what has no other home keeps the one it has
                     stays = _Copy(copy.workload, copy.cluster, copy.replicas - new, copy.healthy_at_s, started=copy.started)
+                    if copy.for_move is not None:
+                        stays.for_move = copy.for_move
+                        copy.for_move.waiting += 1
+                        copy.for_move.new.append(stays)
                     self._add(stays)
                     copy.replicas = new
             self._say(now_s, Event.EVICTED, copy.cluster, copy.workload, copy.replicas)
@@ -361,34 +265,41 @@ class _Loop:
 
     def _are_placed(self, now_s: float, moves: list[_Move]) -> None:
         moves = [move for move in moves if not move.over]
-        homes = [(move, *home) for move in moves for home in move.homes]
-        if not homes:
-            return
-        workload = np.array([move.old.workload for move, _, _ in homes], np.intp)
-        cluster = np.array([cluster for _, cluster, _ in homes], np.intp)
-        replicas = np.array([replicas for _, _, replicas in homes], np.int64)
-        started_s, data_s = self._starts.begin(now_s, workload, cluster, replicas)
-        for (move, where, count), starts_s, arrives_s in zip(homes, started_s.tolist(), data_s.tolist(), strict=True):
-            copy = _Copy(move.old.workload, where, count, math.inf, started=False, for_move=move)
-            move.new.append(copy)
-            move.waiting += 1
-            self._add(copy)
-            self._say(now_s, Event.REPLACED, where, copy.workload, count)
-            if self._down[where]:
-                # Nobody knew; it is evicted from there in its turn, or starts when the cluster is back.
+        copies = []
+        for move in moves:
+            for where, replicas in move.homes:
+                copy = _Copy(move.old.workload, where, replicas, math.inf, started=False, for_move=move)
+                move.new.append(copy)
+                move.waiting += 1
+                self._add(copy)
+                self._say(now_s, Event.REPLACED, where, copy.workload, replicas)
+                if not self._down[where]:
+                    copies.append(copy)
+                # Declared since it was chosen.  A dead cluster of which nobody knows yet is left in its turn.
                 if self._declared[where] and self._settings.evicts:
                     self.plan(now_s + float(self._tolerated_s[copy.workload]), _Turn.EVICT, copy)
-                continue
-            if arrives_s < math.inf:
-                self._say(arrives_s, Event.DATA_THERE, where, copy.workload, count)
-            if starts_s < math.inf:
-                self._say(starts_s, Event.STARTED, where, copy.workload, count)
-            self.plan(max(starts_s, arrives_s), _Turn.HEALTHY, copy)
+        self._start(now_s, copies)
+
+    def _start(self, now_s: float, copies: list[_Copy]) -> None:
+        if not copies:
+            return
+        begun = self._starts.begin(
+            now_s,
+            np.array([copy.workload for copy in copies], np.intp),
+            np.array([copy.cluster for copy in copies], np.intp),
+            np.array([copy.replicas for copy in copies], np.int64),
+        )
+        times = (column.tolist() for column in begun)
+        for copy, started_s, data_s, ready_s in zip(copies, *times, strict=True):
+            copy.started_at_s, copy.data_at_s = started_s, data_s
+            self.plan(ready_s, _Turn.HEALTHY, copy)
 
     def _may_be_healthy(self, now_s: float, copy: _Copy) -> None:
         if copy.started or not copy.there or self._down[copy.cluster]:
             return
         copy.started, copy.healthy_at_s = True, now_s
+        self._say(copy.data_at_s, Event.DATA_THERE, copy.cluster, copy.workload, copy.replicas)
+        self._say(copy.started_at_s, Event.STARTED, copy.cluster, copy.workload, copy.replicas)
         self._say(now_s, Event.HEALTHY, copy.cluster, copy.workload, copy.replicas)
         self._settle(now_s, copy)
 

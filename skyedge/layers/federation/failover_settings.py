@@ -76,7 +76,13 @@ KARMADA_EVICTION_ON = FailoverSettings(evicts=True)
 """The same with the eviction switched on."""
 
 SKYEDGE = FailoverSettings(
-    BEATING, evicts=True, rate=None, checks_room_first=True, shuns_suspects=True, graceful_timeout_s=math.inf, adopts=True
+    BEATING,
+    evicts=True,
+    rate=None,
+    checks_room_first=True,
+    shuns_suspects=True,
+    graceful_timeout_s=math.inf,
+    adopts=True,
 )
 """Heartbeats and witnesses, room first, all at once, and an old copy goes only when new ones are healthy."""
 
