@@ -16,6 +16,9 @@ from skyedge.layers.federation.nodes import Places
 from skyedge.layers.federation.spread import SCORE_UNIT, Group, select_groups
 from skyedge.layers.federation.webster import ELEMENTS_AT_ONCE, Counts, Flags
 
+FIRST_OF_REGION = 1 << 62
+"""Put before the sort key of the best cluster of each region, which is chosen whatever else is."""
+
 Case = tuple[int, int, int, tuple[int, ...], tuple[int, ...]]
 
 
@@ -61,12 +64,13 @@ def choose_by_region(
                 key, replicas[here], duplicated[here], min_regions[here], min_clusters[here]
             )
     regions = _select(values, weights, min_regions, max_regions, min_clusters)
-    fits = regions.any(axis=1)
+    fits: Flags = np.any(regions, axis=1)
     chosen = np.zeros(scores.shape, np.bool_)
+    # One column more, which is never open, for clusters whose region is not known.
     region_of = np.full(clusters, len(region_members), np.intp)
     for region, mine in enumerate(region_members):
         region_of[mine] = region
-    open_regions = np.concatenate([regions, np.zeros((workloads, 1), np.bool_)], axis=1)
+    is_open = np.concatenate([regions, np.zeros((workloads, 1), np.bool_)], axis=1)
     members = np.where(regions, values, 0).sum(axis=1)
     count = np.where(max_clusters > 0, np.minimum(max_clusters, members), members)
     count = np.maximum(count, regions.sum(axis=1))
@@ -74,11 +78,11 @@ def choose_by_region(
     rows = rows[np.argsort(count[rows], kind="stable")]
     step = max(1, ELEMENTS_AT_ONCE // max(clusters, 1))
     for start in range(0, len(rows), step):
-        here = rows[start : start + step]
-        key = sort_keys(scores[here], available_replicas[here], candidates[here] & open_regions[here][:, region_of])
-        row, region = np.nonzero(regions[here])
-        key[row, first[here[row], region]] |= 1 << 62
-        chosen[here] = best_of(key, count[here])
+        some = rows[start : start + step]
+        key = sort_keys(scores[some], available_replicas[some], candidates[some] & is_open[some][:, region_of])
+        row, selected = np.nonzero(regions[some])
+        key[row, first[some[row], selected]] |= FIRST_OF_REGION
+        chosen[some] = best_of(key, count[some])
     return Choice(chosen, fits)
 
 

@@ -20,6 +20,7 @@ weight, then by name.  ``room`` is how many *more* replicas fit, by the estimate
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
@@ -86,6 +87,20 @@ def ties_descend(uid: str) -> bool:
     return bool(uid) and digest % 2 == 1
 
 
+def all_ties_descend(uids: Sequence[str]) -> Flags:
+    """:func:`ties_descend` of each, (workloads,)."""
+    encoded = [uid.encode() for uid in uids]
+    lengths = np.array([len(one) for one in encoded], np.intp)
+    longest = int(lengths.max(initial=0))
+    letters = np.frombuffer(b"".join(one.ljust(longest, b"\0") for one in encoded), np.uint8).reshape(len(uids), longest)
+    digests = np.full(len(uids), FNV_OFFSET, np.uint64)
+    for place in range(longest):
+        digested = ((digests ^ letters[:, place]) * np.uint64(FNV_PRIME)) & np.uint64(0xFFFFFFFF)
+        digests = np.where(place < lengths, digested, digests)
+    odd: Flags = (digests % 2 == 1) & (lengths > 0)
+    return odd
+
+
 def divide_duplicated(replicas: Counts, candidates: Flags) -> Counts:
     """All replicas on every candidate, (workloads, clusters)."""
     everywhere: Counts = np.where(candidates, replicas[:, None], 0)
@@ -114,6 +129,7 @@ def divide_by_room(
     aggregated: Flags,
     fresh: Flags | None = None,
     descending: Flags | None = None,
+    marks: Counts | None = None,
 ) -> Division:
     """By the room that clusters have, in proportion to it or on as few as will do.
 
@@ -125,6 +141,8 @@ def divide_by_room(
         aggregated: which workloads want few clusters, (workloads,).
         fresh: which workloads are divided anew though they run, (workloads,); none if left out.
         descending: see :func:`ties_descend`, (workloads,).
+        marks: divide in proportion to room x marks, and what does not fit there by room, (workloads, clusters); Karmada has
+            no such thing.  Where fewer replicas are wanted, they play no part.
     """
     none = np.zeros(len(replicas), np.bool_)
     fresh, descending = none if fresh is None else fresh, none if descending is None else descending
@@ -139,6 +157,7 @@ def divide_by_room(
             aggregated[here],
             fresh[here],
             descending[here],
+            None if marks is None else marks[here],
         )
     unfit = np.flatnonzero(missing)
     divided[unfit] = scheduled[unfit]
@@ -146,7 +165,13 @@ def divide_by_room(
 
 
 def _by_room(
-    replicas: Counts, room: Counts, there: Counts, aggregated: Flags, fresh: Flags, descending: Flags
+    replicas: Counts,
+    room: Counts,
+    there: Counts,
+    aggregated: Flags,
+    fresh: Flags,
+    descending: Flags,
+    marks: Counts | None,
 ) -> tuple[Counts, Counts]:
     """What each cluster gets, and how many replicas find no room; where any does not, the former means nothing."""
     assigned = there.sum(axis=1)
@@ -164,7 +189,34 @@ def _by_room(
         # Where fewer are wanted, or all is divided anew, nothing counts as scheduled: only what runs on stays preferred.
         preferred = kept[few] > 0
         weights[few] *= shortest_with_room(to_give[few], weights[few], preferred)
+    if marks is not None:
+        votes = weights * np.where(down[:, None], 1, marks)
+        return kept + seats_within(to_give, votes, weights, descending), missing
     return kept + webster_seats(to_give, weights, members=weights > 0, descending=descending), missing
+
+
+def seats_within(new_seats: Counts, votes: Counts, most: Counts, descending: Flags) -> Counts:
+    """Seats by Webster's method, but for nobody more than ``most``: what that leaves over goes to the others, again so.
+
+    Args:
+        new_seats: to give, at most the sum of ``most``, (rows,).
+        votes: (rows, parties).  Those without any come after all others are full, by how much they can take.
+        most: (rows, parties).
+        descending: see :func:`ties_descend`, (rows,).
+    """
+    seats: Counts = np.zeros(votes.shape, np.int64)
+    left = new_seats.copy()
+    rows = np.flatnonzero(left > 0)
+    while len(rows):
+        free = most[rows] - seats[rows]
+        mine = np.where(free > 0, votes[rows], 0)
+        mine = np.where(mine.any(axis=1, keepdims=True), mine, free)
+        given = webster_seats(left[rows], mine, members=mine > 0, descending=descending[rows])
+        given = np.minimum(given, free)
+        seats[rows] += given
+        left[rows] -= given.sum(axis=1)
+        rows = rows[left[rows] > 0]
+    return seats
 
 
 def shortest_with_room(wanted: Counts, room: Counts, preferred: Flags) -> Flags:

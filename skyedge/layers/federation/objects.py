@@ -109,6 +109,7 @@ class Workload:
         scheduled: replicas that run already, by cluster.
         evicting: clusters that it is being driven from: it does not go back there.
         fresh: whether all of it is divided anew, though it runs.
+        group: the affinity group that it was placed by; those before it are not tried again, as in Karmada.
         priority: who is first where the room that others leave counts; higher first.
         demand: where it is used, for scores.
         data_bytes: how much of its data lies on which cluster, for scores.
@@ -122,6 +123,7 @@ class Workload:
     scheduled: Mapping[str, int] = field(default_factory=dict)
     evicting: frozenset[str] = frozenset()
     fresh: bool = False
+    group: str = ""
     priority: int = 0
     demand: tuple[Demand, ...] = ()
     data_bytes: Mapping[str, int] = field(default_factory=dict)
