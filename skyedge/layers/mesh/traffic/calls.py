@@ -113,7 +113,9 @@ class Attempts:
         sent_us: when a connection was there, ``NEVER`` if none was.
         arrived_us: at the endpoint.
         work_start_us, work_end_us: at the endpoint; between ``arrived_us`` and the first it waited.
+        left_us: when the endpoint's answer left it, whether anybody waited for it or not.
         end_us: when the caller's proxy had done with it.
+        reply: the endpoint's own status of HTTP, 0 if it sent none; that of gRPC's errors too.
         status, grpc_status, flags, service_class: as of requests.
         request_bytes, response_bytes: that crossed the network.
         panic: whether its priority sent to unhealthy endpoints too when it was chosen.
@@ -132,7 +134,9 @@ class Attempts:
     arrived_us: Numbers
     work_start_us: Numbers
     work_end_us: Numbers
+    left_us: Numbers
     end_us: Numbers
+    reply: Numbers
     status: Numbers
     grpc_status: Numbers
     flags: Numbers

@@ -70,7 +70,19 @@ class Attempt:
 
     __slots__ = (
         *("arrived_us", "children", "connection", "done", "end_us", "ending", "endpoint", "flags", "grpc_status", "lane"),
-        *("number", "panic", "request", "response_bytes", "retry", "sent_us", "start_us", "station", "status"),
+        *(
+            "left_us",
+            "number",
+            "panic",
+            "reply",
+            "request",
+            "response_bytes",
+            "retry",
+            "sent_us",
+            "start_us",
+            "station",
+            "status",
+        ),
         *("work_end_us", "work_start_us", "child_failed"),
     )
 
@@ -83,12 +95,12 @@ class Attempt:
         self.retry = request.retry
         self.panic = lane.cluster.in_panic
         self.start_us = start_us
-        self.sent_us = self.arrived_us = self.work_start_us = self.work_end_us = self.end_us = NEVER
+        self.sent_us = self.arrived_us = self.work_start_us = self.work_end_us = self.left_us = self.end_us = NEVER
         self.connection: Connection | None = None
         self.children = 0
         self.child_failed = False
         self.ending = Ending.ANSWERED
-        self.status = 0
+        self.reply = self.status = 0
         self.grpc_status = NOBODY
         self.flags = 0
         self.response_bytes = 0

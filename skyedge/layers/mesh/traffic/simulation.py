@@ -241,10 +241,10 @@ class Simulation:
         if attempt.done:
             return
         station, request = attempt.station, attempt.request
-        attempt.arrived_us = now
         if station.refuses(now):
             self._cut_off(attempt, now)
             return
+        attempt.arrived_us = now
         caller = request.proxy.caller
         if not self._controls.allowed(caller, station.endpoint, request.http):
             self._answer(attempt, FORBIDDEN, now)
@@ -320,14 +320,18 @@ class Simulation:
 
     def _answer(self, attempt: Attempt, status: int, now: int) -> None:
         request = attempt.request
-        attempt.status = status
+        attempt.reply, attempt.left_us = status, now
+        if attempt.done:  # nobody listens
+            return
         if status == OK:
             own = request.response_bytes
             attempt.response_bytes = attempt.station.behaviour.response_bytes if own is None else own
         self._at(now + attempt.lane.delays_us[attempt.endpoint], self._come_back, attempt)
 
     def _cut_off(self, attempt: Attempt, now: int) -> None:
-        attempt.ending, attempt.flags, attempt.status = Ending.RESET, UC, UNAVAILABLE
+        if attempt.done:
+            return
+        attempt.ending, attempt.flags, attempt.left_us = Ending.RESET, UC, now
         self._at(now + attempt.lane.delays_us[attempt.endpoint], self._come_back, attempt)
 
     # Back at the caller's proxy.
@@ -335,7 +339,7 @@ class Simulation:
     def _come_back(self, attempt: Attempt, now: int) -> None:
         if attempt.done:
             return
-        status, grpc = attempt.status, NOBODY
+        status, grpc = attempt.reply or UNAVAILABLE, NOBODY
         if attempt.request.http.grpc and attempt.ending is Ending.ANSWERED:
             grpc = 0 if status == OK else GRPC_OF_HTTP.get(status, 2)
             status = OK
