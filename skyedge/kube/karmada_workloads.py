@@ -58,15 +58,22 @@ class ResourceBindingSpec(Shape, frozen=True, kw_only=True):
     graceful_eviction_tasks: tuple[GracefulEvictionTask, ...] = ()
 
 
+class ResourceBindingStatus(Shape, frozen=True, kw_only=True):
+    """``status`` of a binding."""
+
+    unmodelled = "schedulerObservedGeneration lastScheduledTime conditions aggregatedStatus"
+
+    scheduler_observing_affinity_name: str = ""
+
+
 class ResourceBinding(Shape, frozen=True, kw_only=True):
     """Where a resource of a namespace runs."""
-
-    unmodelled = "status"
 
     api_version: str
     kind: str
     metadata: Metadata
     spec: ResourceBindingSpec
+    status: ResourceBindingStatus = field(default_factory=ResourceBindingStatus)
 
 
 class ClusterResourceBinding(ResourceBinding, frozen=True, kw_only=True):

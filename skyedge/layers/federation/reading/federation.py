@@ -220,6 +220,7 @@ class _Workloads:
             uid=binding.object.metadata.uid or workload.uid,
             scheduled={name: count for name, count in named.items() if name in self._clusters},
             evicting=frozenset(task.from_cluster for task in spec.graceful_eviction_tasks),
+            group=binding.object.status.scheduler_observing_affinity_name,
         )
 
     def _data(self, manifest: Manifest[Any]) -> dict[str, int]:
