@@ -68,7 +68,7 @@ def draw_pattern(shape: MeshShape, draws: np.random.Generator) -> CallPattern:
     each = sent / called.shape[1]
     pod_pairs = _counted((each[:, None] / size[called[service]]).ravel(), size[called[service]].ravel())
     group_of = np.arange(shape.services) // shape.services_per_waypoint
-    waypoint_rps = np.bincount(group_of, into)
+    waypoint_rps = np.bincount(group_of, into).astype(float)
     waypoint_pairs = _counted(np.repeat(each, called.shape[1]), np.ones(each.size * called.shape[1]))
     node_pairs, chance, known_by_node = _between_nodes(service, node, nodes, each, called, size, draws)
 
@@ -80,7 +80,7 @@ def draw_pattern(shape: MeshShape, draws: np.random.Generator) -> CallPattern:
     callee = order[(first[callee_service] + np.floor(within)).astype(np.int64)]
     out_of_node, into_node = np.bincount(node, sent, nodes), np.bincount(node, received, nodes)
     noise_on = np.bincount(node, noisy, nodes) > 0
-    of_nodes = np.stack([out_of_node, into_node], axis=1)
+    of_nodes = np.stack([out_of_node, into_node], axis=1).astype(float)
     callers_of = np.bincount(called.ravel(), np.repeat(size, called.shape[1]), shape.services)
     changed = size / size.sum()  # the more pods a service has, the more of all changes are its own
     callers = float((changed * callers_of).sum())
@@ -128,7 +128,7 @@ def _called(shape: MeshShape, draws: np.random.Generator) -> NDArray[np.int64]:
 
 
 def _of_services(service: NDArray[np.int64], of_pods: Array, shape: MeshShape) -> Array:
-    return np.bincount(service, of_pods, shape.services)
+    return np.bincount(service, of_pods, shape.services).astype(float)
 
 
 def _counted(rates: Array, pairs: Array) -> PairRates:
@@ -138,7 +138,7 @@ def _counted(rates: Array, pairs: Array) -> PairRates:
     classes = np.minimum(((logs - low) * (RATES / max(high - low, 1e-12))).astype(np.int64), RATES - 1)
     counted, calls = np.bincount(classes, pairs, RATES), np.bincount(classes, pairs * rates, RATES)
     kept = counted > 0
-    return PairRates(calls[kept] / counted[kept], counted[kept])
+    return PairRates(calls[kept] / counted[kept], counted[kept].astype(float))
 
 
 def _between_nodes(

@@ -1,0 +1,245 @@
+"""Which way a call takes from network to network, and from edge to cloud and back.
+
+Within a network callers and endpoints reach each other.  Between networks a call goes through the gateway of the network
+that it enters, as Istio's east-west and north-south gateways have it.  Nodes of an *edge* network only open connections
+outwards; nobody can open one to them, and so a call to them, from the cloud or from another edge, travels back through the
+channel that their site keeps open to the cloud, as KubeEdge's EdgeMesh does with its relays.  A call from an edge goes out
+by the gateway of where it is going, or through the channel where there is none.  When a site's line is down nothing comes in
+or goes out: calls fail at once, or an endpoint elsewhere serves instead (:func:`first_reachable`).
+
+Delays and rates are the caller's to give; a channel's defaults are assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyedge.errors import InputError, nearest
+
+CHANNEL_DELAY_MS = 20.0
+"""One way, from an edge site to the cloud; assumed, a site on a carrier's line."""
+
+CHANNEL_BYTES_PER_S = 12.5e6
+"""100 Mb/s; assumed."""
+
+GATEWAY_DELAY_MS = 0.15
+"""What a gateway adds: about one Envoy, as half of what Istio publishes of two sidecars (:mod:`.proxies`)."""
+
+
+class Kind(Enum):
+    """How a call gets there."""
+
+    DIRECT = "direct"
+    GATEWAY = "gateway"
+    EDGE_CHANNEL = "edge-channel"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What an edge site keeps open to the cloud.
+
+    Attributes:
+        to: the network where its other end is.
+        up: whether the site's line is there; a channel falls with it, and calls by gateways do too.
+        delay_ms: one way.
+        bytes_per_s: that a call may fill.
+    """
+
+    to: str
+    up: bool = True
+    delay_ms: float = CHANNEL_DELAY_MS
+    bytes_per_s: float = CHANNEL_BYTES_PER_S
+
+
+@dataclass(frozen=True)
+class Network:
+    """Nodes that reach each other.
+
+    Attributes:
+        gateway_open_to: networks whose callers the gateway lets in, ``*`` for all; empty: it has no gateway.
+        gateway_delay_ms: that it adds.
+        outwards_only: whether its nodes only open connections themselves: an edge behind a carrier's address translation.
+        channel: of an edge site.
+    """
+
+    name: str
+    gateway_open_to: frozenset[str] = frozenset()
+    gateway_delay_ms: float = GATEWAY_DELAY_MS
+    outwards_only: bool = False
+    channel: Channel | None = None
+
+    def lets_in(self, network: str) -> bool:
+        """Whether callers of another network may come in by its gateway."""
+        return not self.outwards_only and bool({"*", network} & self.gateway_open_to)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a call gets from a caller's network to an endpoint's.
+
+    Attributes:
+        hops: of networks, gateways and channels, that it passes between the two; 0 within a network.
+        delay_ms: one way, to be added to what the endpoint takes; infinite if there is no way.
+        bytes_per_s: of the narrowest part; infinite where nothing is known to be narrow.
+        why: what it passes, or why there is no way.
+    """
+
+    kind: Kind
+    hops: int
+    delay_ms: float
+    bytes_per_s: float
+    why: str
+
+    def call_ms(self, request_bytes: float = 0, answer_bytes: float = 0) -> float:
+        """There and back, with what is sent."""
+        if self.kind is Kind.NONE:
+            return float("inf")
+        return 2 * self.delay_ms + 1000 * (request_bytes + answer_bytes) / self.bytes_per_s
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The networks, and how far they are apart.
+
+    Attributes:
+        networks: by name.
+        delay_ms: one way between two networks that are named in either order; 0 if not given.
+
+    Raises:
+        InputError: if a channel or a delay names a network that there is not, or an edge has a gateway.
+    """
+
+    networks: Mapping[str, Network]
+    delay_ms: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for network in self.networks.values():
+            if network.outwards_only and network.gateway_open_to:
+                raise InputError(f"nobody can come in to '{network.name}', whose nodes only open connections outwards")
+            if network.channel is not None:
+                if self.network(network.channel.to).outwards_only:
+                    raise InputError(f"the channel of '{network.name}' must end where connections can be opened to")
+        for pair in self.delay_ms:
+            for name in pair:
+                self.network(name)
+
+    def network(self, name: str) -> Network:
+        """One of them.
+
+        Raises:
+            InputError: if there is none of that name.
+        """
+        found = self.networks.get(name)
+        if found is None:
+            raise InputError(f"there is no network '{name}'", nearest=nearest(name, self.networks))
+        return found
+
+    def between_ms(self, one: str, other: str) -> float:
+        """One way."""
+        return self.delay_ms.get((one, other), self.delay_ms.get((other, one), 0.0))
+
+    def way(self, caller: str, endpoint: str) -> Way:
+        """From a network to a network.
+
+        Raises:
+            InputError: if there is none of that name.
+        """
+        start, end = self.network(caller), self.network(endpoint)
+        if caller == endpoint:
+            return Way(Kind.DIRECT, 0, 0.0, float("inf"), "one network")
+        if start.channel is not None and not start.channel.up:
+            return _no_way(f"the channel of {caller} is down")
+        if end.lets_in(caller):
+            delay_ms = self.between_ms(caller, endpoint) + end.gateway_delay_ms
+            return Way(Kind.GATEWAY, 1, delay_ms, float("inf"), f"gateway of {endpoint}")
+        channels = [network for network in (start, end) if network.outwards_only]
+        if not channels:
+            return _no_way(f"{endpoint} has no gateway that lets {caller} in")
+        return self._through(channels, caller, endpoint)
+
+    def _through(self, channels: Sequence[Network], caller: str, endpoint: str) -> Way:
+        """Over the channel of the caller's site, of the endpoint's, or both with a relay between them."""
+        at, passed, delay_ms, bytes_per_s = caller, list[str](), 0.0, float("inf")
+        for network in channels:
+            channel = network.channel
+            if channel is None:
+                return _no_way(f"{network.name} has no channel")
+            if not channel.up:
+                return _no_way(f"the channel of {network.name} is down")
+            outwards = network.name == caller
+            if not outwards and at != channel.to:  # to where the endpoint's site has its channel
+                step = self.way(at, channel.to)
+                if step.kind is Kind.NONE:
+                    return step
+                passed.append(step.why)
+                delay_ms += step.delay_ms
+            passed.append(f"channel of {network.name}")
+            delay_ms += channel.delay_ms
+            bytes_per_s = min(bytes_per_s, channel.bytes_per_s)
+            at = channel.to if outwards else endpoint
+        if at != endpoint:
+            step = self.way(at, endpoint)
+            if step.kind is Kind.NONE:
+                return step
+            passed.append(step.why)
+            delay_ms += step.delay_ms
+        return Way(Kind.EDGE_CHANNEL, len(passed), delay_ms, bytes_per_s, ", ".join(passed))
+
+
+@dataclass(frozen=True, eq=False)
+class Ways:
+    """Ways of many callers and endpoints, columns by row of :func:`ways`."""
+
+    reachable: NDArray[np.bool_]
+    hops: NDArray[np.int64]
+    delay_ms: NDArray[np.float64]
+    bytes_per_s: NDArray[np.float64]
+
+
+def ways(reach: Reach, callers: Sequence[str], endpoints: Sequence[str]) -> Ways:
+    """From each caller's network to each endpoint's, each (callers, endpoints); a pair of networks is looked at once."""
+    starts, row = np.unique(np.asarray(callers, str), return_inverse=True)
+    ends, column = np.unique(np.asarray(endpoints, str), return_inverse=True)
+    table = [[reach.way(str(start), str(end)) for end in ends] for start in starts]
+    cells = np.ix_(row, column)
+
+    def spread(values: Sequence[Sequence[float]], kind: type) -> NDArray[np.generic]:
+        return np.array(values, kind).reshape(len(starts), len(ends))[cells]
+
+    return Ways(
+        np.asarray(spread([[way.kind is not Kind.NONE for way in line] for line in table], bool), bool),
+        np.asarray(spread([[way.hops for way in line] for line in table], np.int64), np.int64),
+        np.asarray(spread([[way.delay_ms for way in line] for line in table], float), float),
+        np.asarray(spread([[way.bytes_per_s for way in line] for line in table], float), float),
+    )
+
+
+def first_reachable(reach: Reach, caller: str, endpoints: Sequence[str]) -> tuple[int, Way]:
+    """The first of the endpoints, in their order of preference, that a caller can reach.
+
+    Returns:
+        Its place and the way; -1, and the way to the first that is none, if the call must fail at once.
+
+    Raises:
+        InputError: if there are no endpoints.
+    """
+    if not endpoints:
+        raise InputError("a service without endpoints cannot be reached")
+    refused = None
+    for place, endpoint in enumerate(endpoints):
+        way = reach.way(caller, endpoint)
+        if way.kind is not Kind.NONE:
+            return place, way
+        refused = refused or way
+    assert refused is not None
+    return -1, refused
+
+
+def _no_way(why: str) -> Way:
+    return Way(Kind.NONE, 0, float("inf"), 0.0, why)

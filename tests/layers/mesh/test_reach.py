@@ -1,0 +1,114 @@
+"""Between edge and cloud: who gets where, through what, and what becomes of a call when a channel is down."""
+
+import itertools
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyedge.errors import InputError
+from skyedge.layers.mesh.reach import Channel, Kind, Network, Reach, first_reachable, ways
+
+CLOUD = Network("cloud", frozenset({"*"}))
+PRIVATE = Network("private")
+FARM = Network("farm", outwards_only=True, channel=Channel("cloud", delay_ms=30, bytes_per_s=1e6))
+PORT = Network("port", outwards_only=True, channel=Channel("cloud", delay_ms=10, bytes_per_s=5e6))
+FAR = Network("far", frozenset({"cloud"}), gateway_delay_ms=1)
+HUT = Network("hut", outwards_only=True)
+
+
+def reach(*networks):
+    apart = {("far", "cloud"): 50.0, ("farm", "cloud"): 30.0}
+    kept = {one.name: one for one in networks}
+    return Reach(kept, {pair: ms for pair, ms in apart.items() if set(pair) <= set(kept)})
+
+
+ALL = reach(CLOUD, PRIVATE, FARM, PORT, FAR, HUT)
+
+
+def test_within_a_network_the_way_is_direct():
+    for name in ALL.networks:
+        assert ALL.way(name, name).kind is Kind.DIRECT
+        assert ALL.way(name, name).call_ms(1000, 1000) == 0
+
+
+def test_the_cloud_reaches_the_edge_through_the_channel_that_the_edge_opened_and_back():
+    down = ALL.way("cloud", "farm")
+    assert (down.kind, down.hops, down.delay_ms, down.bytes_per_s) == (Kind.EDGE_CHANNEL, 1, 30.0, 1e6)
+    assert down.call_ms(50_000, 950_000) == 2 * 30 + 1000
+    up = ALL.way("farm", "cloud")  # the cloud's gateway is open, so the edge needs no channel to call it
+    assert (up.kind, up.hops) == (Kind.GATEWAY, 1)
+    without_gateway = reach(Network("cloud"), FARM)
+    assert without_gateway.way("farm", "cloud").kind is Kind.EDGE_CHANNEL
+    assert without_gateway.way("farm", "cloud").delay_ms == 30
+
+
+def test_an_edge_reaches_another_through_both_channels():
+    way = ALL.way("farm", "port")
+    assert (way.kind, way.hops, way.delay_ms, way.bytes_per_s) == (Kind.EDGE_CHANNEL, 2, 40.0, 1e6)
+    assert ALL.way("port", "farm").delay_ms == way.delay_ms
+
+
+def test_beyond_the_end_of_a_channel_a_gateway_is_passed():
+    way = ALL.way("farm", "far")  # the gateway of far lets only the cloud in
+    assert (way.kind, way.hops, way.delay_ms) == (Kind.EDGE_CHANNEL, 2, 30 + 50 + 1)
+    assert way.why == "channel of farm, gateway of far"
+    assert ALL.way("far", "farm").why == "gateway of cloud, channel of farm"
+
+
+def test_where_nobody_lets_anybody_in_there_is_no_way():
+    assert ALL.way("cloud", "private").kind is Kind.NONE
+    assert ALL.way("cloud", "hut").why == "hut has no channel"
+    assert math.isinf(ALL.way("cloud", "private").call_ms(1, 1))
+
+
+def test_when_the_channel_is_down_a_call_fails_at_once_or_goes_elsewhere():
+    cut = replace(FARM, channel=replace(FARM.channel, up=False))
+    broken = reach(CLOUD, cut, PORT)
+    place, way = first_reachable(broken, "cloud", ["farm", "port"])
+    assert (place, way.why) == (1, "channel of port")
+    place, way = first_reachable(broken, "cloud", ["farm"])
+    assert (place, way.kind, way.why) == (-1, Kind.NONE, "the channel of farm is down")
+    assert first_reachable(broken, "farm", ["cloud", "port"])[0] == -1
+    assert first_reachable(broken, "farm", ["farm"])[1].kind is Kind.DIRECT  # the edge serves itself
+    assert first_reachable(reach(CLOUD, FARM, PORT), "cloud", ["farm", "port"])[0] == 0
+
+
+names = st.lists(st.sampled_from(sorted(ALL.networks)), min_size=1, max_size=6)
+
+
+@given(names, names)
+def test_all_at_once_is_as_one_by_one(callers, endpoints):
+    found = ways(ALL, callers, endpoints)
+    for (row, caller), (column, endpoint) in itertools.product(enumerate(callers), enumerate(endpoints)):
+        way = ALL.way(caller, endpoint)
+        assert found.reachable[row, column] == (way.kind is not Kind.NONE)
+        assert (found.hops[row, column], found.delay_ms[row, column]) == (way.hops, way.delay_ms)
+        assert found.bytes_per_s[row, column] == way.bytes_per_s
+
+
+@given(st.sampled_from(sorted(ALL.networks)), st.sampled_from(sorted(ALL.networks)))
+def test_nobody_comes_in_to_an_edge_but_through_its_channel(caller, endpoint):
+    way = ALL.way(caller, endpoint)
+    if caller != endpoint and ALL.networks[endpoint].outwards_only:
+        assert way.kind in (Kind.EDGE_CHANNEL, Kind.NONE)
+        assert way.kind is Kind.NONE or way.why.endswith(f"channel of {endpoint}")
+
+
+def test_many_are_quick():
+    callers = np.random.default_rng(0).choice(sorted(ALL.networks), 3000)
+    assert ways(ALL, callers, callers).reachable.shape == (3000, 3000)
+
+
+def test_what_cannot_be_is_said():
+    with pytest.raises(InputError, match="did you mean 'cloud'"):
+        reach(CLOUD, replace(FARM, channel=Channel("clod")))
+    with pytest.raises(InputError, match="only open connections outwards"):
+        reach(replace(FARM, gateway_open_to=frozenset({"*"})), CLOUD)
+    with pytest.raises(InputError, match="must end where"):
+        reach(CLOUD, PORT, replace(FARM, channel=Channel("port")))
+    with pytest.raises(InputError, match="without endpoints"):
+        first_reachable(ALL, "cloud", [])
