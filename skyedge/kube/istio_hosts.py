@@ -15,14 +15,13 @@ from skyedge.kube.shape import Count, Shape
 class WorkloadEntrySpec(Shape, frozen=True, kw_only=True):
     """A machine that answers: ``spec`` of a workload entry, and an entry of a service entry's ``endpoints``."""
 
-    unmodelled = "serviceAccount"
-
     address: str = ""
     ports: dict[str, Port] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     network: str = ""
     locality: str = ""
     weight: Count = 0
+    service_account: str = ""
 
     def check(self) -> None:
         if not self.address and not self.network:

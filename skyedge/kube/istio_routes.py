@@ -49,9 +49,10 @@ class HttpMatchRequest(Shape, frozen=True, kw_only=True):
     def check(self) -> None:
         if self.uri is not None and self.uri.exact is None and self.uri.prefix is None and self.uri.regex is None:
             raise Problem(("uri",), "one of exact, prefix, regex is needed")
-        for name in (*self.headers, *self.without_headers):
-            if name != name.lower() and name.startswith(":"):
-                raise Problem(("headers", name), f"there is no pseudo header '{name}'", name.lower())
+        texts = {"uri": self.uri, "scheme": self.scheme, "method": self.method, "authority": self.authority}
+        for name, text in texts.items():
+            if text is not None and text.regex == "*":
+                raise Problem((name, "regex"), "'*' is not a regular expression", ".*")
 
 
 class Destination(Shape, frozen=True, kw_only=True):

@@ -1,0 +1,192 @@
+"""``AuthorizationPolicy`` and ``PeerAuthentication``: who may call whom, and whether callers are known at all."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from skyedge.errors import nearest
+from skyedge.kube import Manifest, Manifests
+from skyedge.kube import istio_access as kube
+from skyedge.kube.problem import Path
+from skyedge.layers.mesh.access import (
+    About,
+    Action,
+    Addresses,
+    Condition,
+    Operation,
+    Peer,
+    Policy,
+    Rule,
+    Source,
+    Texts,
+    Verdict,
+    decide,
+)
+from skyedge.layers.mesh.http_match import HttpRequest
+from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, namespace_of
+from skyedge.layers.mesh.reading.workloads import TRUST_DOMAIN, Workload
+
+WITHOUT_VALUE = (
+    "source.ip remote.ip request.auth.principal request.auth.audiences request.auth.presenter destination.ip connection.sni"
+)
+"""Attributes that Istio knows and no request here has, beside claims of tokens; ``source.ip`` is modelled."""
+
+_ABOUT = {one.value: one for one in About if one is not About.NOTHING}
+
+
+@dataclass(frozen=True)
+class Access:
+    """All policies, and who is called without a certificate.
+
+    Attributes:
+        plain: (namespace, labels) of workloads to which callers show none; namespace empty is everybody's.
+    """
+
+    policies: tuple[Policy, ...] = ()
+    plain: tuple[tuple[str, Mapping[str, str], bool], ...] = field(default=())
+
+    def verdict(self, request: HttpRequest, caller: Workload | None, called: Workload, port: int) -> Verdict:
+        """Whether ``called`` answers ``caller`` (None: somebody outside)."""
+        mine = [policy for policy in self.policies if policy.is_for(called.namespace, called.labels)]
+        if not mine:
+            return Verdict(True)
+        peer = Peer()
+        if caller is not None:
+            shows = not self._is_plain(called)
+            peer = Peer(caller.principal if shows else "", caller.namespace if shows else "", caller.address)
+        return decide(mine, request, peer, port)
+
+    def _is_plain(self, called: Workload) -> bool:
+        """The most narrow word counts: of labels, then of the namespace, then of the mesh."""
+        words = [
+            (bool(labels), space != "", off)
+            for space, labels, off in self.plain
+            if space in ("", called.namespace) and labels.items() <= called.labels.items()
+        ]
+        return max(words, key=lambda word: word[:2])[2] if words else False
+
+
+def read_access(manifests: Manifests, workloads: Sequence[Workload], warnings: list[str]) -> Access:
+    """All policies, by name.
+
+    Raises:
+        InputError: for a policy that selects nothing, an address that is none, an attribute that there is not.
+    """
+    written = sorted(manifests.of(kube.AuthorizationPolicy), key=lambda one: _name(one))
+    policies = []
+    for manifest in written:
+        policy = _policy(manifest)
+        spec = manifest.object.spec
+        if spec.target_ref is not None or spec.target_refs:
+            field_name = "targetRef" if spec.target_ref is not None else "targetRefs"
+            warnings.append(f"{manifest.place('spec', field_name)}: waypoints are not modelled: the policy holds for nobody")
+            continue
+        if policy.action is Action.CUSTOM:
+            warnings.append(f"{manifest.place('spec', 'action')}: nobody outside is asked here, so that all may pass")
+        if not any(policy.is_for(one.namespace, one.labels) for one in workloads):
+            raise _nobody(manifest, policy, workloads)
+        policies.append(policy)
+    plain = []
+    for peer in sorted(manifests.of(kube.PeerAuthentication), key=lambda one: _name(one)):
+        mode = "UNSET" if peer.object.spec.mtls is None else peer.object.spec.mtls.mode
+        if mode != "UNSET":
+            space = namespace_of(peer.object.metadata)
+            labels = {} if peer.object.spec.selector is None else peer.object.spec.selector.wanted
+            plain.append(("" if space == ROOT_NAMESPACE and not labels else space, labels, mode == "DISABLE"))
+    return Access(tuple(policies), tuple(plain))
+
+
+def _name(manifest: Manifest[Any]) -> str:
+    return f"{namespace_of(manifest.object.metadata)}/{manifest.object.metadata.name}"
+
+
+def _nobody(manifest: Manifest[Any], policy: Policy, workloads: Sequence[Workload]) -> Exception:
+    here = [one for one in workloads if policy.namespace in (None, one.namespace)]
+    if not policy.labels or not here:
+        space = policy.namespace
+        close = nearest(space or "", {one.namespace for one in workloads})
+        return manifest.error(("metadata", "namespace"), f"nothing runs in '{space}', so the policy selects nothing", close)
+    words = {f"{label}={value}" for one in here for label, value in one.labels.items()}
+    path: Path = ("spec", "selector")
+    for label, value in sorted(policy.labels.items()):
+        if f"{label}={value}" not in words:
+            message = f"nothing that runs in '{policy.namespace}' has {label}={value}, so the policy selects nothing"
+            return manifest.error(path, message, nearest(f"{label}={value}", words))
+    return manifest.error(path, f"nothing that runs in '{policy.namespace}' has all of these, so the policy selects nothing")
+
+
+def _policy(manifest: Manifest[kube.AuthorizationPolicy]) -> Policy:
+    spec, namespace = manifest.object.spec, namespace_of(manifest.object.metadata)
+    return Policy(
+        _name(manifest),
+        Action(spec.action),
+        tuple(_rule(manifest, rule, ("spec", "rules", number), namespace) for number, rule in enumerate(spec.rules)),
+        None if namespace == ROOT_NAMESPACE else namespace,
+        {} if spec.selector is None else spec.selector.wanted,
+    )
+
+
+def _rule(manifest: Manifest[Any], rule: kube.Rule, path: Path, namespace: str) -> Rule:
+    sources = tuple(
+        _source(manifest, one.source, (*path, "from", number, "source"), namespace) for number, one in enumerate(rule.from_)
+    )
+    conditions = tuple(_condition(manifest, one, (*path, "when", number)) for number, one in enumerate(rule.when))
+    return Rule(sources, tuple(_operation(one.operation) for one in rule.to), conditions)
+
+
+def _source(manifest: Manifest[Any], said: kube.Source, path: Path, namespace: str) -> Source:
+    for name, addresses in (("ipBlocks", said.ip_blocks), ("notIpBlocks", said.not_ip_blocks)):
+        for number, address in enumerate(addresses):
+            _check_network(manifest, address, (*path, name, number))
+    accounts, not_accounts = (
+        tuple(_principal(one, namespace) for one in named) for named in (said.service_accounts, said.not_service_accounts)
+    )
+    return Source(
+        Texts((*said.principals, *accounts), (*said.not_principals, *not_accounts)),
+        Texts(said.namespaces, said.not_namespaces),
+        Addresses(said.ip_blocks, said.not_ip_blocks),
+    )
+
+
+def _principal(account: str, namespace: str) -> str:
+    """The principal of a service account, ``NAMESPACE/NAME`` or a name in the policy's own namespace."""
+    space, slash, name = account.rpartition("/")
+    return f"{TRUST_DOMAIN}/ns/{space if slash else namespace}/sa/{name}"
+
+
+def _operation(said: kube.Operation) -> Operation:
+    def lower(texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(text.lower() for text in texts)
+
+    return Operation(
+        Texts(lower(said.hosts), lower(said.not_hosts)),
+        Texts(said.ports, said.not_ports),
+        Texts(said.methods, said.not_methods),
+        Texts(said.paths, said.not_paths),
+    )
+
+
+def _condition(manifest: Manifest[Any], said: kube.Condition, path: Path) -> Condition:
+    values = Texts(said.values, said.not_values)
+    key, bracket, rest = said.key.partition("[")
+    about = _ABOUT.get(key)
+    if about is About.ADDRESS:
+        for name, addresses in (("values", said.values), ("notValues", said.not_values)):
+            for number, address in enumerate(addresses):
+                _check_network(manifest, address, (*path, name, number))
+    if about is not None and (about is About.HEADER) == bool(bracket):
+        return Condition(about, values, rest.removesuffix("]"))
+    known = [*_ABOUT, *WITHOUT_VALUE.split(), "request.auth.claims", "request.headers[NAME]"]
+    if key not in (*WITHOUT_VALUE.split(), "request.auth.claims", "experimental.envoy.filters"):
+        raise manifest.error((*path, "key"), f"there is no attribute '{said.key}'", nearest(said.key, known))
+    return Condition(About.NOTHING, values)
+
+
+def _check_network(manifest: Manifest[Any], text: str, path: Path) -> None:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise manifest.error(path, f"'{text}' is neither an address nor a network such as 10.0.0.0/8") from None

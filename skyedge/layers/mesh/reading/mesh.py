@@ -1,0 +1,239 @@
+"""From manifests to a mesh: what is in the files, as the mesh's own objects, every name checked.
+
+What a caller sees depends on where it is: ``exportTo`` shows services and rules to some namespaces only, a ``Sidecar``
+narrows that further, a gateway has hosts of its own, and of several destination rules the caller's namespace decides which
+counts.  So a reading gives a mesh *for a caller* (:meth:`MeshReading.mesh_for`); callers that see the same share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from skyedge.errors import InputError, nearest
+from skyedge.kube import Manifests
+from skyedge.kube.istio_hosts import Gateway, Sidecar
+from skyedge.layers.mesh.locality import NOWHERE
+from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh, MeshEndpoint, Service, VirtualService
+from skyedge.layers.mesh.reading.access import Access, read_access
+from skyedge.layers.mesh.reading.checks import Known, check_routes, check_rules
+from skyedge.layers.mesh.reading.names import Shown, fits, namespace_of
+from skyedge.layers.mesh.reading.policies import Rules, read_rules, rules_for
+from skyedge.layers.mesh.reading.routes import Origin, Routes, gateway_name, read_routes
+from skyedge.layers.mesh.reading.services import read_services
+from skyedge.layers.mesh.reading.workloads import Workload, read_places, read_workloads
+from skyedge.layers.mesh.virtual_hosts import VirtualHost
+
+
+@dataclass(frozen=True, eq=False)
+class Scope:
+    """Hosts that a sidecar lets its workloads see, as (namespace, host); a star is any."""
+
+    namespace: str
+    labels: Mapping[str, str]
+    hosts: tuple[tuple[str, str], ...]
+
+    def shows(self, namespace: str, host: str) -> bool:
+        """Whether it lets a host of a namespace be seen."""
+        here = {".": self.namespace}
+        return any(
+            here.get(space, space) in ("*", namespace) and (name == "*" or fits(name, host) or fits(host, name))
+            for space, name in self.hosts
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class MeshReading:
+    """What the files said, and what in them is worth a word.
+
+    Attributes:
+        workloads: by namespace and name.
+        services: by host.
+        endpoints: by (host, address).
+        behind: the workload behind an endpoint, by (host, address), as far as it is known.
+        doors: hosts of each gateway.
+    """
+
+    workloads: tuple[Workload, ...]
+    services: tuple[Shown[Service], ...]
+    endpoints: tuple[MeshEndpoint, ...]
+    behind: Mapping[tuple[str, str], Workload]
+    routes: tuple[Routes, ...]
+    rules: tuple[Rules, ...]
+    access: Access
+    doors: Mapping[str, tuple[str, ...]]
+    scopes: tuple[Scope, ...]
+    warnings: tuple[str, ...]
+    _meshes: dict[tuple[str, str, Scope | None], Mesh] = field(default_factory=dict, init=False, repr=False)
+
+    def mesh_for(self, caller: Caller) -> Mesh:
+        """The mesh as a caller sees it."""
+        scope = self._scope(caller)
+        key = (caller.namespace, caller.gateway, scope)
+        if key not in self._meshes:
+            self._meshes[key] = self._mesh(caller, scope)
+        return self._meshes[key]
+
+    def caller(self, name: str) -> Caller:
+        """A caller by the name of a workload, a gateway, or a locality.
+
+        Args:
+            name: ``NAMESPACE/NAME`` or ``NAME`` of a workload; ``NAMESPACE/NAME`` of a gateway; or
+                ``region/zone/subzone``, from which somebody in the namespace ``default`` calls.
+
+        Raises:
+            InputError: if it is none of them, with the nearest.
+        """
+        found = [one for one in self.workloads if name in (one.name, f"{one.namespace}/{one.name}")]
+        if len({one.namespace for one in found}) > 1:
+            where = ", ".join(f"{one.namespace}/{one.name}" for one in found)
+            raise InputError(f"there are several of the name '{name}': {where}")
+        if found:
+            return found[0].caller
+        if name in self.doors:
+            return Caller(name, namespace=name.partition("/")[0], gateway=name)
+        known_places = {one.locality for one in self.workloads} | {one.locality for one in self.endpoints}
+        places = sorted(known_places - {NOWHERE})
+        for place in places:
+            words = [place.region, place.zone, place.subzone]
+            if name in {"/".join(words[:length]) for length in (1, 2, 3)}:
+                asked = replace(place, **dict.fromkeys(("zone", "subzone")[name.count("/") :], ""))
+                return Caller(name, asked, namespace="default")
+        known = [f"{one.namespace}/{one.name}" for one in self.workloads] + [one.name for one in self.workloads]
+        known += [*self.doors, *("/".join(word for word in (p.region, p.zone, p.subzone) if word) for p in places)]
+        message = f"'{name}' is no workload, no gateway and no locality of an endpoint"
+        raise InputError(message, nearest=nearest(name, known))
+
+    def workload(self, caller: Caller) -> Workload | None:
+        """The workload that is a caller; None if it is none."""
+        return next((one for one in self.workloads if f"{one.namespace}/{one.name}" == caller.name), None)
+
+    def origin(self, host: VirtualHost, rule: int) -> Origin | None:
+        """Where a rule of a virtual host was written; None for the way straight to a service."""
+        for virtual in host.written:
+            if rule < len(virtual.http):
+                return next(
+                    one.origins[rule]
+                    for one in self.routes
+                    if (one.shown.namespace, one.shown.thing.name) == (virtual.namespace, virtual.name)
+                )
+            rule -= len(virtual.http)
+        return None
+
+    def _scope(self, caller: Caller) -> Scope | None:
+        """The sidecar of a caller: one that names its labels counts before that of its namespace."""
+        mine = [
+            one for one in self.scopes if one.namespace == caller.namespace and one.labels.items() <= caller.labels.items()
+        ]
+        return max(mine, key=lambda one: bool(one.labels), default=None) if caller.gateway == MESH_GATEWAY else None
+
+    def _mesh(self, caller: Caller, scope: Scope | None) -> Mesh:
+        space = caller.namespace
+        routes = [one.shown.thing for one in self.routes if one.shown.seen_from(space)]
+        shown = [one for one in self.services if one.seen_from(space)]
+        if caller.gateway != MESH_GATEWAY:
+            routes = [kept for one in routes if (kept := self._at_door(one, caller.gateway)) is not None]
+        if scope is not None:
+            routes = [one for one in routes if any(scope.shows(one.namespace, host) for host in one.hosts)]
+            led_to = {to.host for one in routes for rule in one.http for to in rule.destinations}
+            shown = [one for one in shown if scope.shows(one.namespace, one.thing.host) or one.thing.host in led_to]
+        services = tuple(one.thing for one in shown)
+        hosts = {service.host for service in services}
+        return Mesh(
+            services,
+            tuple(endpoint for endpoint in self.endpoints if endpoint.service in hosts),
+            rules_for(services, self.rules, space),
+            tuple(routes),
+        )
+
+    def _at_door(self, virtual: VirtualService, gateway: str) -> VirtualService | None:
+        """The same with only the hosts that a gateway lets in."""
+        if gateway not in virtual.gateways:
+            return None
+        kept = []
+        for host in virtual.hosts:
+            for door in self.doors.get(gateway, ()):
+                space, slash, name = door.rpartition("/")
+                if slash and space not in ("*", virtual.namespace) and not (space == "." and self._is_at(gateway, virtual)):
+                    continue
+                if fits(name, host):
+                    kept.append(host)
+                elif fits(host, name):
+                    kept.append(name)
+        return replace(virtual, hosts=tuple(dict.fromkeys(kept))) if kept else None
+
+    @staticmethod
+    def _is_at(gateway: str, virtual: VirtualService) -> bool:
+        return gateway.partition("/")[0] == virtual.namespace
+
+
+def read_mesh(manifests: Manifests) -> MeshReading:
+    """The mesh that ``manifests`` describe.
+
+    Raises:
+        InputError: with file, document and path, for a name that is there twice or points to nothing, and for whatever
+            can never work (:mod:`~skyedge.layers.mesh.reading.checks`).
+    """
+    warnings: list[str] = []
+    places = read_places(manifests)
+    workloads = read_workloads(manifests, places, warnings)
+    answering = read_services(manifests, workloads, places, warnings)
+    routes = read_routes(manifests, warnings)
+    rules = read_rules(manifests, warnings)
+    by_host: dict[str, list[MeshEndpoint]] = {host: [] for host in answering.services}
+    for (host, _), endpoint in sorted(answering.endpoints.items()):
+        by_host[host].append(endpoint)
+    known = Known(answering.services, by_host, rules)
+    led_to = check_routes(routes, known, warnings)
+    check_rules(known, led_to, warnings)
+    for host, endpoints in sorted(by_host.items()):
+        if not endpoints:
+            warnings.append(f"{answering.manifests[host].place()}: nobody answers for '{host}'")
+    known_workloads = [*workloads, *(one for one in answering.workloads.values() if one not in workloads)]
+    access = read_access(manifests, known_workloads, warnings)
+    doors = {
+        gateway_name(one.object.metadata.name, namespace_of(one.object.metadata)): tuple(
+            host.lower() for server in one.object.spec.servers for host in server.hosts
+        )
+        for one in manifests.of(Gateway)
+    }
+    _check_doors(routes, doors, warnings)
+    return MeshReading(
+        workloads=tuple(workloads),
+        services=tuple(answering.services[host] for host in sorted(answering.services)),
+        endpoints=tuple(endpoint for _, endpoint in sorted(answering.endpoints.items())),
+        behind=answering.workloads,
+        routes=tuple(routes),
+        rules=tuple(rules),
+        access=access,
+        doors=doors,
+        scopes=_scopes(manifests),
+        warnings=tuple(warnings),
+    )
+
+
+def _check_doors(routes: Sequence[Routes], doors: Mapping[str, tuple[str, ...]], warnings: list[str]) -> None:
+    for one in routes:
+        for number, gateway in enumerate(one.shown.thing.gateways):
+            if gateway == MESH_GATEWAY:
+                continue
+            names = [door.rpartition("/")[2] for door in doors[gateway]]
+            if not any(fits(name, host) or fits(host, name) for host in one.shown.thing.hosts for name in names):
+                said = one.manifest.object.spec.gateways[number]
+                place = one.manifest.place("spec", "gateways", number)
+                warnings.append(f"{place}: the gateway '{said}' lets in none of these hosts, only {', '.join(names)}")
+
+
+def _scopes(manifests: Manifests) -> tuple[Scope, ...]:
+    scopes = []
+    for manifest in manifests.of(Sidecar):
+        spec, namespace = manifest.object.spec, namespace_of(manifest.object.metadata)
+        hosts = tuple(
+            (space, name.lower())
+            for listener in spec.egress
+            for space, _, name in (host.partition("/") for host in listener.hosts)
+        )
+        if hosts:
+            labels = {} if spec.workload_selector is None else spec.workload_selector.wanted
+            scopes.append(Scope(namespace, labels, hosts))
+    return tuple(scopes)

@@ -1,0 +1,210 @@
+"""``DestinationRule`` to the mesh's own rules; which of several counts for a caller is found here too.
+
+For a service, rules in the caller's namespace count first, then those in the service's own, then those of the root
+namespace; within one namespace the most precise host.  Two for the same host in one namespace are one rule: the policy of
+the older, the subsets of both (Istio).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from skyedge.kube import Manifest, Manifests
+from skyedge.kube import istio_traffic as kube
+from skyedge.kube.istio_values import seconds_or_none
+from skyedge.layers.mesh.defaults import HashWish, OutlierWish
+from skyedge.layers.mesh.objects import (
+    NOTHING_SAID,
+    UNLIMITED,
+    Balancer,
+    ConnectionLimits,
+    DestinationRule,
+    HashKey,
+    LoadBalancing,
+    LocalityWish,
+    Service,
+    Subset,
+    TrafficPolicy,
+    Warmup,
+)
+from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, Shown, most_precise, namespace_of, whole_name
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A destination rule, and the manifests that it was written in: several if they were made one."""
+
+    shown: Shown[DestinationRule]
+    manifests: tuple[Manifest[kube.DestinationRule], ...]
+
+
+def read_rules(manifests: Manifests, warnings: list[str]) -> list[Rules]:
+    """All destination rules, the oldest first.
+
+    Raises:
+        InputError: if one is there twice.
+    """
+    found: dict[tuple[str, str, frozenset[str]], Rules] = {}
+    named: dict[tuple[str, str], Manifest[kube.DestinationRule]] = {}
+    for manifest in sorted(manifests.of(kube.DestinationRule), key=_age):
+        metadata, spec = manifest.object.metadata, manifest.object.spec
+        namespace = namespace_of(metadata)
+        first = named.setdefault((namespace, metadata.name), manifest)
+        if first is not manifest:
+            message = f"there is a DestinationRule '{metadata.name}' in '{namespace}' already: {first.place()}"
+            raise manifest.error(("metadata", "name"), message)
+        if spec.workload_selector is not None:
+            warnings.append(
+                f"{manifest.place('spec', 'workloadSelector')}: not modelled: the rule holds for every caller here"
+            )
+        rule = _rule(manifest.object, namespace)
+        key = (namespace, rule.host, frozenset(spec.export_to))
+        if key not in found:
+            found[key] = Rules(Shown(rule, namespace, key[2]), (manifest,))
+            continue
+        before = found[key]
+        warnings.append(
+            f"{manifest.place('spec', 'host')}: '{rule.host}' has a rule in '{namespace}' already "
+            f"({before.manifests[0].place()}); of this one only subsets of other names count"
+        )
+        merged = _merged(before.shown.thing, rule)
+        found[key] = Rules(Shown(merged, namespace, key[2]), (*before.manifests, manifest))
+    return list(found.values())
+
+
+def rule_for(service: Service, rules: Iterable[Rules], namespace: str) -> Rules | None:
+    """The rule that counts for a service when it is called from ``namespace``."""
+    visible = [one for one in rules if one.shown.seen_from(namespace)]
+    for space in (namespace, service.namespace, ROOT_NAMESPACE):
+        here = {one.shown.thing.host: one for one in reversed(visible) if one.shown.namespace == space}
+        chosen = most_precise(here, service.host)
+        if chosen is not None:
+            return here[chosen]
+    return None
+
+
+def rules_for(services: Sequence[Service], rules: Sequence[Rules], namespace: str) -> tuple[DestinationRule, ...]:
+    """For each service that has one, the rule that counts, under the service's own name."""
+    chosen = ((service, rule_for(service, rules, namespace)) for service in services)
+    return tuple(replace(one.shown.thing, host=service.host) for service, one in chosen if one is not None)
+
+
+def _rule(manifest: kube.DestinationRule, namespace: str) -> DestinationRule:
+    spec = manifest.spec
+    policy = spec.traffic_policy or kube.TrafficPolicy()
+    return DestinationRule(
+        host=whole_name(spec.host, namespace),
+        policy=_policy(policy),
+        subsets=tuple(Subset(one.name, one.labels, _policy(one.traffic_policy)) for one in spec.subsets),
+        port_policies={one.port.number: _policy(one) for one in policy.port_level_settings},
+        namespace=namespace,
+        name=manifest.metadata.name,
+    )
+
+
+def _merged(first: DestinationRule, second: DestinationRule) -> DestinationRule:
+    known = {subset.name for subset in first.subsets}
+    more = tuple(subset for subset in second.subsets if subset.name not in known)
+    silent = first.policy == NOTHING_SAID and not first.port_policies
+    chosen = second if silent else first
+    return replace(first, policy=chosen.policy, port_policies=chosen.port_policies, subsets=(*first.subsets, *more))
+
+
+def _policy(said: kube.TrafficPolicy | kube.PortTrafficPolicy | None) -> TrafficPolicy:
+    if said is None:
+        return NOTHING_SAID
+    return TrafficPolicy(
+        load_balancing=None if said.load_balancer is None else _balancing(said.load_balancer),
+        outlier=None if said.outlier_detection is None else _outlier(said.outlier_detection),
+        connections=None if said.connection_pool is None else _limits(said.connection_pool),
+        tls_mode=None if said.tls is None else said.tls.mode,
+    )
+
+
+def _balancing(said: kube.LoadBalancer) -> LoadBalancing:
+    simple = {"LEAST_CONN": Balancer.LEAST_REQUEST, "UNSPECIFIED": None, None: None}
+    balancer = simple[said.simple] if said.simple in simple else Balancer(said.simple)
+    key, hashing = None, HashWish()
+    if said.consistent_hash is not None:
+        balancer, key, hashing = _hashing(said.consistent_hash)
+    warmup = None
+    if said.warmup is not None:
+        default = Warmup(0.0)
+        warmup = Warmup(
+            seconds_or_none(said.warmup.duration) or 0.0,
+            said.warmup.aggression or default.aggression,
+            default.minimum_percent if said.warmup.minimum_percent is None else said.warmup.minimum_percent,
+        )
+    elif said.warmup_duration_secs is not None:
+        warmup = Warmup(seconds_or_none(said.warmup_duration_secs) or 0.0)
+    locality = None if said.locality_lb_setting is None else read_locality_setting(said.locality_lb_setting)
+    return LoadBalancing(balancer, key, hashing, locality, warmup)
+
+
+def _hashing(said: kube.ConsistentHash) -> tuple[Balancer, HashKey, HashWish]:
+    cookie = said.http_cookie
+    key = HashKey(
+        header=said.http_header_name or "",
+        cookie="" if cookie is None else cookie.name,
+        query_parameter=said.http_query_parameter_name or "",
+        source_address=bool(said.use_source_ip),
+        cookie_ttl_s=None if cookie is None else seconds_or_none(cookie.ttl),
+    )
+    sizes = HashWish(
+        ring=said.ring_hash is not None,
+        ring_size=None if said.ring_hash is None else said.ring_hash.minimum_ring_size,
+        maglev=said.maglev is not None,
+        table_size=None if said.maglev is None else said.maglev.table_size,
+        minimum_ring_size=said.minimum_ring_size,
+    )
+    return (Balancer.MAGLEV if sizes.maglev else Balancer.RING_HASH), key, sizes
+
+
+def read_locality_setting(said: kube.LocalityLb) -> LocalityWish:
+    """A locality setting."""
+    return LocalityWish(
+        enabled=said.enabled,
+        distribute=tuple((one.from_, one.to) for one in said.distribute),
+        failover=tuple((one.from_, one.to) for one in said.failover),
+        failover_priority=said.failover_priority,
+    )
+
+
+def _outlier(said: kube.OutlierDetection) -> OutlierWish:
+    # The older word counted what a gateway answers.
+    gateway = said.consecutive_gateway_errors
+    return OutlierWish(
+        consecutive_5xx_errors=said.consecutive_5xx_errors,
+        consecutive_gateway_errors=said.consecutive_errors if gateway is None else gateway,
+        consecutive_local_origin_failures=said.consecutive_local_origin_failures,
+        split_external_local_origin_errors=said.split_external_local_origin_errors,
+        interval_ms=_milliseconds(said.interval),
+        base_ejection_time_ms=_milliseconds(said.base_ejection_time),
+        max_ejection_percent=said.max_ejection_percent,
+        min_health_percent=said.min_health_percent,
+    )
+
+
+def _milliseconds(text: str | None) -> int | None:
+    length_s = seconds_or_none(text)
+    return None if length_s is None else round(length_s * 1000)
+
+
+def _limits(said: kube.ConnectionPool) -> ConnectionLimits:
+    def limit(number: int | None) -> int:
+        return number or UNLIMITED  # as Istio reads it, 0 is not said
+
+    return ConnectionLimits(
+        max_connections=limit(said.tcp.max_connections),
+        max_pending_requests=limit(said.http.http1_max_pending_requests),
+        max_requests=limit(said.http.http2_max_requests),
+        max_retries=limit(said.http.max_retries),
+        max_requests_per_connection=said.http.max_requests_per_connection or 0,
+        connect_timeout_s=seconds_or_none(said.tcp.connect_timeout),
+    )
+
+
+def _age(manifest: Manifest[kube.DestinationRule]) -> tuple[str, str, str]:
+    metadata = manifest.object.metadata
+    return metadata.creation_timestamp or "~", namespace_of(metadata), metadata.name

@@ -1,0 +1,188 @@
+"""What runs: pods, virtual machines and machines without any, and where.
+
+A pod's locality is that of its node, unless its label ``istio-locality`` says otherwise.  What stands outside of clusters is
+a ``WorkloadEntry``, which names its locality itself and may say with ``skyedge.io/runs-in`` that it is ``bare-metal``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from skyedge.errors import nearest
+from skyedge.kube import Manifest, Manifests
+from skyedge.kube.cluster import Node
+from skyedge.kube.istio_hosts import WorkloadEntry, WorkloadEntrySpec
+from skyedge.kube.pods import Pod
+from skyedge.layers.mesh.locality import NETWORK, NOWHERE, Locality
+from skyedge.layers.mesh.objects import Caller, RunsIn
+from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN, namespace_of
+
+REGION, ZONE, SUBZONE = "topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone"
+HOSTNAME = "kubernetes.io/hostname"
+POD_LOCALITY = "istio-locality"
+RUNS_IN = "skyedge.io/runs-in"
+TRUST_DOMAIN = CLUSTER_DOMAIN.removeprefix("svc.")
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """Something that runs.
+
+    Attributes:
+        name: unique in its namespace.
+        labels: its own and those that say where it is, as failover priorities compare them.
+        ports: numbers by name, as far as it says them.
+        annotations: for how it behaves.
+    """
+
+    name: str
+    namespace: str
+    address: str
+    manifest: Manifest[Any]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    locality: Locality = NOWHERE
+    network: str = ""
+    node: str = ""
+    service_account: str = "default"
+    runs_in: RunsIn = RunsIn.CONTAINER
+    weight: int = 1
+    ports: Mapping[str, int] = field(default_factory=dict)
+    healthy: bool = True
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def principal(self) -> str:
+        """Who it is to those whom it calls."""
+        return f"{TRUST_DOMAIN}/ns/{self.namespace}/sa/{self.service_account}"
+
+    @property
+    def caller(self) -> Caller:
+        """The same as somebody who calls."""
+        return Caller(f"{self.namespace}/{self.name}", self.locality, self.labels, self.namespace, self.network, self.node)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a node is."""
+
+    locality: Locality
+    network: str
+    ready: bool
+
+
+def read_locality(text: str) -> Locality:
+    """``region/zone/subzone``, or with dots in their place where there is no slash (Istio's label)."""
+    parts = text.split("/") if "/" in text else text.split(".")
+    return Locality(*parts[:3])
+
+
+def located(labels: Mapping[str, str], locality: Locality, network: str, node: str) -> dict[str, str]:
+    """Labels, and with them where their owner is, as Istio adds it to those of an endpoint."""
+    more = {REGION: locality.region, ZONE: locality.zone, SUBZONE: locality.subzone, NETWORK: network, HOSTNAME: node}
+    return {**{label: value for label, value in more.items() if value}, **labels}
+
+
+def read_places(manifests: Manifests) -> dict[str, Place]:
+    """Where each node is."""
+    places = {}
+    for manifest in manifests.of(Node):
+        node = manifest.object
+        labels = node.metadata.labels
+        ready = next((condition.status for condition in node.status.conditions if condition.type == "Ready"), "True")
+        locality = Locality(*(labels.get(label, "") for label in (REGION, ZONE, SUBZONE)))
+        places[node.metadata.name] = Place(locality, labels.get(NETWORK, ""), ready == "True")
+    return places
+
+
+def read_workloads(manifests: Manifests, places: Mapping[str, Place], warnings: list[str]) -> list[Workload]:
+    """Everything that runs, by namespace and name; a pod that has ended or has no node yet does not.
+
+    Raises:
+        InputError: if one is there twice, or says that it runs in what is unknown.
+    """
+    found: dict[tuple[str, str], Workload] = {}
+    everything = [_pod(one, places, warnings) for one in manifests.of(Pod) if _runs(one.object)]
+    everything += [_entry(one) for one in manifests.of(WorkloadEntry)]
+    for workload in everything:
+        key = (workload.namespace, workload.name)
+        if key in found:
+            there = found[key].manifest.place()
+            path = ("metadata", "name")
+            raise workload.manifest.error(path, f"'{workload.name}' is there already in '{workload.namespace}': {there}")
+        found[key] = workload
+    return [found[key] for key in sorted(found)]
+
+
+def runs_in(manifest: Manifest[Any], said: Mapping[str, str], path: tuple[str, ...]) -> RunsIn:
+    """What a machine outside of a cluster is; a virtual one if it does not say."""
+    text = said.get(RUNS_IN, RunsIn.VIRTUAL_MACHINE.value)
+    words = [one.value for one in RunsIn]
+    if text not in words:
+        message = f"this should be one of {', '.join(words)}, not '{text}'"
+        raise manifest.error((*path, RUNS_IN), message, nearest(text, words))
+    return RunsIn(text)
+
+
+def of_entry(
+    manifest: Manifest[Any], name: str, namespace: str, spec: WorkloadEntrySpec, annotations: Mapping[str, str]
+) -> Workload:
+    """A workload as an entry writes it, one of its own or one within a ``ServiceEntry``."""
+    locality = read_locality(spec.locality) if spec.locality else NOWHERE
+    network = spec.network or spec.labels.get(NETWORK, "")
+    own = {**spec.labels, **annotations}
+    path = ("metadata", "annotations") if RUNS_IN in annotations else ("spec", "labels")
+    return Workload(
+        name,
+        namespace,
+        spec.address or name,
+        manifest,
+        labels=located(spec.labels, locality, network, ""),
+        locality=locality,
+        network=network,
+        service_account=spec.service_account or "default",
+        runs_in=runs_in(manifest, own, path),
+        weight=spec.weight or 1,
+        ports=spec.ports,
+        annotations=own,
+    )
+
+
+def _entry(manifest: Manifest[WorkloadEntry]) -> Workload:
+    metadata, spec = manifest.object.metadata, manifest.object.spec
+    return of_entry(manifest, metadata.name, namespace_of(metadata), spec, {**metadata.labels, **metadata.annotations})
+
+
+def _runs(pod: Pod) -> bool:
+    ended = pod.status.phase in ("Succeeded", "Failed")
+    waits = pod.status.phase == "Pending" and not pod.spec.node_name
+    return not (ended or waits or pod.metadata.deletion_timestamp)
+
+
+def _pod(manifest: Manifest[Pod], places: Mapping[str, Place], warnings: list[str]) -> Workload:
+    pod = manifest.object
+    metadata, node = pod.metadata, pod.spec.node_name
+    place = places.get(node, Place(NOWHERE, "", True))
+    if node and places and node not in places:
+        close = nearest(node, places)
+        hint = f" (did you mean '{close}'?)" if close else ""
+        warnings.append(
+            f"{manifest.place('spec', 'nodeName')}: there is no node '{node}', so where the pod is is not known{hint}"
+        )
+    said = metadata.labels.get(POD_LOCALITY)
+    locality = place.locality if said is None else read_locality(said)
+    network = metadata.labels.get(NETWORK, place.network)
+    return Workload(
+        metadata.name,
+        namespace_of(metadata),
+        pod.status.pod_ip or metadata.name,
+        manifest,
+        labels=located(metadata.labels, locality, network, node),
+        locality=locality,
+        network=network,
+        node=node,
+        service_account=pod.spec.service_account_name or "default",
+        healthy=place.ready and pod.status.phase != "Unknown",
+        annotations=metadata.annotations,
+    )
