@@ -90,10 +90,11 @@ def _decide(batch: Batch, rows: Places, group: Places, piece: Places, outcome: O
     tiers = batch.tiers(rows, group, present)
     candidates = tiers != NOT_CANDIDATE
     spread = int(batch.spread_kind[rows[0]])
-    strategy = Strategy(int(batch.strategy[rows[0]]))
     wanted = batch.replicas[rows]
-    duplicated = strategy is Strategy.DUPLICATED or not wanted.any()
-    room = batch.room_of(rows) if spread or not duplicated and strategy.by_room else None
+    strategy = Strategy(int(batch.strategy[rows[0]])) if wanted[0] else Strategy.DUPLICATED
+    duplicated = strategy is Strategy.DUPLICATED
+    needs_room = spread or strategy.by_room or (not duplicated and batch.overflows[rows[0]])
+    room = batch.room_of(rows) if needs_room else None
     marks = batch.marks_of(rows, present) if spread or batch.scored[rows[0]] else None
     found = candidates.sum(axis=1)
     failure = np.where(found > 0, Failure.NONE, Failure.NO_CLUSTER).astype(np.int8)

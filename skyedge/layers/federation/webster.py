@@ -72,7 +72,6 @@ def webster_seats(
     if not parties:
         return seats
     step = max(1, ELEMENTS_AT_ONCE // parties)
-    rank = np.arange(parties, dtype=np.int64)
     turns = np.minimum(new_seats, parties if members is None else members.sum(axis=1))
     # Rows with as many winners at most lie together; who holds seats already may stand behind parties with fewer votes.
     alone = held is None and int(votes.max(initial=0)) < MOST_VOTES // parties
@@ -83,15 +82,14 @@ def webster_seats(
         if not most:
             continue
         mine = np.ones((len(here), parties), np.bool_) if members is None else members[here]
-        ranks = np.broadcast_to(rank, mine.shape)
-        if descending is not None:
-            ranks = np.where(descending[here, None], parties - 1 - ranks, ranks)
+        ranks = _ranks(parties, None if descending is None else descending[here], len(here))
         to_give = np.where(mine.any(axis=1), new_seats[here], 0)
         weights = _weights(votes[here], mine, ranks, tie_break)
         if alone and most <= parties // 2:
             first = _foremost(weights, ranks, most)
+            ranks = _ranks(most, None if descending is None else descending[here], len(here))
             some = np.zeros(first.shape, np.int64)
-            _give(some, to_give, np.take_along_axis(weights, first, 1), np.take_along_axis(ranks, first, 1), tie_break)
+            _give(some, to_give, np.take_along_axis(weights, first, 1), ranks, tie_break)
             seats[here[:, None], first] = some
         else:
             given = seats[here]
@@ -136,6 +134,12 @@ def _weights(votes: Counts, members: Flags, ranks: Counts, tie_break: TieBreak) 
             mine = ranked == ranked.min(axis=1, keepdims=True)
         weights[silent] = np.where(mine, 1.0, -1.0)
     return weights
+
+
+def _ranks(parties: int, descending: Flags | None, rows: int) -> Counts:
+    """Places by name, from the last one where ties descend, (rows, parties)."""
+    ranks = np.broadcast_to(np.arange(parties, dtype=np.int64), (rows, parties))
+    return ranks if descending is None else np.where(descending[:, None], parties - 1 - ranks, ranks)
 
 
 def _foremost(weights: Figures, ranks: Counts, most: int) -> NDArray[np.intp]:

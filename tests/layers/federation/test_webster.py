@@ -52,6 +52,25 @@ def test_many_at_once_are_as_one_seat_at_a_time(parliament):
     assert got.tolist() == [one_at_a_time(*row, tie_break) for row in rows]
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=8, max_size=40),
+    st.lists(st.tuples(st.integers(0, 25), st.booleans()), min_size=1, max_size=5),
+    st.sampled_from(TieBreak),
+)
+def test_the_many_parties_that_get_nothing_change_nothing(parties, rows, tie_break):
+    votes, members = [votes for votes, _ in parties], [mine for _, mine in parties]
+    new_seats, descending = [new for new, _ in rows], [down for _, down in rows]
+    got = webster_seats(
+        np.array(new_seats),
+        np.array([votes] * len(rows)),
+        members=np.array([members] * len(rows)),
+        descending=np.array(descending),
+        tie_break=tie_break,
+    )
+    none = [0] * len(votes)
+    assert got.tolist() == [one_at_a_time(new, votes, none, members, down, tie_break) for new, down in rows]
+
+
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=40), st.integers(0, 3000))
 def test_one_more_seat_costs_nobody_a_seat(votes, new_seats):
     seats = webster_seats(np.array([new_seats, new_seats + 1]), np.array([votes, votes]))
