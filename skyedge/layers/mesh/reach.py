@@ -122,9 +122,8 @@ class Reach:
         for network in self.networks.values():
             if network.outwards_only and network.gateway_open_to:
                 raise InputError(f"nobody can come in to '{network.name}', whose nodes only open connections outwards")
-            if network.channel is not None:
-                if self.network(network.channel.to).outwards_only:
-                    raise InputError(f"the channel of '{network.name}' must end where connections can be opened to")
+            if network.channel is not None and self.network(network.channel.to).outwards_only:
+                raise InputError(f"the channel of '{network.name}' must end where connections can be opened to")
         for pair in self.delay_ms:
             for name in pair:
                 self.network(name)
