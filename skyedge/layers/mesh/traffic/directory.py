@@ -77,9 +77,9 @@ class Directory(Generic[Ticket]):
         self._members: dict[str, list[MeshEndpoint]] = {}
         for endpoint in mesh.endpoints:
             self._members.setdefault(endpoint.service, []).append(endpoint)
-        self._rules: Domains[DestinationRule] = Domains((rule.host, rule) for rule in mesh.rules)
+        self._rules: dict[int, Domains[DestinationRule]] = {}
         self._tables: dict[str, EndpointTable] = {}
-        self._hosts: dict[tuple[str, str], VirtualHosts] = {}
+        self._hosts: dict[tuple[int, str, str], VirtualHosts] = {}
         self._proxies: dict[str, Proxy[Ticket]] = {}
         self._stations: dict[tuple[str, str], Station[Ticket]] = {}
         self._numbers: dict[tuple[str, object], int] = {}
@@ -105,9 +105,11 @@ class Directory(Generic[Ticket]):
         way = proxy.ways.get(id(request))
         if way is None:
             caller, defaults = proxy.caller, self.mesh.defaults
-            hosts = self._hosts.get((caller.gateway, caller.namespace))
+            seen = self.seen_by(caller)
+            key = (id(seen), caller.gateway, caller.namespace)
+            hosts = self._hosts.get(key)
             if hosts is None:
-                hosts = self._hosts[caller.gateway, caller.namespace] = VirtualHosts(self.mesh, caller)
+                hosts = self._hosts[key] = VirtualHosts(seen, caller)
             found = hosts.find(request.host)
             if found is not None:
                 way = Way(request, found.routes, defaults.retries)
@@ -121,6 +123,10 @@ class Directory(Generic[Ticket]):
             way.service_class = self.controls.classes.number(request, caller.labels, way.name)
             proxy.ways[id(request)] = way
         return way
+
+    def seen_by(self, caller: Caller) -> Mesh:
+        """The mesh as a caller sees it; the same object for all that see the same."""
+        return self.mesh if self.controls.view is None else self.controls.view(caller)
 
     def lane(self, proxy: Proxy[Ticket], to: Destination) -> Lane[Ticket] | None:
         """The lane to a destination; None if the mesh has no such subset."""
@@ -175,7 +181,11 @@ class Directory(Generic[Ticket]):
         return self.number("locality", self.localities, locality)
 
     def _lane(self, proxy: Proxy[Ticket], to: Destination) -> Lane[Ticket] | None:
-        rule = self._rules.find(to.host.lower())
+        seen = self.seen_by(proxy.caller)
+        rules = self._rules.get(id(seen))
+        if rules is None:
+            rules = self._rules[id(seen)] = Domains((rule.host, rule) for rule in seen.rules)
+        rule = rules.find(to.host.lower())
         subset = rule.subset(to.subset) if rule is not None and to.subset else None
         if to.subset and subset is None:
             return None

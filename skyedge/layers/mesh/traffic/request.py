@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from skyedge.layers.mesh.http_match import HttpRequest
-from skyedge.layers.mesh.objects import Caller, MeshEndpoint
+from skyedge.layers.mesh.objects import Caller, Mesh, MeshEndpoint
 from skyedge.layers.mesh.traffic.qos import ServiceClasses
 from skyedge.layers.mesh.traffic.rate_limits import RateLimit
 from skyedge.layers.mesh.traffic.retry_budget import RetryBudget
@@ -48,9 +48,11 @@ class Controls:
         rate_limits: by service; all of them must admit.
         classes: of service.
         allowed: whether a caller may send a request to an endpoint, whose own proxy decides; 403 if not.
+        view: whose routes and destination rules a caller follows, where not all see the same; None: the mesh's.
     """
 
     retry_budgets: Mapping[str, RetryBudget] = field(default_factory=dict)
     rate_limits: Mapping[str, tuple[RateLimit, ...]] = field(default_factory=dict)
     classes: ServiceClasses = ONE_CLASS
     allowed: Callable[[Caller, MeshEndpoint, HttpRequest], bool] = anybody
+    view: Callable[[Caller], Mesh] | None = None
