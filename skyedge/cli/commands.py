@@ -261,6 +261,19 @@ def schedule(
     )
 
 
+def federate(
+    files: Annotated[list[str], typer.Argument(help="Manifests, YAML or JSON; - is standard input.")],
+    explain: Annotated[bool, typer.Option("--explain", help="Say why each cluster runs what it runs, or not.")] = False,
+    output: Annotated[Printed, typer.Option("--output", "-o", help="How to print it.")] = Printed.table,
+    manifests: Annotated[Path | None, typer.Option(help="Folder for the manifests of each cluster, a file each.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Whatever is worth a warning is an error.")] = False,
+) -> None:
+    """Place the workloads of a federation of clusters over its members, by their policies."""
+    from skyedge.cli.federate import federate_command
+
+    federate_command(files, explain=explain, form=output.value, strict=strict, manifests_folder=manifests)
+
+
 def doctor(output: Folder = DEFAULT_FOLDER) -> None:
     """Check the installation: packages, data, models, the store, Ray."""
     from skyedge.cli.doctor import doctor_command

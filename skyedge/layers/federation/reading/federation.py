@@ -196,10 +196,14 @@ class _Workloads:
         read = self._resources[key]
         given = read.manifest.object
         template = given.template
+        shape = PodShape() if template is None else self._shapes.of(template.spec, template.metadata)
+        if shape.device_count:
+            what = "a federation knows whole GPUs, asked for by the name of the resource, and no shares of them"
+            raise read.manifest.error(("spec",), what, "nvidia.com/gpu")
         workload = Workload(
             resource=read.resource,
             replicas=given.replicas,
-            shape=PodShape() if template is None else self._shapes.of(template.spec, template.metadata),
+            shape=shape,
             rules=policy.rules,
             uid=given.metadata.uid or f"{key.kind}/{key.namespace}/{key.name}",
             fresh=key in self._fresh,

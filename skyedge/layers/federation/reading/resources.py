@@ -107,8 +107,12 @@ class ReadPolicy:
     @property
     def title(self) -> str:
         """As sentences call it."""
-        name = self.policy.name
-        return f"{self.manifest.object.kind} '{f'{self.policy.namespace}/' if self.policy.namespace else ''}{name}'"
+        return f"{self.manifest.object.kind} '{self.name}'"
+
+    @property
+    def name(self) -> str:
+        """As NAMESPACE/NAME, or NAME alone."""
+        return f"{self.policy.namespace}/{self.policy.name}" if self.policy.namespace else self.policy.name
 
     @property
     def propagates_needs(self) -> bool:

@@ -1,0 +1,163 @@
+"""`skyedge federate`: which cluster runs what, over a control plane's manifests.  Useful alone, to anyone with a Karmada."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from skyedge.errors import InputError
+from skyedge.kube import FEDERATION, read_manifests
+from skyedge.kube.documents import STANDARD_INPUT
+from skyedge.layers.federation.columns import Federation
+from skyedge.layers.federation.division import Strategy
+from skyedge.layers.federation.explaining import Verdict, explain
+from skyedge.layers.federation.placing import Placements, place
+from skyedge.layers.federation.policy import Resource
+from skyedge.layers.federation.reading import FederationReading, read_federation
+from skyedge.layers.federation.works import Work, works_of
+from skyedge.resources import check_folder, find
+
+STRATEGIES = {
+    Strategy.DUPLICATED: "all on each",
+    Strategy.STATIC_WEIGHT: "divided by static weights",
+    Strategy.DYNAMIC_WEIGHT: "divided by room",
+    Strategy.AGGREGATED: "divided over few",
+}
+
+
+def federate_command(files: Sequence[str], *, explain: bool, form: str, strict: bool, manifests_folder: Path | None) -> None:
+    """Read manifests, place what they hold, and print who runs what."""
+    from skyedge.cli.federate_printing import print_result
+
+    if list(files).count(STANDARD_INPUT) > 1:
+        raise InputError("standard input can be read only once")
+    if manifests_folder is not None:
+        check_folder(manifests_folder, where="--manifests")
+    manifests = read_manifests([_found(file) for file in files], kinds=FEDERATION, strict=strict)
+    if not manifests.by_type:
+        raise InputError("there is no manifest for a federation in this", where=", ".join(files))
+    reading = read_federation(manifests)
+    if strict and reading.warnings:
+        raise InputError(f"{reading.warnings[0]} (strict)")
+    placements = place(Federation.of(reading.clusters), reading.workloads)
+    works = works_of(reading, [placements.of(row) for row in range(len(reading.selected))])
+    result = as_mapping(reading, placements, works, [*manifests.warnings(), *reading.warnings], explain=explain)
+    if manifests_folder is not None:
+        write_manifests(works, manifests_folder)
+    print_result(result, form)
+
+
+def as_mapping(
+    reading: FederationReading,
+    placements: Placements,
+    works: Sequence[Work],
+    warnings: Sequence[str],
+    *,
+    explain: bool = False,
+) -> dict[str, Any]:
+    """All of a decision by name, in the order of kind, namespace and name: what ``-o json`` prints.
+
+    ``placed`` says of each resource its policy, the affinity group that worked, how replicas are divided, and replicas by
+    cluster (a list of clusters, if it has no replicas); ``not_placed`` why not; ``followers`` what goes along with whom.
+    ``overcommitted`` says by cluster and resource how many times what is free all the workloads together ask for: each is
+    placed by the room that there is for it alone.  ``manifests`` are those of each cluster.  ``why`` is there if it was
+    asked for.
+    """
+    placed, not_placed, why = [], [], {}
+    for row, one in enumerate(reading.selected):
+        workload, name = one.workload, title(one.read.resource)
+        said: dict[str, Any] = {"resource": name, "policy": f"{one.policy.manifest.object.kind} {one.policy.name}"}
+        if workload.replicas:
+            said["replicas"] = workload.replicas
+        if placements.placed[row]:
+            share = placements.of(row)
+            if group := placements.group_name(row):
+                said["group"] = group
+            said["how"] = STRATEGIES[workload.rules.strategy] if workload.replicas else "on each"
+            placed.append(said | {"clusters": share if workload.replicas else list(share)})
+        else:
+            not_placed.append(said | {"reason": placements.reason(row)})
+        if explain:
+            why[name] = [as_row(verdict) for verdict in explained(placements, row)]
+    followers = []
+    for follower in reading.followers:
+        clusters = sorted({cluster for row in follower.needed_by for cluster in placements.of(row)})
+        needed_by = [title(reading.selected[row].read.resource) for row in follower.needed_by]
+        followers.append({"resource": title(follower.read.resource), "needed_by": needed_by, "clusters": clusters})
+    by_cluster: dict[str, list[dict[str, Any]]] = {}
+    for work in works:
+        by_cluster.setdefault(work.cluster, []).append(work.manifest)
+    return {
+        "summary": {
+            "clusters": len(reading.clusters),
+            "placed": len(placed),
+            "not_placed": len(not_placed),
+            "replicas": int(placements.replicas.sum()),
+            "manifests": len(works),
+        },
+        "placed": placed,
+        "not_placed": not_placed,
+        "followers": followers,
+        "unselected": [title(one.resource) for one in reading.unselected],
+        "overcommitted": placements.overcommitted(),
+        **({"why": why} if explain else {}),
+        "overridden": [
+            {"cluster": work.cluster, "resource": title(work.resource), "by": list(work.overridden_by)}
+            for work in works
+            if work.overridden_by
+        ],
+        "manifests": by_cluster,
+        "warnings": list(warnings),
+    }
+
+
+def title(resource: Resource) -> str:
+    """``Deployment ground/big-model``."""
+    return f"{resource.kind} {f'{resource.namespace}/' if resource.namespace else ''}{resource.name}"
+
+
+def explained(placements: Placements, row: int) -> Sequence[Verdict]:
+    """What became of each cluster by the affinity group that worked, or else by the last that was tried."""
+    group = int(placements.group[row])
+    return explain(placements.batch, row, group if group >= 0 else int(placements.batch.groups[row]) - 1)
+
+
+def as_row(verdict: Verdict) -> dict[str, Any]:
+    """A verdict by name: of a candidate its figures, of another the filter that turned it away."""
+    if verdict.turned_away:
+        return {"cluster": verdict.cluster, "turned_away_by": verdict.turned_away, "because": verdict.because}
+    said = {"cluster": verdict.cluster, "replicas": verdict.replicas, "score": verdict.marks, "room": verdict.room}
+    if verdict.running:
+        said["running"] = verdict.running
+    return said | ({"tier": verdict.tier} if verdict.tier else {})
+
+
+def write_manifests(works: Sequence[Work], folder: Path) -> None:
+    """Write a file of manifests for each cluster; either all of them are there in the end, or what was there before."""
+    dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    by_cluster: dict[str, list[dict[str, Any]]] = {}
+    for work in works:
+        by_cluster.setdefault(work.cluster, []).append(work.manifest)
+    texts = {
+        name: yaml.dump_all(manifests, Dumper=dumper, sort_keys=False, allow_unicode=True)
+        for name, manifests in by_cluster.items()
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = {name: folder / f".{name}.yaml.{os.getpid()}" for name in texts}
+    try:
+        for name, text in texts.items():
+            partial[name].write_text(text, encoding="utf-8")
+        for name in texts:
+            os.replace(partial[name], folder / f"{name}.yaml")
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)
+
+
+def _found(file: str) -> str:
+    """A file as it stands, or the one of that name in experiments/."""
+    return file if file == STANDARD_INPUT or Path(file).exists() else str(find(file, kind="experiments"))
