@@ -152,10 +152,10 @@ class RequestKeys:
     def _take(self, key: int, request: HttpRequest, virtual_host: VirtualHost, rule: int) -> None:
         route = virtual_host.routes[rule]
         self.rule[key] = rule
+        answers_itself = not route.destinations or (route.cors is not None and route.cors.is_preflight(request))
         # Without its fault the rule tells what else becomes of the request; with draws of 0 the fault always strikes.
-        plain = answer([replace(route, abort=None, delay=None)], request)
-        self.status[key] = plain.status
-        if plain.destination is not None:
+        self.status[key] = answer([replace(route, abort=None, delay=None)], request).status if answers_itself else OK
+        if not answers_itself:
             self.row[key] = self._split_row(virtual_host, rule, request.port)
         if route.cors is not None and route.cors.is_preflight(request):
             return

@@ -30,6 +30,9 @@ FEWEST_FOR_ZONES = 6
 
 ANY_LOCALITY = -1
 
+Members = list[tuple[int, MeshEndpoint]]
+"""Endpoints with their numbers."""
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -126,11 +129,13 @@ def placed_labels(labels: Mapping[str, str], locality: Locality, network: str, n
 
 def grouped(cluster: Cluster, table: EndpointTable, caller: Caller) -> Groups:
     """The endpoints of a cluster by priority and locality, as the caller sees them; those of weight 0 are left out."""
-    by_place: dict[Locality, list[tuple[int, MeshEndpoint]]] = {}
-    for row in table.of_service(table.services[cluster.host]).tolist():
+    rows = table.of_service(table.services[cluster.host])
+    by_number: dict[int, Members] = {}
+    for row, place in zip(rows.tolist(), table.locality[rows].tolist(), strict=True):
         endpoint = table.endpoints[row]
-        if endpoint is not None and endpoint.weight > 0 and _carries(endpoint.labels, cluster.labels):
-            by_place.setdefault(endpoint.locality, []).append((row, endpoint))
+        if endpoint is not None and endpoint.weight > 0 and cluster.labels.items() <= endpoint.labels.items():
+            by_number.setdefault(place, []).append((row, endpoint))
+    by_place = {table.localities[number]: members for number, members in by_number.items()}
     order = sorted(by_place)
     wish, effective = cluster.wish, cluster.effective
     priorities = [[0] * len(by_place[place]) for place in order]
@@ -143,8 +148,11 @@ def grouped(cluster: Cluster, table: EndpointTable, caller: Caller) -> Groups:
         elif effective.kind is Kind.ZONE_AWARE:
             zones = places.zone_aware_priorities(caller.locality, order, wish.failover)
             priorities = [[zone] * len(by_place[place]) for zone, place in zip(zones, order, strict=True)]
+        elif failing_over and not wish.failover_priority:
+            ranks = places.failover_priorities(caller.locality, order, wish.failover)
+            priorities = [[rank] * len(by_place[place]) for rank, place in zip(ranks, order, strict=True)]
         elif failing_over:
-            priorities = _failover(wish, caller, order, by_place)
+            priorities = _failover_by_labels(wish, caller, order, by_place)
     return _as_columns(order, by_place, priorities, weights, caller, table)
 
 
@@ -226,11 +234,11 @@ def _by_priority(parts: Sequence[Pool]) -> list[Pool]:
     return result
 
 
-def _failover(
+def _failover_by_labels(
     wish: LocalityWish,
     caller: Caller,
     order: Sequence[Locality],
-    by_place: Mapping[Locality, Sequence[tuple[int, MeshEndpoint]]],
+    by_place: Mapping[Locality, Members],
 ) -> list[list[int]]:
     # The priority of each endpoint of each group; the rules know endpoints by their addresses, which are the numbers here.
     groups = []
@@ -251,7 +259,7 @@ def _failover(
 
 def _as_columns(
     order: Sequence[Locality],
-    by_place: Mapping[Locality, Sequence[tuple[int, MeshEndpoint]]],
+    by_place: Mapping[Locality, Members],
     priorities: Sequence[Sequence[int]],
     weights: Sequence[int] | None,
     caller: Caller,
@@ -276,7 +284,3 @@ def _as_columns(
         np.array(own, np.float64),
         np.array([order[at] == caller.locality for _, at, _ in parts], np.bool_),
     )
-
-
-def _carries(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    return all(labels.get(name) == value for name, value in wanted.items())

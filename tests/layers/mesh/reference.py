@@ -1,8 +1,8 @@
 """The same rules as the router's, one request at a time, on dictionaries and lists; slow, and meant to be read.
 
 It shares with the router the objects that go in and the functions that decide one thing (a rule's match, the load of
-priorities, the balancers), which have tests of their own, but none of the columns.  Who is in which pool is found anew after
-every change; everything else for every request.
+priorities, the balancers), which have tests of their own, but none of the columns.  What a name stands for is found once, who
+is in which pool anew after every change, everything else for every request.
 """
 
 from __future__ import annotations
@@ -96,6 +96,8 @@ class Reference:
         self.active: dict[tuple[str, str], int] = defaultdict(int)
         self.ejected: set[tuple[str, str]] = set()
         self.turns: dict[object, int] = defaultdict(int)
+        self._routes: dict[str, tuple[HttpRoute, ...] | None] = {}
+        self._rules: dict[str, DestinationRule | None] = {}
         self._pools: dict[object, list[Pool]] = {}
 
     def update(self, host: str, endpoints: Iterable[MeshEndpoint]) -> None:
@@ -141,7 +143,9 @@ class Reference:
     def route(self, request: HttpRequest, chance: Chance) -> Way:
         caller = self.caller
         request = replace(request, source_labels=caller.labels, source_namespace=caller.namespace, gateway=caller.gateway)
-        routes = self.routes(request.host)
+        if request.host not in self._routes:
+            self._routes[request.host] = self.routes(request.host)
+        routes = self._routes[request.host]
         if routes is None:
             return Way(200 if self.mesh.defaults.allow_any else 502)
         outcome = answer(routes, request, Draws(chance.destination, chance.abort, chance.delay))
@@ -163,7 +167,9 @@ class Reference:
         ports = [one.number for one in service.ports]
         port = to.port if to.port is not None else request.port
         port = ports[0] if port not in ports and len(ports) == 1 else port
-        rule = self.rule_of(to.host)
+        if to.host not in self._rules:
+            self._rules[to.host] = self.rule_of(to.host)
+        rule = self._rules[to.host]
         if to.subset and (rule is None or rule.subset(to.subset) is None):
             return replace(way, status=503)
         policy = effective_policy(rule, to.subset, port)
