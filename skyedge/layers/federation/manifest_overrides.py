@@ -52,7 +52,7 @@ class ImageChange:
 
     override: ImageOverride
     path: str | None = None
-    where: str = ""
+    where: object = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ListChange:
     container: str
     operator: Operator
     value: tuple[str, ...]
-    where: str = ""
+    where: object = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class MapChange:
     field: Literal["labels", "annotations"]
     operator: Operator
     value: Mapping[str, str]
-    where: str = ""
+    where: object = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class TextChange:
     path: str
     form: Literal["JSON", "YAML"]
     patches: tuple[JsonPatch, ...]
-    where: str = ""
+    where: object = None
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,10 @@ class PatchChange:
     """One operation on the manifest."""
 
     patch: JsonPatch
-    where: str = ""
+    where: object = None
 
 
+# Of each change ``where`` is the place that asked for it, for the sentence that says it cannot be made.
 Change = ImageChange | ListChange | MapChange | TextChange | PatchChange
 
 Changes = tuple[Change, ...]
@@ -142,7 +143,7 @@ def changed(manifest: PlainManifest, change: Change, cluster: str = "") -> Plain
         who = f"{manifest.get('kind')} '{meta.get('name')}'{f' on {cluster}' if cluster else ''}"
         at = f" (at {error.where})" if error.where else ""
         message = f"this cannot be done to {who}: {error.message}{at}"
-        raise InputError(message, where=change.where or None, nearest=error.nearest) from None
+        raise InputError(message, where=change.where, nearest=error.nearest) from None
 
 
 def pod_spec(manifest: Mapping[str, Any]) -> dict[str, Any] | None:

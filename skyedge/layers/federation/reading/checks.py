@@ -41,10 +41,9 @@ def check_federation(
         overrides: override policies, by the identity of their manifests.
     """
     speaking = {id(read) for read in speakers.values()}
-    matched = {id(read) for one in resources.values() for read, _ in policies.matching(one.resource)}
     override_names = {policy.name for policy in overrides.values()}
     for read in policies.all:
-        if id(read) not in matched:
+        if id(read) not in policies.matched:
             what = f"{read.title} selects nothing that is in the files"
             notices.say(read.manifest, ("spec", "resourceSelectors"), what)
         elif id(read) not in speaking:

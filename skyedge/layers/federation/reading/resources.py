@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -13,7 +13,14 @@ from skyedge.kube.karmada import PropagationPolicy as PolicyManifest
 from skyedge.kube.workloads import Propagated
 from skyedge.layers.federation.dependencies import Reference, dependencies_of
 from skyedge.layers.federation.placement import PlacementRules
-from skyedge.layers.federation.policy import Closeness, PropagationPolicy, Resource, choose_policy, closest
+from skyedge.layers.federation.policy import (
+    Closeness,
+    PropagationPolicy,
+    Resource,
+    ResourceSelector,
+    choose_policy,
+    closest,
+)
 from skyedge.layers.federation.reading.notices import Notices, doubled
 from skyedge.layers.federation.reading.rules import DEFAULT_NAMESPACE, policy_of, rules_of
 
@@ -137,16 +144,20 @@ class Policies:
                     raise doubled(manifest, read.title, seen[key].manifest)
                 seen[key] = read
         self.all = tuple(seen[key] for key in sorted(seen))
-        self._by_kind: dict[tuple[str, str], list[ReadPolicy]] = {}
-        for read in self.all:
-            for kind in dict.fromkeys((selector.api_version, selector.kind) for selector in read.policy.selectors):
-                self._by_kind.setdefault(kind, []).append(read)
+        self.matched: set[int] = set()
+        """Identities of the policies that have selected any resource yet."""
+        self._places: dict[tuple[str, ...], set[int]] = {}
+        for place, read in enumerate(self.all):
+            for selector in read.policy.selectors:
+                self._places.setdefault(_shelf(selector), set()).add(place)
         self._ties: set[tuple[str, str]] = set()
 
     def matching(self, resource: Resource) -> Iterator[tuple[ReadPolicy, Closeness]]:
         """The policies that select the resource, and how closely."""
-        for read in self._by_kind.get((resource.api_version, resource.kind), ()):
-            policy = read.policy
+        kind = (resource.api_version, resource.kind)
+        shelves = [kind, (*kind, resource.name), *((*kind, *label) for label in resource.labels.items())]
+        for place in sorted(set().union(*(self._places.get(shelf, set()) for shelf in shelves))):
+            read, policy = self.all[place], self.all[place].policy
             if policy.namespace in ("", resource.namespace):
                 close = closest(policy.selectors, resource, policy.namespace)
                 if close:
@@ -155,6 +166,7 @@ class Policies:
     def speaker(self, resource: Resource, notices: Notices) -> ReadPolicy | None:
         """The policy that speaks for the resource; a tie with another that only the name decides is said, once a pair."""
         matching = dict(self.matching(resource))
+        self.matched.update(map(id, matching))
         candidates = list(matching)
         chosen = choose_policy(resource, [read.policy for read in candidates])
         if chosen is None:
@@ -174,9 +186,9 @@ class Policies:
         return speaker
 
 
-def by_policy(speakers: Mapping[ResourceKey, ReadPolicy]) -> dict[int, list[ResourceKey]]:
-    """Resources by the identity of the policy that speaks for them."""
-    found: dict[int, list[ResourceKey]] = {}
-    for key, read in speakers.items():
-        found.setdefault(id(read), []).append(key)
-    return found
+def _shelf(selector: ResourceSelector) -> tuple[str, ...]:
+    """Where a selector is looked for: by what a resource must be to be meant by it."""
+    kind = (selector.api_version, selector.kind)
+    if selector.name:
+        return (*kind, selector.name)
+    return (*kind, *next(iter(selector.match_labels.items()), ()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from skyedge.errors import InputError
 from skyedge.kube import Manifest
@@ -116,14 +117,14 @@ def rules_of(manifest: Manifest[PolicyManifest]) -> PlacementRules:
 
 
 def _scores(manifest: Manifest[PolicyManifest]) -> dict[str, float]:
-    weights, where = figures(manifest, SCORES), manifest.place("metadata", "annotations", SCORES)
-    for name in weights:
-        score_named(name, where=where)
+    weights = figures(manifest, SCORES)
     try:
+        for name in weights:
+            score_named(name)
         if weights:
             check_weights(weights)
     except InputError as error:
-        raise InputError(error.message, where=where) from None
+        raise manifest.error(("metadata", "annotations", SCORES), error.message, error.nearest) from None
     return weights
 
 
@@ -137,6 +138,17 @@ def _division(given: kinds.ReplicaScheduling | None) -> tuple[Strategy, tuple[We
         return Strategy.DYNAMIC_WEIGHT, ()
     weights = [WeightedAffinity(one.weight, affinity_of(one.target_cluster)) for one in preference.static_weight_list]
     return Strategy.STATIC_WEIGHT, tuple(weights)
+
+
+@dataclass(frozen=True, eq=False)
+class _At:
+    """A place in a file that is looked up only for the sentence that needs it."""
+
+    manifest: Manifest[OverrideManifest]
+    path: Path
+
+    def __str__(self) -> str:
+        return self.manifest.place(*self.path)
 
 
 def override_policy_of(manifest: Manifest[OverrideManifest]) -> OverridePolicy[Changes]:
@@ -161,23 +173,23 @@ def _changes(manifest: Manifest[OverrideManifest], path: Path, given: kinds.Over
     found: list[Change] = []
     for at, image in enumerate(given.image_overrider):
         override = ImageOverride(ImageComponent(image.component), Operator(image.operator), image.value)
-        where = manifest.place(*path, "imageOverrider", at)
+        where = _At(manifest, (*path, "imageOverrider", at))
         found.append(ImageChange(override, image.predicate.path if image.predicate else None, where))
     for name, overriders in (("command", given.command_overrider), ("args", given.args_overrider)):
         for at, one in enumerate(overriders):
-            where = manifest.place(*path, f"{name}Overrider", at)
+            where = _At(manifest, (*path, f"{name}Overrider", at))
             found.append(
                 ListChange(name, one.container_name, Operator(one.operator), one.value, where)  # type: ignore[arg-type]
             )
     for name, tables in (("labels", given.labels_overrider), ("annotations", given.annotations_overrider)):
         for at, table in enumerate(tables):
-            where = manifest.place(*path, f"{name}Overrider", at)
+            where = _At(manifest, (*path, f"{name}Overrider", at))
             found.append(MapChange(name, Operator(table.operator), table.value, where))  # type: ignore[arg-type]
     for at, text in enumerate(given.field_overrider):
-        where = manifest.place(*path, "fieldOverrider", at)
+        where = _At(manifest, (*path, "fieldOverrider", at))
         patches = [JsonPatch(Operator(one.operator), one.sub_path, one.value) for one in text.json or text.yaml]
         found.append(TextChange(text.field_path, "JSON" if text.json else "YAML", tuple(patches), where))
     for at, patch in enumerate(given.plaintext):
-        where = manifest.place(*path, "plaintext", at)
+        where = _At(manifest, (*path, "plaintext", at))
         found.append(PatchChange(JsonPatch(Operator(patch.operator), patch.path, patch.value), where))
     return tuple(found)
