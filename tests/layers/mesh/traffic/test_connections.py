@@ -7,7 +7,7 @@ from skyedge.layers.mesh.traffic.connections import ENVOY_LIMITS, ConnectionPool
 
 
 def test_limits_are_those_of_the_peers():
-    assert ENVOY_LIMITS == ConnectionLimits(1024, 1024, 1024, 3)
+    assert ConnectionLimits(1024, 1024, 1024, 3) == ENVOY_LIMITS
     assert ConnectionLimits() == ConnectionLimits(UNLIMITED, UNLIMITED, UNLIMITED, UNLIMITED)
     assert UNLIMITED == 4294967295
 
@@ -83,7 +83,7 @@ limits = st.builds(
     max_requests_per_connection=st.integers(0, 3),
 )
 steps = st.lists(
-    st.tuples(st.sampled_from("ask ask connect fail finish reset leave".split()), st.integers(0, 9)), max_size=80
+    st.tuples(st.sampled_from(["ask", "ask", "connect", "fail", "finish", "reset", "leave"]), st.integers(0, 9)), max_size=80
 )
 
 
