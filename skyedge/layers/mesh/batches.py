@@ -1,70 +1,18 @@
-"""Many choices at once, each the one that would be made alone.
+"""Many choices of least request at once, each the one that would be made alone.
 
-Two shapes of choice make up the way of a request.  *Which of a few, by share* (a route's destinations, a service's
-localities) is a search in one sorted column for the whole batch.  *The less busy of two endpoints* depends on who chose
-before, so a batch goes in rounds: all requests that come first at both of their endpoints choose together, which
-changes nothing for one another, and the rest wait for the next round.
+*The less busy of two endpoints* depends on who chose before, so a batch goes in rounds: all requests that come first at both
+of their endpoints choose together, which changes nothing for one another, and the rest wait for the next round.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from skyedge.layers.mesh.weights import shares
-
-Indices = NDArray[np.intp]
+from skyedge.layers.mesh.rows import Indices
 
 FEWEST_IN_A_ROUND = 128
 """Under so many choices a round costs more than making them one by one: few endpoints that everybody wants."""
-
-
-class ShareTable:
-    """Rows of shares of different lengths, as one column.
-
-    Args:
-        rows: the weights of each row; the entries of all rows are numbered one after another.
-
-    Raises:
-        InputError: as :func:`~skyedge.layers.mesh.weights.shares`.
-    """
-
-    def __init__(self, rows: Sequence[Sequence[float]]) -> None:
-        each = [shares(row) for row in rows]
-        lengths = np.array([row.size for row in each], np.intp)
-        self.starts: Indices = np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp)
-        last = [int(np.flatnonzero(row)[-1]) for row in each]
-        self._last: Indices = self.starts[:-1] + np.array(last, np.intp)
-        # Row r occupies [r, r + 1), so that one ascending column holds all rows.
-        self._reach = np.concatenate([row_number + np.cumsum(row) for row_number, row in enumerate(each)] or [np.empty(0)])
-
-    def choose(self, rows: Indices, draws: NDArray[np.float64]) -> Indices:
-        """The number of an entry for each row asked for and its draw from [0, 1), (n,)."""
-        found = np.searchsorted(self._reach, rows + draws, side="right")
-        # Adding the row costs the draw its last digits: what falls off either end of the row belongs to its ends.
-        chosen: Indices = np.clip(found, self.starts[rows], self._last[rows])
-        return chosen
-
-
-def least_request_batch(
-    starts: Indices, services: Indices, draws: NDArray[np.float64], active_requests: NDArray[np.int64]
-) -> Indices:
-    """The endpoint of each request of a batch, in order: the less busy of two drawn from its service, equal weights.
-
-    Args:
-        starts: (services + 1,), where the endpoints of each service start among all.
-        services: (n,), the service of each request; it has at least one endpoint.
-        draws: (n, 2), from [0, 1).
-        active_requests: (endpoints,), counted up in place for every request, as if each was sent before the next came.
-
-    Returns:
-        (n,), numbers of endpoints: what :func:`~skyedge.layers.mesh.balancing.least_request` gives one after another.
-    """
-    sizes = (starts[services + 1] - starts[services])[:, None]
-    pairs: Indices = np.minimum((draws * sizes).astype(np.intp), sizes - 1) + starts[services][:, None]
-    return less_busy(pairs, active_requests)
 
 
 def less_busy(pairs: Indices, active_requests: NDArray[np.int64], scratch: Indices | None = None) -> Indices:

@@ -31,6 +31,9 @@ KINDS = {
     Balancer.MAGLEV: HASHED,
 }
 THOUSANDTHS = 1000
+LONGEST_CIRCLE = 1 << 16
+"""So many turns round robin goes at most before it starts again."""
+
 NOBODY = -1
 
 NO_POOL = Pool(1.0, np.empty(0, np.intp), np.empty(0), NOBODY, ANY_LOCALITY)
@@ -268,12 +271,11 @@ def hash_name(endpoint: MeshEndpoint) -> str:
 def _turns(pool: Pool) -> Indices:
     """The circle of round robin: who comes when, once around.
 
-    Weights that are no whole numbers count in thousandths of the greatest.
+    Weights that are no whole numbers, or whose circle would be too long, count in thousandths of the greatest.
     """
     if np.ptp(pool.weights) == 0:
         return np.arange(pool.rows.size)
-    whole = pool.weights
-    if (whole != np.rint(whole)).any():
-        whole = np.maximum(1.0, np.rint(whole / whole.max() * THOUSANDTHS))
-    parts = [int(weight) for weight in whole.tolist()]
-    return round_robin(whole.tolist(), sum(parts) // gcd(*parts))
+    parts = [int(weight) for weight in pool.weights.tolist()]
+    if parts != pool.weights.tolist() or sum(parts) // gcd(*parts) > LONGEST_CIRCLE:
+        parts = np.maximum(1, np.rint(pool.weights / pool.weights.max() * THOUSANDTHS)).astype(int).tolist()
+    return round_robin(parts, sum(parts) // gcd(*parts))
