@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,11 +205,23 @@ class LinkQueues:
 
 def seconds_to_bring(sets: DataSets, network: Network, alive: Flags, data_set: Rows) -> Floats:
     """How long each cluster would wait for each data set, on empty links, (questions, clusters); infinite: it is lost."""
-    clusters = len(network.region)
-    asked, target = np.repeat(data_set, clusters), np.tile(np.arange(clusters), len(data_set))
-    plan = plan_transfers(sets, network, alive, asked, target)
-    seconds = np.where(plan.source >= 0, network.alone_s(np.maximum(plan.source, 0), target, plan.size_bytes), 0.0)
-    return np.where(plan.data_lost, np.inf, seconds).reshape(len(data_set), clusters)
+    # All clusters of a region that have nothing wait alike, so one that is thought of stands for them.
+    clusters, regions = len(network.region), len(network.hops)
+    stands_for = np.concatenate([network.region, np.arange(regions)])
+    wider = replace(network, region=stands_for)
+    can_read = np.concatenate([alive, np.zeros(regions, bool)])
+    asked, target = np.repeat(data_set, regions), np.tile(np.arange(clusters, clusters + regions), len(data_set))
+    of_region = _waits_s(plan_transfers(sets, wider, can_read, asked, target), wider)
+    seconds = of_region.reshape(len(data_set), regions)[:, network.region]
+    question, copy = sets.copies_of(data_set)
+    where = sets.cluster[copy]
+    seconds[question, where] = _waits_s(plan_transfers(sets, network, alive, data_set[question], where), network)
+    return seconds
+
+
+def _waits_s(plan: Transfers, network: Network) -> Floats:
+    alone_s = network.alone_s(np.maximum(plan.source, 0), plan.target, plan.size_bytes)
+    return np.where(plan.data_lost, np.inf, np.where(plan.source >= 0, alone_s, 0.0))
 
 
 def bytes_there(sets: DataSets, data_set: int, cluster_names: list[str]) -> dict[str, int]:

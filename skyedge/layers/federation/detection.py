@@ -117,11 +117,15 @@ def watch(settings: HealthSettings, clusters: int, weather: Weather, until_s: fl
     lost = stream(seed, "federation", "lost reports")
     period_s = settings.report_period_s
     reports = math.ceil(until_s / period_s) + 1
+    hit = np.zeros(clusters, bool)
+    hit[weather.down.cluster] = hit[weather.slow.cluster] = True
     found: list[Sighting] = []
     for first in range(0, clusters, CLUSTERS_AT_ONCE):
         cluster = np.arange(first, min(first + CLUSTERS_AT_ONCE, clusters))
+        reports_lost = lost.random((len(cluster), reports + 1), np.float32) < weather.lost_share
+        doubtful = hit[cluster] | _misses_in_a_row(reports_lost, _misses_to_doubt(settings))
+        cluster, reports_lost = cluster[doubtful], reports_lost[doubtful]
         due_s = (phase[cluster, None] + np.arange(-1, reports)) * period_s
-        reports_lost = lost.random(due_s.shape, np.float32) < weather.lost_share
         missed = weather.down.holds(cluster, due_s) | reports_lost
         delay_s = weather.delay_s + weather.slow.later_by_s(cluster, due_s)
         if settings.watched == "probed":
@@ -132,17 +136,29 @@ def watch(settings: HealthSettings, clusters: int, weather: Weather, until_s: fl
     return sorted((sighting for sighting in found if sighting.suspected_at_s < until_s), key=lambda s: (s.suspected_at_s, s))
 
 
+def _misses_to_doubt(settings: HealthSettings) -> int:
+    """How many lost reports in a row, at least, make a cluster that is well doubtful."""
+    if settings.watched == "probed":
+        return math.ceil(settings.failure_threshold_s / settings.report_period_s) + 1
+    silence_s = settings.grace_s if settings.watched == "leased" else settings.missed_heartbeats * settings.report_period_s
+    return max(1, math.floor(silence_s / settings.report_period_s))
+
+
+def _misses_in_a_row(missed: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
+    """Which rows have so many in a row."""
+    run = missed
+    for _ in range(count - 1):
+        run = run[:, :-1] & missed[:, -run.shape[1] + 1 :]
+        if not run.any():
+            break
+    return run.any(axis=1)
+
+
 def _probed(
     settings: HealthSettings, cluster: Rows, due_s: Floats, answered: NDArray[np.bool_], until_s: float
 ) -> Iterator[Sighting]:
     """Runs of failed probes, by the state machine, of the clusters that have one that is long enough."""
-    enough = math.ceil(settings.failure_threshold_s / settings.report_period_s) + 1
-    in_a_row = np.zeros(len(cluster), np.int64)
-    longest = in_a_row.copy()
-    for column in range(due_s.shape[1]):
-        in_a_row = np.where(answered[:, column], 0, in_a_row + 1)
-        np.maximum(longest, in_a_row, out=longest)
-    for row in np.flatnonzero(longest >= enough):
+    for row in np.flatnonzero(_misses_in_a_row(~answered, _misses_to_doubt(settings))):
         health = ClusterHealth()
         suspected_s = declared_s = math.inf
         for at_s, well in zip(due_s[row].tolist(), answered[row].tolist(), strict=True):
@@ -184,6 +200,7 @@ def _silences(
     until_s: float,
 ) -> Iterator[Sighting]:
     declared_s, suspected_s, cleared_s = math.inf, math.inf, math.inf
+    reprieve_s = settings.reprieve_s
     for heard_s, heard_again_s in silences:
         suspicion_s = _next_look_s(heard_s + silence_s, settings.monitor_period_s)
         if suspicion_s >= min(heard_again_s, until_s):
@@ -199,7 +216,9 @@ def _silences(
             yield Sighting(cluster, suspicion_s, math.inf, heard_again_s)
             continue
         suspected_s, declared_s = suspicion_s, answered_s
-        cleared_s = heard_again_s + settings.success_threshold_s
+        reprieved = heard_again_s - declared_s <= reprieve_s
+        cleared_s = heard_again_s + (0.0 if reprieved else settings.success_threshold_s)
+        reprieve_s = -1.0  # once
     if declared_s < math.inf:
         yield Sighting(cluster, suspected_s, declared_s, cleared_s if cleared_s < until_s else math.inf)
 

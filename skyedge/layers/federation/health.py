@@ -88,6 +88,8 @@ class HealthSettings:
         grace_s: a lease is that old before its cluster is unknown.
         missed_heartbeats: so many in a row, and witnesses are asked.
         witness_timeout_s: how long witnesses wait for an answer.
+        reprieve_s: a beating cluster that is heard of again so soon after it was declared dead was not dead: that is taken
+            back at once, though only the first time, as a cluster that flaps must prove itself.
     """
 
     watched: Literal["probed", "leased", "beating"] = "probed"
@@ -98,12 +100,13 @@ class HealthSettings:
     grace_s: float = 40.0
     missed_heartbeats: int = 4
     witness_timeout_s: float = 1.0
+    reprieve_s: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("report_period_s", "monitor_period_s"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be more than 0, and is {getattr(self, name):g}")
-        for name in ("failure_threshold_s", "success_threshold_s", "grace_s", "witness_timeout_s"):
+        for name in ("failure_threshold_s", "success_threshold_s", "grace_s", "witness_timeout_s", "reprieve_s"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} must not be less than 0, and is {getattr(self, name):g}")
         if self.missed_heartbeats < 1:
@@ -116,7 +119,7 @@ KARMADA_PROBED = HealthSettings()
 KARMADA_LEASED = HealthSettings(watched="leased")
 """Pull mode with Karmada's defaults: unknown 30 to 45 s after the cluster died."""
 
-BEATING = HealthSettings(watched="beating", report_period_s=0.5, success_threshold_s=30.0, monitor_period_s=0.1)
+BEATING = HealthSettings(watched="beating", report_period_s=0.5, monitor_period_s=0.1, reprieve_s=5.0)
 """Skyedge's own: two heartbeats a second, four missed, then witnesses; all of it a choice."""
 
 

@@ -90,10 +90,17 @@ def serve(
     """
     spells = zip(down.cluster.tolist(), down.from_s.tolist(), down.until_s.tolist(), strict=True)
     dead_spans = _by_cluster(spells)
-    known_spans = _by_cluster((s.cluster, s.declared_at_s, s.cleared_at_s) for s in seen)
+    known_spans = _by_cluster((s.cluster, s.declared_at_s, s.cleared_at_s) for s in seen if s.declared_at_s < until_s)
+    touched = np.zeros(len(wanted), bool)  # all others are served as they were at the beginning
+    touched[copies.workload[(copies.healthy_at_s > 0) | (copies.deleted_at_s < until_s)]] = True
+    touched[copies.workload[np.isin(copies.cluster, [*dead_spans, *known_spans])]] = True
     steps = [(workload, 0.0, 0, 0) for workload in range(len(wanted))]
+    steady = np.flatnonzero(~touched[copies.workload])
+    for workload, replicas in zip(copies.workload[steady].tolist(), copies.replicas[steady].tolist(), strict=True):
+        steps += [(workload, 0.0, replicas, 0), (workload, until_s, -replicas, 0)]
+    changing = np.flatnonzero(touched[copies.workload])
     columns = (copies.workload, copies.cluster, copies.replicas, copies.healthy_at_s, copies.deleted_at_s)
-    for workload, cluster, replicas, from_s, end_s in zip(*(column.tolist() for column in columns), strict=True):
+    for workload, cluster, replicas, from_s, end_s in zip(*(column[changing].tolist() for column in columns), strict=True):
         from_s, end_s = max(from_s, 0.0), min(end_s, until_s)
         if from_s >= end_s:
             continue
@@ -105,7 +112,9 @@ def serve(
             is_dead = any(first <= start_s < last for first, last in dead)
             live, sent_in_vain = (0, replicas) if is_dead else (replicas, 0)
             steps += [(workload, start_s, live, sent_in_vain), (workload, stop_s, -live, -sent_in_vain)]
-    workload, at_s, live, in_vain = np.array(sorted(steps)).T
+    workload, at_s, live, in_vain = np.array(steps).T
+    order = np.lexsort((at_s, workload))
+    workload, at_s, live, in_vain = workload[order], at_s[order], live[order], in_vain[order]
     return _pieces(workload.astype(np.intp), at_s, live, in_vain, wanted, headroom, until_s)
 
 
