@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from skyedge import __version__
-from skyedge.cli.commands import compare, doctor, federate, passes, paths, report, run, schedule, show_config, train
+from skyedge.cli.commands import compare, doctor, federate, passes, paths, report, route, run, schedule, show_config, train
 from skyedge.errors import InputError, SkyedgeError
 
 app = typer.Typer(
@@ -24,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, compare, report, show_config, train, passes, paths, schedule, federate, doctor):
+for command in (run, compare, report, show_config, train, passes, paths, schedule, federate, route, doctor):
     app.command()(command)
 
 

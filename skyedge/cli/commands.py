@@ -274,6 +274,43 @@ def federate(
     federate_command(files, explain=explain, form=output.value, strict=strict, manifests_folder=manifests)
 
 
+def route(
+    files: Annotated[list[str], typer.Argument(help="Manifests, YAML or JSON; - is standard input.")],
+    requests: Annotated[
+        str, typer.Option(help="A file of requests (CSV, JSON, YAML), or how many to make up.", metavar="FILE|N")
+    ],
+    explain: Annotated[bool, typer.Option("--explain", help="Say which rule took each request, and why.")] = False,
+    source: Annotated[
+        str | None, typer.Option("--from", help="Who calls: a workload, a gateway or a locality.", metavar="CALLER")
+    ] = None,
+    output: Annotated[Printed, typer.Option("--output", "-o", help="How to print it.")] = Printed.table,
+    strict: Annotated[bool, typer.Option("--strict", help="What is not modelled, or useless, is an error.")] = False,
+    seed: Annotated[int, typer.Option(help="Of requests that are made up, and of all chance.")] = 42,
+    rate: Annotated[float, typer.Option(min=0.001, max=1e6, help="Requests a second where no times are given.")] = 100.0,
+    delay: Annotated[
+        list[str] | None, typer.Option(help="One way between two regions; again for others.", metavar="A,B=15ms")
+    ] = None,
+    traces: Annotated[Path | None, typer.Option(help="Write traces, as OpenTelemetry JSON.")] = None,
+    metrics: Annotated[Path | None, typer.Option(help="Write metrics, as Prometheus text.")] = None,
+    topology: Annotated[Path | None, typer.Option(help="Write who calls whom, as .dot or .mmd.")] = None,
+) -> None:
+    """Send requests through a service mesh: rule, destination, endpoint, retries, ejections, latency."""
+    from skyedge.cli.route import route_command
+
+    route_command(
+        files,
+        requests=requests,
+        explain=explain,
+        source=source,
+        form=output.value,
+        strict=strict,
+        seed=seed,
+        rate_per_s=rate,
+        delays=delay or [],
+        outputs={"traces": traces, "metrics": metrics, "topology": topology},
+    )
+
+
 def doctor(output: Folder = DEFAULT_FOLDER) -> None:
     """Check the installation: packages, data, models, the store, Ray."""
     from skyedge.cli.doctor import doctor_command

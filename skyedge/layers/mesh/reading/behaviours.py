@@ -30,7 +30,7 @@ from skyedge.layers.mesh.traffic import (
     Call,
     Controls,
     Failing,
-    How,
+    Failure,
     Network,
     RateLimit,
     RetryBudget,
@@ -163,8 +163,8 @@ class _Said:
         share = self.get("failing", _share, None)
         failing = usual.failing
         if share is not None:
-            how = self.get("failing-how", lambda text: _word(text, How), How.STATUS)
-            if how is How.REFUSE and share != 1:
+            how = self.get("failing-how", lambda text: _word(text, Failure), Failure.STATUS)
+            if how is Failure.REFUSE and share != 1:
                 self._wrong("failing", "an endpoint that refuses connections refuses all of them: this must be 1")
             times = [self.get(f"failing-{end}", lambda text: round(seconds(text) * 1e6), None) for end in ("from", "until")]
             begins, ends = times[0] or 0, Failing().end_us if times[1] is None else times[1]

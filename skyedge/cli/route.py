@@ -1,0 +1,191 @@
+"""`skyedge route`: where a service mesh sends requests, and what becomes of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from skyedge.cli.route_figures import as_mapping
+from skyedge.cli.route_requests import Asked, requests_of
+from skyedge.errors import InputError, nearest
+from skyedge.kube import MESH, Manifests, read_manifests
+from skyedge.kube.documents import STANDARD_INPUT
+from skyedge.kube.istio_values import seconds
+from skyedge.kube.problem import Problem
+from skyedge.layers.mesh.objects import Mesh
+from skyedge.layers.mesh.reading import MeshReading, read_behaviours, read_controls, read_mesh
+from skyedge.layers.mesh.telemetry import as_dot, as_mermaid, exposition, topology, traces
+from skyedge.layers.mesh.traffic import Network, Traffic, simulate
+from skyedge.resources import check_folder, find
+
+MOST_ROWS = 40
+"""A table on a terminal shows so many rows of a sort; JSON and YAML show all."""
+
+TOPOLOGY_FORMS = {".dot": as_dot, ".mmd": as_mermaid}
+
+SUMMARY = (
+    ("answered", "answered"),
+    ("failed", "failed"),
+    ("denied", "denied"),
+    ("rate_limited", "rate-limited"),
+    ("circuit_breaks", "circuit breaks"),
+    ("faults", "faults put in"),
+    ("no_route", "without a route"),
+    ("retries", "retries"),
+    ("ejections", "ejections"),
+    ("further_requests", "further requests by endpoints and mirrors"),
+)
+
+
+def route_command(
+    files: Sequence[str],
+    *,
+    requests: str,
+    explain: bool,
+    source: str | None,
+    form: str,
+    strict: bool,
+    seed: int,
+    rate_per_s: float,
+    delays: Sequence[str],
+    outputs: Mapping[str, Path | None],
+) -> None:
+    """Read manifests, send requests through the mesh and print what became of them.
+
+    Args:
+        outputs: files for ``traces``, ``metrics`` and ``topology``; None for those that are not wanted.
+    """
+    if [*files, requests].count(STANDARD_INPUT) > 1:
+        raise InputError("standard input can be read only once")
+    _check_outputs(outputs)
+    manifests = read_manifests([_found(file) for file in files], kinds=MESH, strict=strict)
+    if not manifests.by_type:
+        raise InputError("there is no manifest for the mesh in this", where=", ".join(files))
+    reading = read_mesh(manifests)
+    if strict and reading.warnings:
+        raise InputError(f"{reading.warnings[0]} (strict)")
+    network = Network(between_us=_delays(delays, reading))
+    asked = requests_of(requests if requests.isdecimal() else _found(requests), reading, source, seed, rate_per_s)
+    traffic = _simulated(manifests, reading, asked, network, seed)
+    warnings = [*manifests.warnings(), *reading.warnings]
+    result = as_mapping(reading, asked, traffic, warnings, explain=explain)
+    _write(outputs, traffic)
+    if form == "json":
+        print(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
+    elif form == "yaml":
+        dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        yaml.dump(result, sys.stdout, Dumper=dumper, sort_keys=False, allow_unicode=True)
+    else:
+        _print(result)
+
+
+def _simulated(manifests: Manifests, reading: MeshReading, asked: Sequence[Asked], network: Network, seed: int) -> Traffic:
+    """The requests in virtual time; each caller sees its own part of the mesh."""
+    everything = Mesh(tuple(one.thing for one in reading.services), reading.endpoints)
+    controls = replace(read_controls(manifests, reading), view=reading.mesh_for)
+    behaviours = read_behaviours(manifests, reading, network)
+    return simulate(everything, [one.timed for one in asked], behaviours, seed, controls=controls)
+
+
+def _found(file: str) -> str:
+    """A file as it stands, or the one of that name in experiments/."""
+    return file if file == STANDARD_INPUT or Path(file).exists() else str(find(file, kind="experiments"))
+
+
+def _delays(said: Sequence[str], reading: MeshReading) -> dict[tuple[str, str], int]:
+    """``svalbard,frankfurt=15ms``: one way, between regions."""
+    regions = sorted({one.locality.region for one in (*reading.endpoints,)} | {w.locality.region for w in reading.workloads})
+    found = {}
+    for text in said:
+        pair, mark, length = text.partition("=")
+        names = [name.strip() for name in pair.split(",")]
+        if not mark or len(names) != 2:
+            raise InputError(f"a delay is written like REGION,REGION=15ms, not '{text}'", where="--delay")
+        for name in names:
+            if name not in regions:
+                raise InputError(f"there is no region '{name}'", where="--delay", nearest=nearest(name, regions))
+        try:
+            found[names[0], names[1]] = round(seconds(length.strip()) * 1e6)
+        except Problem as problem:
+            raise InputError(problem.message, where="--delay", nearest=problem.nearest) from None
+    return found
+
+
+def _check_outputs(outputs: Mapping[str, Path | None]) -> None:
+    for name, path in outputs.items():
+        if path is None:
+            continue
+        check_folder(path.parent, where=f"--{name}")
+        if name == "topology" and path.suffix not in TOPOLOGY_FORMS:
+            forms = " or ".join(TOPOLOGY_FORMS)
+            raise InputError(f"the topology is written as {forms}, not '{path.suffix}'", where="--topology")
+
+
+def _write(outputs: Mapping[str, Path | None], traffic: Traffic) -> None:
+    calls = traffic.calls
+    for name, path in outputs.items():
+        if path is None:
+            continue
+        if name == "traces":
+            path.write_bytes(msgspec.json.format(msgspec.json.encode(traces(calls)), indent=1))
+        elif name == "metrics":
+            path.write_text(exposition(calls), encoding="utf-8")
+        else:
+            path.write_text(TOPOLOGY_FORMS[path.suffix](topology(calls)), encoding="utf-8")
+
+
+def _print(result: dict[str, Any]) -> None:
+    console, warn = Console(), Console(stderr=True)
+    if not console.is_terminal:
+        console = Console(width=max(console.width, 180))
+    for sentence in result["warnings"]:
+        warn.print(f"warning: {sentence}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+    split = result["split"]
+    _print_rows(console, "requests", result["requests"], skipped=("why", "flags"))
+    for number, request in enumerate(result["requests"][:MOST_ROWS], 1):
+        if "why" in request:
+            head = f"request {number}: {request['method']} {request['host']}{request['path']} from {request['from']}"
+            console.print(head, style="bold", highlight=False, markup=False, soft_wrap=True)
+            for line in request["why"]:
+                console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    _print_rows(console, "destinations", split["destinations"])
+    _print_rows(console, "ways between localities", split["localities"])
+    _print_rows(console, "endpoints", split["endpoints"])
+    _print_rows(console, "ejections", result["ejections"])
+    _print_rows(console, "services: time from request to answer", result["latency"])
+    counts = result["summary"]
+    words = ", ".join(f"{counts[key]:,} {title}" for key, title in SUMMARY if counts[key] or key in ("answered", "failed"))
+    console.print(f"{counts['requests']:,} requests: {words}", highlight=False, soft_wrap=True)
+
+
+def _print_rows(console: Console, title: str, rows: Sequence[dict[str, Any]], skipped: Sequence[str] = ()) -> None:
+    if not rows:
+        return
+    shown = rows[:MOST_ROWS]
+    columns = [column for column in rows[0] if column not in skipped and any(row[column] != "" for row in shown)]
+    table = Table(title=f"{len(rows):,} {title}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in shown:
+        table.add_row(*[Text(_cell(row[column], column)) for column in columns])
+    console.print(table)
+    if len(rows) > len(shown):
+        console.print(f"… and {len(rows) - len(shown):,} more; -o json prints all", highlight=False, soft_wrap=True)
+
+
+def _cell(value: Any, column: str) -> str:
+    if value is None:
+        return "-"
+    if column.endswith("share"):
+        return f"{value:.1%}"
+    return f"{value:.2f}" if column.endswith("ms") else str(value)

@@ -1,0 +1,186 @@
+"""What `skyedge route` prints, as plain data: the way of each request, how traffic was split, and how well it went."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from skyedge.cli.route_requests import Asked
+from skyedge.cli.route_why import Explainer, Tried
+from skyedge.layers.mesh.access import FORBIDDEN
+from skyedge.layers.mesh.explain import place
+from skyedge.layers.mesh.objects import MeshEndpoint
+from skyedge.layers.mesh.reading import Gatekeeper, MeshReading
+from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN
+from skyedge.layers.mesh.telemetry import by_service
+from skyedge.layers.mesh.traffic import Calls, Flags, Traffic, flag_text
+
+FAILED = 500
+
+
+def as_mapping(
+    reading: MeshReading, asked: Sequence[Asked], traffic: Traffic, warnings: Sequence[str], *, explain: bool
+) -> dict[str, Any]:
+    """All of it by name: what ``-o json`` prints.
+
+    ``summary`` counts the requests that came from outside; ``requests`` are these, in the order given; ``split`` counts
+    attempts, with those that endpoints made and mirrored copies; ``ejections`` are in order of time; ``latency`` is of whole
+    requests, by the service that was asked for.
+    """
+    calls = traffic.calls
+    tried, explainer = _tried(reading, calls), Explainer(reading, traffic.ejections)
+    return {
+        "summary": _summary(reading, asked, traffic, tried),
+        "requests": _requests(explainer, asked, calls, tried, explain=explain),
+        "split": _split(calls),
+        "ejections": [
+            {
+                "at_s": round(one.at_us / 1e6, 6),
+                "caller": short(one.caller),
+                "service": short(one.service),
+                "subset": one.subset,
+                "endpoint": one.endpoint,
+                "what": "ejected" if one.out else "back",
+            }
+            for one in traffic.ejections
+        ],
+        "latency": [
+            {
+                "service": short(one.name[0]),
+                "requests": one.count,
+                "error_share": _rounded(one.error_share),
+                "p50_ms": _rounded(one.p50_ms),
+                "p90_ms": _rounded(one.p90_ms),
+                "p99_ms": _rounded(one.p99_ms),
+            }
+            for one in by_service(calls)
+        ],
+        "warnings": [*warnings, *explainer.unknown_hosts(asked)],
+    }
+
+
+def short(host: str) -> str:
+    """A host without what every service of the cluster has at its end."""
+    return host.replace(f".{CLUSTER_DOMAIN}", "")
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else round(float(value), 4)
+
+
+def _tried(reading: MeshReading, calls: Calls) -> dict[int, list[Tried]]:
+    """The attempts of each request."""
+    known = {(one.service, one.address): one for one in reading.endpoints}
+    attempts = calls.attempts
+    found: dict[int, list[Tried]] = {}
+    columns = (
+        attempts.request,
+        attempts.service,
+        attempts.subset,
+        attempts.endpoint,
+        attempts.status,
+        attempts.flags,
+        attempts.start_us,
+        attempts.end_us,
+    )
+    for request, service, subset, endpoint, status, flags, at_us, end_us in zip(*(c.tolist() for c in columns), strict=True):
+        named = calls.endpoints[endpoint]
+        host = calls.services[service]
+        where = known.get((named.service, named.address)) or MeshEndpoint(named.address, host)
+        one = Tried(host, calls.subsets[subset], where, status, flags, at_us, (end_us - at_us) / 1e3)
+        found.setdefault(request, []).append(one)
+    return found
+
+
+def _summary(
+    reading: MeshReading, asked: Sequence[Asked], traffic: Traffic, tried: Mapping[int, Sequence[Tried]]
+) -> dict[str, int]:
+    calls, count = traffic.calls, len(asked)
+    status, flags = calls.requests.status[:count], calls.requests.flags[:count]
+    keeper = Gatekeeper(reading)
+    denied = sum(
+        any(not keeper.allows(asked[row].caller, one.endpoint, asked[row].http) for one in tried.get(row, ()))
+        for row in np.flatnonzero(status == FORBIDDEN).tolist()
+    )
+    return {
+        "requests": count,
+        "answered": int(((status > 0) & (status < 400)).sum()),
+        "failed": int(((status == 0) | (status >= FAILED)).sum()),
+        "denied": denied,
+        "rate_limited": int(((flags & Flags.RL.value) > 0).sum()),
+        "circuit_breaks": int(((flags & Flags.UO.value) > 0).sum()),
+        "faults": int(((flags & (Flags.FI.value | Flags.DI.value)) > 0).sum()),
+        "no_route": int(((flags & (Flags.NR.value | Flags.NC.value)) > 0).sum()),
+        "retries": int((calls.attempts.retry > 0).sum()),
+        "ejections": sum(one.out for one in traffic.ejections),
+        "further_requests": len(calls.requests) - count,
+    }
+
+
+def _requests(
+    explainer: Explainer, asked: Sequence[Asked], calls: Calls, tried: Mapping[int, Sequence[Tried]], *, explain: bool
+) -> list[dict[str, Any]]:
+    rows = calls.requests
+    columns = (rows.route, rows.status, rows.flags, rows.end_us - rows.start_us, rows.start_us)
+    result = []
+    for number, (one, (route, status, flags, took_us, at_us)) in enumerate(
+        zip(asked, zip(*(column[: len(asked)].tolist() for column in columns), strict=True), strict=True)
+    ):
+        attempts = tried.get(number, ())
+        last = attempts[-1] if attempts else None
+        said: dict[str, Any] = {
+            "at_s": round(at_us / 1e6, 6),
+            "from": short(one.caller.name),
+            "host": short(one.http.host),
+            "path": one.http.path,
+            "method": one.http.method,
+            "rule": explainer.rule_name(one.caller, one.http, route),
+            "service": "" if last is None else short(last.service),
+            "subset": "" if last is None else last.subset,
+            "endpoint": "" if last is None else last.endpoint.address,
+            "locality": "" if last is None else place(last.endpoint.locality),
+            "status": status,
+            "flags": flag_text(flags),
+            "attempts": len(attempts),
+            "ms": round(took_us / 1e3, 3),
+        }
+        if explain:
+            said["why"] = explainer.why(one, route, attempts, flags)
+        result.append(said)
+    return result
+
+
+def _split(calls: Calls) -> dict[str, list[dict[str, Any]]]:
+    attempts = calls.attempts
+    services, subsets, endpoints = attempts.service.tolist(), attempts.subset.tolist(), attempts.endpoint.tolist()
+    ways = list(zip(attempts.from_locality.tolist(), attempts.to_locality.tolist(), strict=True))
+
+    def counted(keys: Sequence[tuple[str, ...]], names: Sequence[str]) -> list[dict[str, Any]]:
+        """Attempts by key, and the share of each among those of its first name."""
+        counts = Counter(keys)
+        total = Counter(key[0] for key in keys)
+        return [
+            {**dict(zip(names, key, strict=True)), "attempts": count, "share": round(count / total[key[0]], 4)}
+            for key, count in sorted(counts.items())
+        ]
+
+    hosts = [short(host) for host in calls.services]
+    places = [place(locality) for locality in calls.localities]
+    named = [(hosts[service], calls.subsets[subset]) for service, subset in zip(services, subsets, strict=True)]
+    return {
+        "destinations": counted(named, ("service", "subset")),
+        "localities": counted(
+            [(hosts[service], places[to], places[start]) for service, (start, to) in zip(services, ways, strict=True)],
+            ("service", "locality", "from"),
+        ),
+        "endpoints": counted(
+            [
+                (hosts[service], calls.endpoints[endpoint].address, places[to])
+                for service, endpoint, (_, to) in zip(services, endpoints, ways, strict=True)
+            ],
+            ("service", "endpoint", "locality"),
+        ),
+    }

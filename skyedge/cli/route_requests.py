@@ -1,0 +1,315 @@
+"""Requests for `skyedge route`: read from a file, or made up from what the manifests have.
+
+Made-up requests go to every host that a caller can name, on the paths and with the headers that its rules ask for, so that
+each rule is met; callers are the workloads that are there, or the localities of endpoints where no workload is known.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import yaml
+
+from skyedge.errors import InputError, nearest
+from skyedge.kube.documents import read_file
+from skyedge.layers.mesh.http_match import How, HttpMatch, HttpRequest, StringMatch
+from skyedge.layers.mesh.locality import NOWHERE
+from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller
+from skyedge.layers.mesh.reading import MeshReading
+from skyedge.layers.mesh.traffic import TimedRequest
+from skyedge.streams import stream
+
+KEYS = ("host", "path", "method", "headers", "source", "at_s", "port", "scheme", "grpc")
+RATE_PER_S = 100.0
+"""Of requests without times, unless the user says another."""
+MOST_REQUESTS = 1_000_000
+MOST_SECONDS = 1e9
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, and who sends it."""
+
+    at_us: int
+    caller: Caller
+    http: HttpRequest
+
+    @property
+    def timed(self) -> TimedRequest:
+        """The same as traffic is told it."""
+        return TimedRequest(self.at_us, self.caller, self.http)
+
+
+def requests_of(
+    text: str, reading: MeshReading, source: str | None, seed: int, rate_per_s: float = RATE_PER_S
+) -> list[Asked]:
+    """The requests of a file, or as many as a number says.
+
+    Args:
+        source: whoever calls where a request does not say; None: any workload for made-up ones, for others somebody
+            in the namespace ``default`` of whom nothing is known.
+        rate_per_s: of requests that have no times.
+
+    Raises:
+        InputError: with the place of what is wrong.
+    """
+    caller = None
+    if source is not None:
+        try:
+            caller = reading.caller(source)
+        except InputError as error:
+            raise InputError(error.message, where="--from", nearest=error.nearest) from None
+    if text.isdecimal() and not Path(text).exists():
+        count = int(text)
+        if not 0 < count <= MOST_REQUESTS:
+            raise InputError(f"from 1 to {MOST_REQUESTS:,} requests can be made up, not {count:,}", where="--requests")
+        return made_up(reading, caller, count, seed, rate_per_s)
+    return read_requests(text, reading, caller or Caller("somebody", namespace="default"), rate_per_s)
+
+
+def read_requests(file: str, reading: MeshReading, otherwise: Caller, rate_per_s: float) -> list[Asked]:
+    """The requests of a file: CSV, JSON (lines, or a list) or YAML.
+
+    Raises:
+        InputError: with file and line, or number, of what is wrong.
+    """
+    name, data = read_file(file)
+    asked: list[Asked] = []
+    callers: dict[str, Caller] = {}
+    shared: dict[tuple[str, HttpRequest | str], HttpRequest] = {}
+    for place, row in _rows(name, data):
+        source = row.get("source")
+        caller = otherwise
+        if source is not None:
+            said = _text(source, f"{place}: source")
+            if said not in callers:
+                try:
+                    callers[said] = reading.caller(said)
+                except InputError as error:
+                    raise InputError(error.message, where=f"{place}: source", nearest=error.nearest) from None
+            caller = callers[said]
+        at_s = row.get("at_s")
+        at_us = round((len(asked) / rate_per_s if at_s is None else _seconds(at_s, f"{place}: at_s")) * 1e6)
+        http = _sent_by(caller, _request(row, place))
+        # Requests that are alike share one object, so that their rules are looked up once.
+        key = (caller.name, repr(http))
+        asked.append(Asked(at_us, caller, shared.setdefault(key, http)))
+    if not asked:
+        raise InputError("there is no request in this", where=name)
+    return asked
+
+
+def made_up(reading: MeshReading, caller: Caller | None, count: int, seed: int, rate_per_s: float) -> list[Asked]:
+    """``count`` requests, at random times of the given rate.
+
+    Raises:
+        InputError: if there is nobody to call.
+    """
+    random = stream(seed, "route", "requests")
+    callers = [caller] if caller is not None else _callers(reading)
+    choices = [(one, wishes) for one in callers if (wishes := _wishes(reading, one))]
+    if not choices:  # everybody answers for the only service there is
+        choices = [(one, wishes) for one in callers if (wishes := _wishes(reading, one, its_own=True))]
+    if not choices:
+        who = "nobody" if caller is None else f"'{caller.name}'"
+        raise InputError(f"{who} sees a host to call" if caller is None else f"{who} sees no host to call", where="--from")
+    times_us = np.rint(np.cumsum(random.exponential(1e6 / rate_per_s, count))).astype(np.int64).tolist()
+    asked = []
+    for number, (who_draw, wish_draw) in enumerate(random.random((count, 2)).tolist()):
+        sender, wishes = choices[int(who_draw * len(choices))]
+        asked.append(Asked(times_us[number], sender, wishes[int(wish_draw * len(wishes))]))
+    return asked
+
+
+def _callers(reading: MeshReading) -> list[Caller]:
+    if reading.workloads:
+        return [one.caller for one in reading.workloads]
+    places = sorted({one.locality for one in reading.endpoints})
+    return [
+        Caller("/".join(word for word in (p.region, p.zone, p.subzone) if word) or "somebody", p, namespace="default")
+        for p in places or [NOWHERE]
+    ]
+
+
+def _wishes(reading: MeshReading, caller: Caller, *, its_own: bool = False) -> list[HttpRequest]:
+    """One request for each condition of each rule that a caller can name, and one for each service without rules.
+
+    Args:
+        its_own: whether it calls services for which it answers itself too.
+    """
+    mesh = reading.mesh_for(caller)
+    answered = {
+        endpoint.service
+        for endpoint in (() if its_own else mesh.endpoints)
+        if (one := reading.behind.get((endpoint.service, endpoint.address))) is not None
+        and f"{one.namespace}/{one.name}" == caller.name
+    }
+    wishes, spoken_of = [], set()
+    for virtual in mesh.virtual_services:
+        if caller.gateway not in virtual.gateways:
+            continue
+        for host in virtual.hosts:
+            spoken_of.add(host)
+            name = host.replace("*", "www", 1) if host.startswith("*.") else host.replace("*", "www.example.com")
+            if host in answered:
+                continue
+            conditions = [match for route in virtual.http for match in (route.matches or (HttpMatch(),))]
+            wishes += [_sent_by(caller, _meeting(match, name)) for match in conditions]
+    if caller.gateway == MESH_GATEWAY:
+        for service in mesh.services:
+            if service.host not in spoken_of | answered and "*" not in service.host:
+                port = service.ports[0].number if service.ports else 80
+                wishes.append(_sent_by(caller, HttpRequest(service.host, port=port)))
+    return wishes
+
+
+def _meeting(match: HttpMatch, host: str) -> HttpRequest:
+    """A request that meets a condition, as far as its expressions can be guessed."""
+
+    def value(text: StringMatch | None, usual: str, more: str = "") -> str:
+        if text is None or text.how is How.PRESENT:
+            return usual
+        if text.how is How.PREFIX:
+            return text.value + more
+        if text.how is How.EXACT or text.holds(text.value):
+            return text.value
+        return next((guess for guess in (usual, text.value.split("|")[0]) if text.holds(guess)), usual)
+
+    query = "&".join(f"{name}={value(text, '1')}" for name, text in match.query.items())
+    return HttpRequest(
+        value(match.authority, host),
+        value(match.uri, "/", "1") + (f"?{query}" if query else ""),
+        value(match.method, "GET"),
+        match.port or 80,
+        value(match.scheme, "http"),
+        {name: value(text, "1") for name, text in match.headers.items() if not name.startswith(":")},
+    )
+
+
+def _sent_by(caller: Caller, http: HttpRequest) -> HttpRequest:
+    return replace(http, source_labels=caller.labels, source_namespace=caller.namespace, gateway=caller.gateway)
+
+
+def _rows(name: str, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Places and mappings, with only keys that a request has."""
+    suffix = Path(name).suffix.lower()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"this is not UTF-8: {error.reason}", where=name) from None
+    if suffix == ".csv":
+        rows = _of_csv(name, text)
+    elif suffix in (".jsonl", ".ndjson", ".json") or text.lstrip()[:1] == "{" or text.lstrip()[:2] == "[{":
+        rows = _of_json(name, text)
+    else:
+        rows = _of_yaml(name, text)
+    for place, row in rows:
+        if not isinstance(row, dict):
+            raise InputError("a request is a mapping, with 'host' and what else it has", where=place)
+        for key in row:
+            if key not in KEYS:
+                raise InputError(f"a request has no '{key}'", where=place, nearest=nearest(str(key), KEYS))
+        if row.get("host") in (None, ""):
+            raise InputError("'host' is missing", where=place)
+        yield place, {key: value for key, value in row.items() if value is not None}
+
+
+def _of_csv(name: str, text: str) -> Iterator[tuple[str, Any]]:
+    reader = csv.DictReader(io.StringIO(text), restkey="")
+    for row in reader:
+        place = f"{name}:{reader.line_num}"
+        if "" in row:
+            raise InputError("this line has more cells than there are columns", where=place)
+        said: dict[str, Any] = {key: value for key, value in row.items() if value not in (None, "")}
+        if "headers" in said:
+            pairs = [pair.partition("=") for pair in said["headers"].split(";") if pair.strip()]
+            if not all(mark for _, mark, _ in pairs):
+                raise InputError("headers are written like x-user=jo;x-b=c", where=f"{place}: headers")
+            said["headers"] = {key.strip(): value.strip() for key, _, value in pairs}
+        if said.get("grpc") in ("true", "false"):
+            said["grpc"] = said["grpc"] == "true"
+        yield place, said
+
+
+def _of_json(name: str, text: str) -> Iterator[tuple[str, Any]]:
+    if text.lstrip()[:1] == "[":
+        yield from _listed(name, _decoded(text, name))
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            yield f"{name}:{number}", _decoded(line, f"{name}:{number}")
+
+
+def _decoded(text: str, place: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise InputError(f"this is no JSON: {error}", where=place) from None
+
+
+def _of_yaml(name: str, text: str) -> Iterator[tuple[str, Any]]:
+    try:
+        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"this is no YAML: {' '.join(str(error).split())}", where=name) from None
+    if not isinstance(content, list):
+        raise InputError("this should be a list of requests", where=name)
+    yield from _listed(name, content)
+
+
+def _listed(name: str, items: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    for number, item in enumerate(items):
+        yield f"{name}: request {number}", item
+
+
+def _request(row: dict[str, Any], place: str) -> HttpRequest:
+    headers = row.get("headers", {})
+    if not isinstance(headers, dict) or not all(isinstance(one, str) for pair in headers.items() for one in pair):
+        raise InputError("headers are texts by name", where=f"{place}: headers")
+    grpc = row.get("grpc", False)
+    if not isinstance(grpc, bool):
+        raise InputError("this should be true or false", where=f"{place}: grpc")
+    path = _text(row.get("path", "/"), f"{place}: path")
+    if not path.startswith("/") and path != "*":
+        raise InputError(f"a path begins with a slash, and '{path}' does not", where=f"{place}: path")
+    return HttpRequest(
+        _text(row["host"], f"{place}: host"),
+        path,
+        _text(row.get("method", "GET"), f"{place}: method").upper(),
+        _port(row.get("port", 80), f"{place}: port"),
+        _text(row.get("scheme", "http"), f"{place}: scheme"),
+        headers,
+        grpc,
+    )
+
+
+def _text(value: Any, place: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise InputError(f"this should be a word, not {value!r}", where=place)
+    return value
+
+
+def _port(value: Any, place: str) -> int:
+    port = int(value) if isinstance(value, str) and value.isdecimal() else value
+    if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
+        raise InputError(f"a port is a whole number from 1 to 65535, not {value!r}", where=place)
+    return port
+
+
+def _seconds(value: Any, place: str) -> float:
+    try:
+        at_s = float(value)
+    except (TypeError, ValueError):
+        at_s = math.nan
+    if isinstance(value, bool) or not 0 <= at_s <= MOST_SECONDS:
+        raise InputError(f"this should be a number of seconds from 0, not {value!r}", where=place)
+    return at_s

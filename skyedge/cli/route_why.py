@@ -1,0 +1,209 @@
+"""The sentences of `skyedge route --explain`: which rule and why not an earlier one, which endpoints and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from skyedge.cli.route_requests import Asked
+from skyedge.layers.mesh.explain import place, reasons
+from skyedge.layers.mesh.http_match import HttpRequest
+from skyedge.layers.mesh.http_route import HttpRoute
+from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh, MeshEndpoint
+from skyedge.layers.mesh.pools import grouped
+from skyedge.layers.mesh.reading import Gatekeeper, MeshReading
+from skyedge.layers.mesh.reading.names import right_host
+from skyedge.layers.mesh.router import Router
+from skyedge.layers.mesh.traffic import Ejection, Flags
+from skyedge.layers.mesh.virtual_hosts import VirtualHost, VirtualHosts
+from skyedge.layers.mesh.weights import shares
+
+FLAG_WORDS = {
+    Flags.UO: "a circuit breaker was open",
+    Flags.UT: "the time was up",
+    Flags.UF: "no connection could be opened",
+    Flags.UC: "the endpoint cut the connection off",
+    Flags.UH: "no endpoint is well",
+    Flags.URX: "it was repeated as often as allowed",
+    Flags.NR: "no rule takes it",
+    Flags.NC: "the rule leads to what is not there",
+    Flags.RL: "a rate limit",
+    Flags.DI: "a fault delayed it",
+    Flags.FI: "a fault answered it",
+    Flags.DC: "nobody waited any longer",
+}
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One attempt."""
+
+    service: str
+    subset: str
+    endpoint: MeshEndpoint
+    status: int
+    flags: int
+    at_us: int
+    ms: float
+
+
+class Ranked(NamedTuple):
+    """What a caller sees of a cluster: the balancer, and the priority of each address."""
+
+    balancer: str
+    priorities: dict[str, int]
+
+
+class Explainer:
+    """Explains requests of one reading; what callers have in common is looked up once."""
+
+    def __init__(self, reading: MeshReading, ejections: Sequence[Ejection] = ()) -> None:
+        self._reading = reading
+        self._ejections = ejections
+        self._services = {one.thing.host for one in reading.services}
+        self._keeper = Gatekeeper(reading)
+        self._hosts: dict[tuple[int, str, str], VirtualHosts] = {}
+        self._routers: dict[str, Router] = {}
+        self._ranked: dict[tuple[str, str, str, int | None], Ranked] = {}
+        self._unwell = {(one.service, one.address) for one in reading.endpoints if not one.healthy}
+        self._of_rules: dict[tuple[str, int], list[str]] = {}
+
+    def virtual_host(self, caller: Caller, request: HttpRequest) -> VirtualHost | None:
+        """Whose routes a request follows."""
+        mesh = self._reading.mesh_for(caller)
+        key = (id(mesh), caller.gateway, caller.namespace)
+        if key not in self._hosts:
+            self._hosts[key] = VirtualHosts(mesh, caller)
+        return self._hosts[key].find(request.host)
+
+    def unknown_hosts(self, asked: Iterable[Asked]) -> list[str]:
+        """A sentence for each host that a request names and that neither a rule nor a service has."""
+        told: dict[tuple[str, str], str] = {}
+        for one in asked:
+            key = (one.http.host, one.caller.namespace)
+            if key in told or self.virtual_host(one.caller, one.http) is not None:
+                continue
+            close = right_host(one.http.host, one.caller.namespace, sorted(self._services))
+            hint = f" (did you mean '{close}'?)" if close else ""
+            inside = one.caller.gateway == MESH_GATEWAY
+            then = "it counts as one outside of the mesh" if inside else f"the gateway '{one.caller.gateway}' answers 404"
+            told[key] = f"no rule and no service has the host '{one.http.host}'{hint}: {then}"
+        return list(told.values())
+
+    def rule_name(self, caller: Caller, request: HttpRequest, number: int) -> str:
+        """The rule that a request met: ``VIRTUAL-SERVICE/NAME``, or its number where it has no name; empty for none."""
+        host = self.virtual_host(caller, request)
+        if host is None or number < 0 or not host.written:
+            return ""
+        rest = number
+        for virtual in host.written:
+            if rest < len(virtual.http):
+                return f"{virtual.name}/{virtual.http[rest].name or rest}"
+            rest -= len(virtual.http)
+        return ""
+
+    def why(self, asked: Asked, number: int, tried: Sequence[Tried], flags: int) -> list[str]:
+        """All that decided on a request.
+
+        Args:
+            asked: the request.
+            number: of the rule that it met, -1 for none.
+            tried: its attempts.
+            flags: of its end.
+        """
+        key = (asked.caller.name, id(asked.http))
+        if key not in self._of_rules:
+            self._of_rules[key] = self._rules(asked)
+        lines = list(self._of_rules[key])
+        host = self.virtual_host(asked.caller, asked.http)
+        route = host.routes[number] if host is not None and 0 <= number < len(host.routes) else None
+        if route is not None:
+            lines += self._split(route, tried)
+        lines += [self._attempt(asked, at, one, route) for at, one in enumerate(tried, 1)]
+        lines += [words for flag, words in FLAG_WORDS.items() if flags & flag.value and (not tried or flag is Flags.URX)]
+        return lines
+
+    def _rules(self, asked: Asked) -> list[str]:
+        host = self.virtual_host(asked.caller, asked.http)
+        if host is None:
+            where = "outside of the mesh" if asked.caller.gateway == MESH_GATEWAY else "not let in by the gateway"
+            return [f"the host {asked.http.host} is known to no rule and no service: it is {where}"]
+        if not host.written:
+            return [f"no VirtualService speaks of {host.name}: straight to the service"]
+        names = ", ".join(f"{one.namespace}/{one.name}" for one in host.written)
+        lines = [f"the routes of {host.name}: VirtualService {names}"]
+        for reason in reasons(host.routes, asked.http):
+            origin = self._reading.origin(host, reason.rule)
+            where = f" ({origin.place()})" if origin is not None else ""
+            name = f" '{host.routes[reason.rule].name}'" if host.routes[reason.rule].name else ""
+            lines.append(f"rule {reason.rule}{name}{where}: {'met' if reason.met else 'not met'}: {reason.why}")
+        return lines
+
+    @staticmethod
+    def _split(route: HttpRoute, tried: Sequence[Tried]) -> list[str]:
+        if len(route.destinations) < 2:
+            return []
+        parts = zip(route.destinations, shares([to.weight for to in route.destinations]).tolist(), strict=True)
+        words = ", ".join(f"{to.subset or to.host} {share:.0%}" for to, share in parts)
+        drawn = f": drawn was {tried[0].subset or tried[0].service}" if tried else ""
+        return [f"the rule splits by weight, {words}{drawn}"]
+
+    def _attempt(self, asked: Asked, at: int, one: Tried, route: HttpRoute | None) -> str:
+        ranked = self._rank(asked.caller, one, route)
+        endpoint = one.endpoint
+        workload = self._reading.behind.get((endpoint.service, endpoint.address))
+        what = endpoint.runs_in.value if endpoint.service in self._services else "outside of the mesh"
+        who = f" ({workload.name}, {what})" if workload is not None else f" ({what})"
+        words = [f"attempt {at}: {endpoint.address}{who} in {place(endpoint.locality)}"]
+        if ranked is not None and endpoint.address in ranked.priorities:
+            mine = ranked.priorities[endpoint.address]
+            equal = sum(priority == mine for priority in ranked.priorities.values())
+            last = max(ranked.priorities.values())
+            words.append(f"priority {mine} of 0 to {last}" if last else "all of one priority")
+            words.append(f"{ranked.balancer.lower().replace('_', ' ')} among {equal}" if equal > 1 else "the only one there")
+            out = [other for other in sorted(ranked.priorities) if self._is_out(asked.caller, one, other)]
+            if out:
+                words.append(f"left out just then: {', '.join(out)}")
+        verdict = self._keeper.verdict(asked.caller, endpoint, asked.http)
+        if not verdict.allowed:
+            words.append(f"denied by {verdict.policy}")
+        flagged = [text for flag, text in FLAG_WORDS.items() if one.flags & flag.value]
+        words.append(f"{one.status or 'no answer'} after {one.ms:.1f} ms" + (f" ({', '.join(flagged)})" if flagged else ""))
+        return ", ".join(words)
+
+    def _is_out(self, caller: Caller, one: Tried, address: str) -> bool:
+        """Whether the caller's proxy had ejected an endpoint when it chose, or it is unwell anyway."""
+        mine = (caller.name, one.service, one.subset, address)
+        last = False
+        for event in self._ejections:
+            if event.at_us > one.at_us:
+                break
+            if (event.caller, event.service, event.subset, event.endpoint) == mine:
+                last = event.out
+        return last or (one.service, address) in self._unwell
+
+    def _rank(self, caller: Caller, one: Tried, route: HttpRoute | None) -> Ranked | None:
+        targets = route.destinations if route is not None else ()
+        port = next((to.port for to in targets if (to.host, to.subset) == (one.service, one.subset)), None)
+        key = (caller.name, one.service, one.subset, port)
+        if key not in self._ranked:
+            if caller.name not in self._routers:
+                self._routers[caller.name] = Router(self._mesh(caller), caller)
+            router = self._routers[caller.name]
+            number = router.cluster(one.service, one.subset, port)
+            if number < 0:
+                return None
+            cluster = router.clusters[number]
+            groups = grouped(cluster, router.table, caller)
+            priorities: dict[str, int] = {}
+            for at, priority in enumerate(groups.priorities.tolist()):
+                for row in groups.rows[groups.starts[at] : groups.starts[at + 1]].tolist():
+                    endpoint = router.table.endpoints[row]
+                    if endpoint is not None:
+                        priorities[endpoint.address] = priority
+            self._ranked[key] = Ranked(cluster.policy.balancer.value, priorities)
+        return self._ranked[key]
+
+    def _mesh(self, caller: Caller) -> Mesh:
+        return self._reading.mesh_for(caller)
