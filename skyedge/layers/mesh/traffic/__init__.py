@@ -5,7 +5,7 @@ that break circuits, budgets of retries, rate limits, classes of service, slow s
 (:mod:`~skyedge.layers.mesh.traffic.calls`), which :mod:`~skyedge.layers.mesh.telemetry` reads.
 """
 
-from skyedge.layers.mesh.traffic.behaviour import Behaviour, Behaviours, Call, Failing, How, Network, ServiceTime, Shape
+from skyedge.layers.mesh.traffic.behaviour import Behaviour, Behaviours, Call, Failing, Failure, Network, ServiceTime, Shape
 from skyedge.layers.mesh.traffic.calls import Attempts, Calls, Ejection, Flags, Requests, Traffic, flag_text
 from skyedge.layers.mesh.traffic.qos import ClassRule, Discipline, ServiceClasses
 from skyedge.layers.mesh.traffic.rate_limits import By, RateLimit, TokenBucket
@@ -25,8 +25,8 @@ __all__ = [
     "Discipline",
     "Ejection",
     "Failing",
+    "Failure",
     "Flags",
-    "How",
     "Network",
     "RateLimit",
     "Requests",

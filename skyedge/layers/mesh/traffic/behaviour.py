@@ -1,4 +1,4 @@
-"""How endpoints behave: how long they work, how many requests at once, when they fail, whom they call, how far they are.
+"""Failure endpoints behave: how long they work, how many requests at once, when they fail, whom they call, how far they are.
 
 These are the facts of the world that a mesh's rules meet.  None of them is measured here: the defaults are assumed, and
 whoever simulates says what holds.
@@ -34,7 +34,7 @@ class Place(Protocol):
 
 
 class Shape(Enum):
-    """How times of service are distributed."""
+    """Failure times of service are distributed."""
 
     CONSTANT = "constant"
     EXPONENTIAL = "exponential"
@@ -78,7 +78,7 @@ class ServiceTime:
         return np.rint(drawn).astype(np.int64)
 
 
-class How(Enum):
+class Failure(Enum):
     """How a service fails."""
 
     STATUS = "status"
@@ -101,13 +101,13 @@ class Failing:
     start_us: int = 0
     end_us: int = ALWAYS
     share: float = 1.0
-    how: How = How.STATUS
+    how: Failure = Failure.STATUS
     status: int = 503
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1 or self.end_us < self.start_us:
             raise InputError("a time of failing ends after it starts, and its share is from 0 to 1")
-        if self.how is How.REFUSE and self.share != 1:
+        if self.how is Failure.REFUSE and self.share != 1:
             raise InputError("an endpoint that refuses connections refuses all of them: its share must be 1")
 
 
@@ -129,7 +129,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How an endpoint behaves.  Work comes first, then calls to others, all at once; the answer when all are back.
+    """Failure an endpoint behaves.  Work comes first, then calls to others, all at once; the answer when all are back.
 
     Attributes:
         concurrency: requests that it works on at once; one that waits for others keeps no place (assumed: asynchronous).
@@ -172,7 +172,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Behaviours:
-    """How every endpoint behaves: its own word, then its service's, then ``usual``.
+    """Failure every endpoint behaves: its own word, then its service's, then ``usual``.
 
     Attributes:
         endpoints: by service and address.
@@ -185,7 +185,7 @@ class Behaviours:
     network: Network = Network()
 
     def of(self, service: str, address: str) -> Behaviour:
-        """How one endpoint behaves."""
+        """Failure one endpoint behaves."""
         return self.endpoints.get((service, address)) or self.services.get(service) or self.usual
 
 

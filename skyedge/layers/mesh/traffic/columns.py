@@ -47,7 +47,7 @@ def traffic_of(
         endpoints=tuple(_endpoint(station) for station in directory.stations),
         localities=tuple(directory.localities),
         classes=directory.controls.classes.names,
-        http=tuple(HttpName(one.http.method, one.http.path, one.http.host, one.http.grpc) for one in requests),
+        http=_http_names(requests),
         seed=seed,
         end_us=end_us,
     )
@@ -56,6 +56,14 @@ def traffic_of(
 
 def _column(values: list[int]) -> Numbers:
     return np.array(values, np.int64)
+
+
+def _http_names(rows: Sequence[Request]) -> tuple[HttpName, ...]:
+    names: dict[int, HttpName] = {}
+    for row in rows:
+        if id(row.http) not in names:
+            names[id(row.http)] = HttpName(row.http.method, row.http.path, row.http.host, row.http.grpc)
+    return tuple(names[id(row.http)] for row in rows)
 
 
 def _requests(directory: Directory[Attempt], rows: Sequence[Request]) -> Requests:

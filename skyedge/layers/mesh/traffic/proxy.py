@@ -7,7 +7,7 @@ anew every time.  What a proxy knows of a cluster (ejections, connections, retri
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Generic, TypeVar
@@ -19,7 +19,6 @@ from skyedge.layers.mesh.objects import Caller, HashKey
 from skyedge.layers.mesh.retries import RetryPolicy, RetryWish, retry_policy
 from skyedge.layers.mesh.traffic.cluster_view import ClusterView
 from skyedge.layers.mesh.traffic.connections import ConnectionPool
-from skyedge.layers.mesh.traffic.draws import Drawn
 from skyedge.layers.mesh.traffic.retry_budget import RetriesInHand
 from skyedge.layers.mesh.traffic.station import Station
 from skyedge.layers.mesh.weights import shares
@@ -117,7 +116,7 @@ class Lane(Generic[Ticket]):
     pool: ConnectionPool[Ticket]
     retries: RetriesInHand
     connect_timeout_us: int
-    draw: Drawn[float]
+    draw: Callable[[], float]
     consistent_hash: bool
     hash_key: HashKey | None
 
@@ -132,7 +131,7 @@ class Proxy(Generic[Ticket]):
         lanes: by host, subset and port; None where there is no such cluster.
     """
 
-    def __init__(self, caller: Caller, number: int, draw: Drawn[float]) -> None:
+    def __init__(self, caller: Caller, number: int, draw: Callable[[], float]) -> None:
         self.caller = caller
         self.number = number
         self.draw = draw

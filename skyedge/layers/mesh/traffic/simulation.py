@@ -18,7 +18,7 @@ from skyedge.errors import InputError
 from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.http_route import GRPC_OF_HTTP, Destination, Draws
 from skyedge.layers.mesh.objects import Mesh
-from skyedge.layers.mesh.traffic.behaviour import ALWAYS, Behaviours, How
+from skyedge.layers.mesh.traffic.behaviour import ALWAYS, Behaviours, Failure
 from skyedge.layers.mesh.traffic.calls import NOBODY, Flags, Traffic
 from skyedge.layers.mesh.traffic.columns import traffic_of
 from skyedge.layers.mesh.traffic.connections import Connection, Moved, Verdict
@@ -281,7 +281,7 @@ class Simulation:
             return
         failing = station.failure(attempt.work_start_us)
         if failing is not None:
-            if failing.how is How.STATUS:
+            if failing.how is Failure.STATUS:
                 self._answer(attempt, failing.status, now)
             elif failing.end_us < ALWAYS:  # what it took and never answered is cut off when it comes back
                 self._at(max(now, failing.end_us), self._cut_off, attempt)

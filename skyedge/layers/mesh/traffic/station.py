@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Generic, TypeVar
 
 from skyedge.layers.mesh.objects import MeshEndpoint
-from skyedge.layers.mesh.traffic.behaviour import Behaviour, Failing, How
+from skyedge.layers.mesh.traffic.behaviour import Behaviour, Failing, Failure
 from skyedge.layers.mesh.traffic.draws import times_us, uniform
 from skyedge.layers.mesh.traffic.qos import ServiceClasses, WaitingLine
 from skyedge.layers.mesh.traffic.rate_limits import Limiter
@@ -50,12 +50,12 @@ class Station(Generic[Item]):
         self.work_us = times_us(stream(seed, name, "service time"), behaviour.service_time)
         self.chance = uniform(stream(seed, name, "failures"))
         self.calls_chance = uniform(stream(seed, name, "calls"))
-        self._refusing = tuple(one for one in behaviour.failing if one.how is How.REFUSE)
-        self._striking = tuple(one for one in behaviour.failing if one.how is not How.REFUSE)
+        self._refusing = tuple(one for one in behaviour.failing if one.how is Failure.REFUSE)
+        self._striking = tuple(one for one in behaviour.failing if one.how is not Failure.REFUSE)
 
     def refuses(self, at_us: int) -> bool:
         """Whether connections are refused and cut off at a time."""
-        return any(one.start_us <= at_us < one.end_us for one in self._refusing)
+        return bool(self._refusing) and any(one.start_us <= at_us < one.end_us for one in self._refusing)
 
     def failure(self, at_us: int) -> Failing | None:
         """What strikes the request that it begins to work on; a share is drawn for each failing that is on."""

@@ -17,8 +17,8 @@ from skyedge.layers.mesh.traffic import (
     Call,
     Controls,
     Failing,
+    Failure,
     Flags,
-    How,
     Network,
     RateLimit,
     RetryBudget,
@@ -144,7 +144,7 @@ def test_the_pool_refuses_what_is_beyond_connections_and_waiting():
 
 
 def test_connections_that_cannot_be_opened_fail_and_another_host_is_tried():
-    dead = {(HOST, "10.0.0.0"): Behaviour(failing=(Failing(how=How.REFUSE),))}
+    dead = {(HOST, "10.0.0.0"): Behaviour(failing=(Failing(how=Failure.REFUSE),))}
     behaviours = replace(working(), endpoints=dead)
     traffic = simulate(mesh_of(5), poisson(100, 400), behaviours)
     attempts = traffic.calls.attempts
@@ -161,13 +161,13 @@ def test_connections_that_cannot_be_opened_fail_and_another_host_is_tried():
 
 
 def test_what_is_on_a_connection_is_cut_off_when_its_endpoint_goes():
-    behaviours = working(10.0, failing=(Failing(start_us=5_000, how=How.REFUSE),))
+    behaviours = working(10.0, failing=(Failing(start_us=5_000, how=Failure.REFUSE),))
     assert sole_end(mesh_of(1, route=route_to(retries=NO_RETRIES)), behaviours) == (503, "UC")
 
 
 def test_silence_ends_by_a_timeout_or_when_the_endpoint_comes_back_or_with_time():
     def silent(end_us):
-        return working(failing=(Failing(0, end_us, how=How.SILENT),))
+        return working(failing=(Failing(0, end_us, how=Failure.SILENT),))
 
     assert sole_end(mesh_of(1, route=route_to(timeout_s=1.0)), silent(2**62)) == (504, "UT")
     assert sole_end(mesh_of(1, route=route_to(retries=NO_RETRIES)), silent(50_000)) == (503, "UC")
@@ -292,8 +292,8 @@ def worlds(draw):
         st.integers(0, 50_000),
         st.integers(60_000, 200_000),
         st.floats(0, 1),
-        st.sampled_from([How.STATUS, How.SILENT]),
-    ) | st.builds(Failing, st.integers(0, 50_000), st.integers(60_000, 200_000), how=st.just(How.REFUSE))
+        st.sampled_from([Failure.STATUS, Failure.SILENT]),
+    ) | st.builds(Failing, st.integers(0, 50_000), st.integers(60_000, 200_000), how=st.just(Failure.REFUSE))
     said = {
         (HOST, f"10.0.0.{number}"): Behaviour(
             ServiceTime(draw(st.sampled_from([1.0, 5.0]))),
