@@ -11,6 +11,7 @@ import numpy as np
 
 from skyedge.earth.scenes import product_bytes
 from skyedge.experiment.calibration import Calibration, settled_miner
+from skyedge.experiment.federated_ground import FederatedGround, federated_ground
 from skyedge.experiment.fleet import Fleet, read_device
 from skyedge.experiment.forecast import outlook_of
 from skyedge.experiment.inputs import DEVICE_KEYS
@@ -21,12 +22,13 @@ from skyedge.inference.device import DeviceProfile
 from skyedge.layers.elastic import Outlook
 from skyedge.learning.zoo import Model
 from skyedge.nodes.answering import ModelService, PictureServer, Server
-from skyedge.nodes.backhaul import BackhaulProfile
+from skyedge.nodes.backhaul import Backhaul, BackhaulProfile
 from skyedge.nodes.cloud_pool import CloudPool
 from skyedge.nodes.edge_node import EdgeNode
 from skyedge.nodes.elastic_server import ElasticServer
 from skyedge.nodes.ground_station import GroundStation, GroundStationProfile, PlannedSession
 from skyedge.nodes.node import Node
+from skyedge.nodes.onward import Onward
 from skyedge.nodes.satellite import Satellite
 from skyedge.nodes.satellite_profile import OnBoardModel, SatelliteProfile, Session
 from skyedge.nodes.scheduled_server import ScheduledServer
@@ -69,7 +71,10 @@ class ServerPlan:
 
 @dataclass(frozen=True, eq=False)
 class Assembly:
-    """The nodes of one run as plans, from which any host can build those that it carries."""
+    """The nodes of one run as plans, from which any host can build those that it carries.
+
+    With ``federated`` regional clusters and a mesh stand in the place of the one cloud.
+    """
 
     satellites: tuple[SatelliteProfile, ...]
     batteries: tuple[tuple[Any, ...], ...]
@@ -83,12 +88,14 @@ class Assembly:
     start: Instant
     end: Instant
     exchange_quantum_us: int
+    federated: FederatedGround | None = None
 
     @property
     def names(self) -> list[str]:
         """All nodes; the order ranks simultaneous events."""
         edges = [profile.edge for profile in self.stations if profile.edge]
-        return [CLOUD, *(profile.name for profile in self.stations), *edges, *(s.name for s in self.satellites)]
+        middle = [CLOUD] if self.federated is None else self.federated.names
+        return [*middle, *(profile.name for profile in self.stations), *edges, *(s.name for s in self.satellites)]
 
     def host_of(self, hosting: str, hosts: int) -> dict[str, int]:
         """Which host carries each node: the ground on the first, the satellites dealt over the others."""
@@ -103,19 +110,26 @@ class Assembly:
         """The host of the nodes called ``carried``."""
         wanted = set(carried)
         nodes: list[Node] = []
-        if CLOUD in wanted:
+        if self.federated is not None:
+            nodes += [self.federated.build(name) for name in self.federated.names if name in wanted]
+        elif CLOUD in wanted:
             nodes.append(CloudPool(CLOUD, self.cloud_server.build(CLOUD), self.tiers))
         for profile in self.stations:
             if profile.name in wanted:
-                nodes.append(GroundStation(profile))
+                nodes.append(GroundStation(profile, self._onward(profile.name, profile.backhaul)))
             if profile.edge is not None and profile.edge in wanted:
                 server = self.edge_servers[profile.edge].build(profile.edge)
-                nodes.append(EdgeNode(profile.edge, CLOUD, server, profile.backhaul, **self.edge_options))
+                onward = self._onward(profile.edge, profile.backhaul)
+                nodes.append(EdgeNode(profile.edge, server, onward, **self.edge_options))
         for satellite, battery in zip(self.satellites, self.batteries, strict=True):
             if satellite.name in wanted:
                 nodes.append(Satellite(satellite, Battery(*battery)))
         ranks = {name: rank for rank, name in enumerate(self.names)}
         return Host(nodes, ranks, executor, self.start, self.end, self.exchange_quantum_us, self.reboots)
+
+    def _onward(self, node: str, backhaul: BackhaulProfile) -> Onward:
+        """The way from a station or an edge node to whoever answers."""
+        return Backhaul(node, CLOUD, backhaul) if self.federated is None else self.federated.dispatcher(node)
 
     def builders(self, host_of: dict[str, int], executor: Executor) -> list[partial[Host]]:
         """What makes each host, wherever it is to live."""
@@ -207,6 +221,7 @@ def assemble(
     replicas = experiment.cloud.replicas
     service = ModelService("ground", pipeline.scene_view, device.seconds(macs), device.joules(macs), replicas)
     quantum = parse_duration(terrestrial.exchange_quantum)
+    federated = federated_ground(experiment, world, service) if experiment.layers.federation is not None else None
     return Assembly(
         satellites,
         batteries,
@@ -219,11 +234,12 @@ def assemble(
         },
         _cloud_server(experiment, world, service),
         {edge_of(profile.name): "edge" for profile in stations},
-        _channels(satellites, stations, world, planned, backhaul.latency_us, quantum),
+        _channels(satellites, stations, world, planned, backhaul.latency_us, quantum, federated),
         reboots,
         world.start,
         world.end,
         quantum,
+        federated,
     )
 
 
@@ -279,13 +295,16 @@ def _channels(
     planned: Sequence[Sequence[PlannedSession]],
     latency_us: int,
     quantum_us: int,
+    federated: FederatedGround | None,
 ) -> tuple[Channel, ...]:
-    channels: list[Channel] = []
+    senders = [name for station in stations for name in (station.name, station.edge) if name]
+    if federated is None:
+        channels: list[Channel] = [AlwaysOpen(sender, CLOUD, latency_us, quantum_us) for sender in senders]
+    else:
+        channels = federated.channels(senders)
     for station, sessions in zip(stations, planned, strict=True):
-        channels.append(AlwaysOpen(station.name, CLOUD, latency_us, quantum_us))
         if station.edge:
             channels.append(AlwaysOpen(station.name, station.edge, 1, quantum_us))
-            channels.append(AlwaysOpen(station.edge, CLOUD, latency_us, quantum_us))
         by_satellite: dict[str, list[PlannedSession]] = {}
         for session in sessions:
             by_satellite.setdefault(session.satellite, []).append(session)

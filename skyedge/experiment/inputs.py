@@ -19,7 +19,12 @@ from skyedge.resources import find
 
 ORBIT_KEYS = ("constellation", "sites", "link", "spacecraft")
 DEVICE_KEYS = ("satellite_device", "edge_device", "ground_device")
-LAYER_FILE_KEYS = (("elastic", "pool"), ("scheduler", "policy"))
+LAYER_FILE_KEYS = (
+    ("elastic", "pool"),
+    ("scheduler", "policy"),
+    ("federation", "clusters"),
+    ("federation", "policy"),
+)
 """Files of layers; what they hold is read with the experiment and counts in its digest as if it stood there."""
 CARD_KEYS = tuple(key for key in Models.model_fields if key not in DEVICE_KEYS)
 
@@ -66,7 +71,8 @@ def user_code(experiment: Experiment) -> Iterator[str]:
     elastic, scheduler = experiment.layers.elastic, experiment.layers.scheduler
     autoscalers = elastic.autoscaler.parts() if elastic else ()
     plugins = [option.name for tier in scheduler.configuration().tiers for option in tier] if scheduler else []
-    yield from (name for name in (miner, *architectures, *autoscalers, *plugins) if is_import_path(name))
+    scores = experiment.layers.federation.score_names() if experiment.layers.federation else []
+    yield from (name for name in (miner, *architectures, *autoscalers, *plugins, *scores) if is_import_path(name))
 
 
 def find_device(name: str) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skyedge.experiment.federation_metrics import ALL_FEDERATION_METRICS, federation_figures
 from skyedge.experiment.records import RunRecord
 from skyedge.time import DAY, HOUR, MINUTE, SECOND, Instant
 
@@ -40,13 +41,14 @@ SCHEDULER_METRICS = (
 """Jobs are those beside the bursts.  One that has not begun by the end has waited until then; ``gpu_lost_share`` is the
 part of the devices' held time whose work was lost with an evicted pod; ``preemptions`` counts evicted pods."""
 
-LAYER_METRICS = (*POOL_METRICS, *ELASTIC_METRICS, *SCHEDULER_METRICS)
+LAYER_METRICS = (*POOL_METRICS, *ELASTIC_METRICS, *SCHEDULER_METRICS, *ALL_FEDERATION_METRICS)
 
 
 def layer_figures(record: RunRecord, answers: int, end: Instant) -> dict[str, float]:
     """The figures of the layers that ran; ``answers`` is how many scenes were answered in time."""
+    federated = federation_figures(record, end)
     if not record.pools:
-        return {}
+        return federated
     days = (end - record.start_us) / DAY
     waited_s = (record.served["finished_us"] - record.served["arrived_us"]) / SECOND if record.served else np.empty(0)
     figures = {
@@ -70,7 +72,7 @@ def layer_figures(record: RunRecord, answers: int, end: Instant) -> dict[str, fl
     scheduled = [pool for pool in record.pools if "gpu_used_s" in pool]
     if scheduled:
         figures |= _scheduler_figures(record, scheduled, end)
-    return figures
+    return figures | federated
 
 
 def _scheduler_figures(record: RunRecord, pools: Sequence[Mapping[str, Any]], end: Instant) -> dict[str, float]:

@@ -12,6 +12,8 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from skyedge.errors import InputError
+from skyedge.experiment.federation_layer import Federation
+from skyedge.experiment.mesh_layer import Mesh
 from skyedge.experiment.scheduler_layer import Scheduler
 from skyedge.layers.contacts.policy import AntennaRules, PolicyName, ValueName
 from skyedge.layers.elastic import AUTOSCALERS, Autoscaler, Outlook, PoolProfile, autoscaler_from
@@ -112,3 +114,5 @@ class Layers(Part):
     antennas: Antennas | None = Field(default=None, description="First come, first served if not given.")
     elastic: Elastic | None = Field(default=None, description="The cloud pool is always there if not given.")
     scheduler: Scheduler | None = Field(default=None, description="Every site serves its pictures alone if not given.")
+    federation: Federation | None = Field(default=None, description="There is one cloud if not given.")
+    mesh: Mesh | None = Field(default=None, description="Of a federation: the nearest cluster that serves if not given.")

@@ -141,6 +141,22 @@ LAYER_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("training_completed", "trainings done", "plain"),
     ("evaluation_completed", "evalua- tions done", "plain"),
     ("preemptions", "pods evicted", "plain"),
+    ("picture_mb_hops", "pictures × hops", "bytes"),
+    ("image_mb_hops", "images × hops", "bytes"),
+    ("training_mb_hops", "training data × hops", "bytes"),
+    ("busiest_cluster_share", "at the busiest cluster", "percent"),
+    ("pictures_lost", "pictures lost", "plain"),
+    ("answers_lost", "answers lost", "plain"),
+    ("sent_again", "sent again", "plain"),
+    ("failover_declared_s", "outage seen after s", "plain"),
+    ("failover_serving_s", "served elsewhere after s", "plain"),
+    ("requests_served", "requests served", "percent"),
+    ("requests_lost", "requests lost", "percent"),
+    ("request_p50_ms", "request p50 ms", "plain"),
+    ("request_p99_ms", "request p99 ms", "plain"),
+    ("request_mb_hops", "requests × hops", "bytes"),
+    ("ground_carbon_g", "g CO2 on the ground", "plain"),
+    ("ground_cost", "cost of replicas", "plain"),
 )
 """The same for the layers of the control plane; a column is shown if an arm has its figure."""
 

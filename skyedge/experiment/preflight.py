@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from skyedge.earth.imagery import months_at
 from skyedge.earth.scenes import product_bytes
 from skyedge.errors import InputError
 from skyedge.experiment.calibration import checked_miner
+from skyedge.experiment.federated_ground import check_federated
 from skyedge.experiment.fleet import load_fleet, read_device
 from skyedge.experiment.inputs import DEVICE_KEYS
 from skyedge.experiment.loading import resolve_arm
@@ -53,12 +52,17 @@ def check_experiment(experiment: Experiment) -> World:
             )
         if arm.pipeline.mode == "collaborative":
             checked_miner(arm)
-        _check_layers(arm, skies[sky].sites.names)
+        _check_layers(arm, skies[sky])
     return next(iter(skies.values()))
 
 
-def _check_layers(arm: Experiment, stations: Sequence[str]) -> None:
+def _check_layers(arm: Experiment, sky: World) -> None:
     elastic, scheduler = arm.layers.elastic, arm.layers.scheduler
+    stations = sky.sites.names
+    if arm.layers.federation is not None:
+        check_federated(arm, sky)
+    elif arm.layers.mesh is not None:
+        raise InputError("a mesh needs clusters to choose from: say them in layers.federation", where="layers.mesh")
     if scheduler is not None:
         scheduler.check(stations if arm.pipeline.edge_node else ())
     if elastic is not None:

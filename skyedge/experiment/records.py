@@ -22,7 +22,10 @@ from skyedge.runtime.engine import EngineOutcome
 TIERS = ("on-board", "edge", "ground")
 """Who answers, from the least to the most trusted."""
 
-_TABLES = ("answers", "fates", "gauges", "served", "jobs")
+FEDERATION_ROWS = ("clusters", "dispatchers", "failovers", "trainings")
+"""What the nodes of a federation write down, a mapping of figures for each row."""
+
+_TABLES = ("answers", "fates", "gauges", "served", "jobs", "lost", "requests")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +37,9 @@ class RunRecord:
     and batteries; ``energy`` is in joules by node and purpose; ``effort`` says what the run itself cost.
 
     The rest is there where a layer of the control plane ran: ``pools`` has a mapping of figures for each pool, ``served``
-    says when each picture reached a pool and was answered by it, ``jobs`` has a row for each job of a scheduler.
+    says when each picture reached a pool and was answered by it, ``jobs`` has a row for each job of a scheduler.  Of a
+    federation: ``lost`` has a row for each answer or picture that was given up, ``requests`` for each question of a user,
+    and ``federation`` the rows of :data:`FEDERATION_ROWS`.
     """
 
     arm: str
@@ -50,6 +55,9 @@ class RunRecord:
     pools: tuple[dict[str, Any], ...] = ()
     served: dict[str, NDArray[Any]] = field(default_factory=dict)
     jobs: dict[str, NDArray[Any]] = field(default_factory=dict)
+    lost: dict[str, NDArray[Any]] = field(default_factory=dict)
+    requests: dict[str, NDArray[Any]] = field(default_factory=dict)
+    federation: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write atomically as ``.npz``."""
@@ -64,6 +72,7 @@ class RunRecord:
             "energy": self.energy,
             "effort": self.effort,
             "pools": self.pools,
+            **({"federation": self.federation} if self.federation else {}),
             "ledger": [[list(row.link), row.state, row.size_bytes, row.objects] for row in self.ledger.rows()],
         }
         buffer = io.BytesIO()
@@ -111,6 +120,9 @@ class RunRecord:
             tuple(about["pools"]),
             tables["served"],
             tables["jobs"],
+            tables["lost"],
+            tables["requests"],
+            about.get("federation", {}),
         )
 
 
@@ -148,6 +160,9 @@ def record_of(
         tuple(by_table.get("pools", ())),
         _joined(by_table.get("served", ())),
         _joined(by_table.get("jobs", ())),
+        _joined(by_table.get("lost", ())),
+        _joined(by_table.get("requests", ())),
+        {name: by_table[name] for name in FEDERATION_ROWS if name in by_table},
     )
 
 

@@ -197,8 +197,8 @@ class Cloud(Part):
 class Fault(Part):
     """A planned mishap."""
 
-    kind: Literal["station-outage", "reboot"]
-    target: str = Field(description="A station, or a satellite.")
+    kind: Literal["station-outage", "reboot", "cluster-outage"]
+    target: str = Field(description="A station, a satellite, or a cluster of layers.federation.")
     after: Duration = Field(description="From the start of the run.")
     duration: Duration = "1h"
 

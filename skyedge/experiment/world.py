@@ -230,7 +230,9 @@ def check_fault_targets(experiment: Experiment, constellation: Constellation, si
     Raises:
         InputError: naming the first that does not.
     """
-    names = {"reboot": constellation.names, "station-outage": sites.names}
+    federation = experiment.layers.federation
+    clusters = tuple(federation.names()) if federation is not None else ()
+    names = {"reboot": constellation.names, "station-outage": sites.names, "cluster-outage": clusters}
     lasting: dict[str, int] = {}
     for number, fault in enumerate(experiment.faults):
         if fault.target not in names[fault.kind]:

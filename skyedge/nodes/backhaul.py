@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skyedge.events import KIND_SCENE, TRAFFIC_CLASSES, Account, Arrived, Effect, Items, Send
-from skyedge.time import SECOND, Instant
+from skyedge.events import KIND_SCENE, TRAFFIC_CLASSES, Account, Arrived, Effect, Event, Items, Send
+from skyedge.time import FOREVER, SECOND, Instant
 
 
 def first_in_first_out(
@@ -56,6 +56,18 @@ class Backhaul:
         arrived = items.moved(finish + self._profile.latency_us)
         message = Send(self.destination, int(arrived.at.min()), Arrived(self.source, arrived), "terrestrial")
         return [*account_terrestrial(self.source, self.destination, items, self._profile.hops), message]
+
+    def earliest_send(self) -> Instant:
+        """It sends everything once."""
+        return FOREVER
+
+    def handle(self, event: Event, now: Instant) -> list[Effect] | None:
+        """Nothing is its own."""
+        return None
+
+    def end(self, now: Instant) -> list[Effect]:
+        """Nothing is left to write."""
+        return []
 
 
 def account_terrestrial(source: str, destination: str, items: Items, hops: int) -> list[Effect]:

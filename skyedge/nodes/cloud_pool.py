@@ -38,9 +38,9 @@ class CloudPool:
                 pictures, rest = split_scenes(event.items)
                 answers = rest.take(rest.scene >= 0)
                 tier = self._tiers.get(event.sender, "on-board")
-                return [*_hand_over(answers, tier, now), *self._server.take(pictures, now)]
+                return [*hand_over(answers, tier, now), *self._server.take(pictures, now)]
             case Inferred():
-                return _hand_over(self._answers(event), "ground", now)
+                return hand_over(self._answers(event), "ground", now)
             case Started():
                 return list(self._server.begin(now))
             case Woken():
@@ -62,7 +62,8 @@ class CloudPool:
         )
 
 
-def _hand_over(answers: Items, tier: str, now: Instant) -> list[Effect]:
+def hand_over(answers: Items, tier: str, now: Instant) -> list[Effect]:
+    """Answers of a tier reach the user, each no earlier than its ``at``."""
     if not len(answers):
         return []
     columns = {

@@ -10,8 +10,9 @@ import numpy as np
 from skyedge.events import KIND_RESULT, Arrived, Effect, Ended, Event, Inferred, Started, Woken, concatenate
 from skyedge.inference.scores import confidence
 from skyedge.nodes.answering import PictureServer
-from skyedge.nodes.backhaul import Backhaul, BackhaulProfile, split_scenes
-from skyedge.time import FOREVER, Instant
+from skyedge.nodes.backhaul import split_scenes
+from skyedge.nodes.onward import Onward
+from skyedge.time import Instant
 
 
 class EdgeNode:
@@ -19,9 +20,8 @@ class EdgeNode:
 
     Args:
         name: unique in the world.
-        cloud: where answers and doubtful pictures go.
         server: runs its model.
-        backhaul: the way to the cloud.
+        onward: the way that answers and doubtful pictures take.
         accept_confidence: an answer at least this sure is final.
         temperature: calibrates the model's confidence.
         result_bytes: size of an answer.
@@ -30,9 +30,8 @@ class EdgeNode:
     def __init__(
         self,
         name: str,
-        cloud: str,
         server: PictureServer,
-        backhaul: BackhaulProfile,
+        onward: Onward,
         *,
         accept_confidence: float,
         temperature: float,
@@ -40,22 +39,26 @@ class EdgeNode:
     ) -> None:
         self.name = name
         self._server = server
-        self._backhaul = Backhaul(name, cloud, backhaul)
+        self._onward = onward
         self._accept_confidence = accept_confidence
         self._temperature = temperature
         self._result_bytes = result_bytes
 
     def earliest_send(self) -> Instant:
-        """When the first of the pictures that are here may be done."""
+        """When the first of the pictures that are here may be done, or something is sent again."""
         finish = self._server.next_finish()
-        return FOREVER if finish is None else finish
+        again = self._onward.earliest_send()
+        return again if finish is None else min(finish, again)
 
     def handle(self, event: Event, now: Instant) -> list[Effect]:
         """Look at what arrives; send on what is not a picture."""
+        effects = self._onward.handle(event, now)
+        if effects is not None:
+            return effects
         match event:
             case Arrived():
                 pictures, rest = split_scenes(event.items)
-                return [*self._server.take(pictures, now), *self._backhaul.carry(rest, now)]
+                return [*self._server.take(pictures, now), *self._onward.carry(rest, now)]
             case Inferred():
                 return self._decide(event, now)
             case Started():
@@ -63,7 +66,7 @@ class EdgeNode:
             case Woken():
                 return list(self._server.wake(now))
             case Ended():
-                return list(self._server.end(now))
+                return [*self._server.end(now), *self._onward.end(now)]
             case _:
                 return []
 
@@ -80,4 +83,4 @@ class EdgeNode:
             predicted=logits[sure].argmax(axis=1).astype(np.int16),
             confidence=sureness[sure].astype(np.float32),
         )
-        return self._backhaul.carry(concatenate([answers, pictures.take(~sure)]), now)
+        return self._onward.carry(concatenate([answers, pictures.take(~sure)]), now)

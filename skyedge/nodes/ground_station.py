@@ -2,7 +2,7 @@
 
 It speaks first.  A satellite transmits only after it has heard the station's carrier, so a station that is out of
 service is simply silent, and the satellite keeps what it has.  Pictures go to the edge node of the site if it has
-one, answers and everything else straight over the backhaul to the cloud.
+one, answers and everything else straight on to the cloud, or to the cluster that the mesh has for them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from skyedge.events import (
     After,
     Arrived,
     Effect,
+    Ended,
     Event,
     Items,
     Send,
@@ -27,6 +28,7 @@ from skyedge.events import (
     Woken,
 )
 from skyedge.nodes.backhaul import Backhaul, BackhaulProfile, split_scenes
+from skyedge.nodes.onward import Onward
 from skyedge.time import FOREVER, SECOND, Instant
 
 
@@ -55,32 +57,43 @@ class GroundStationProfile:
 
 
 class GroundStation:
-    """The state machine of one station."""
+    """The state machine of one station.
 
-    def __init__(self, profile: GroundStationProfile) -> None:
+    Args:
+        profile: what it is made of.
+        onward: the way to whoever answers; the backhaul to the cloud if not given.
+    """
+
+    def __init__(self, profile: GroundStationProfile, onward: Onward | None = None) -> None:
         self.name = profile.name
         self._profile = profile
-        self._backhaul = Backhaul(profile.name, profile.cloud, profile.backhaul)
+        self._onward = onward or Backhaul(profile.name, profile.cloud, profile.backhaul)
         self._to_edge = (
             Backhaul(profile.name, profile.edge, BackhaulProfile(LOCAL_NETWORK_MBPS, 1, 0)) if profile.edge else None
         )
         self._next = 0
 
     def earliest_send(self) -> Instant:
-        """The next session; anything else is sent on as it arrives."""
-        sessions = self._profile.sessions
-        return sessions[self._next].calls_at if self._next < len(sessions) else FOREVER
+        """The next session, or what is sent again; anything else is sent on as it arrives."""
+        return min(self._next_call(), self._onward.earliest_send())
 
     def handle(self, event: Event, now: Instant) -> list[Effect]:
         """React to ``event``; events that mean nothing to a station are ignored."""
+        effects = self._onward.handle(event, now)
+        if effects is not None:
+            return effects
         react = self._REACTIONS.get(type(event))
         return react(self, event, now) if react else []
 
     def _begin(self, event: Started, now: Instant) -> list[Effect]:
         return self._wait_for_next()
 
+    def _next_call(self) -> Instant:
+        sessions = self._profile.sessions
+        return sessions[self._next].calls_at if self._next < len(sessions) else FOREVER
+
     def _wait_for_next(self) -> list[Effect]:
-        at = self.earliest_send()
+        at = self._next_call()
         return [After(at, "call")] if at < FOREVER else []
 
     def _call(self, event: Woken, now: Instant) -> list[Effect]:
@@ -119,14 +132,18 @@ class GroundStation:
 
     def _send_on(self, event: Arrived, now: Instant) -> list[Effect]:
         if self._to_edge is None:
-            return self._backhaul.carry(event.items, now)
+            return self._onward.carry(event.items, now)
         pictures, rest = split_scenes(event.items)
-        return self._to_edge.carry(pictures, now) + self._backhaul.carry(rest, now)
+        return self._to_edge.carry(pictures, now) + self._onward.carry(rest, now)
+
+    def _end(self, event: Ended, now: Instant) -> list[Effect]:
+        return self._onward.end(now)
 
     _REACTIONS: ClassVar[dict[type[Event], Callable[[GroundStation, Any, Instant], list[Effect]]]] = {
         Started: _begin,
         Woken: _call,
         Arrived: _send_on,
+        Ended: _end,
     }
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from skyedge.events import KIND_RESULT, KIND_SCENE, Arrived, Items, SessionOpened, Started
 from skyedge.nodes.answering import ModelService, Server
-from skyedge.nodes.backhaul import BackhaulProfile, first_in_first_out
+from skyedge.nodes.backhaul import Backhaul, BackhaulProfile, first_in_first_out
 from skyedge.nodes.cloud_pool import CloudPool
 from skyedge.nodes.edge_node import EdgeNode
 from skyedge.nodes.ground_station import GroundStation, GroundStationProfile, PlannedSession
@@ -76,7 +76,12 @@ def test_pictures_go_to_the_edge_node_and_answers_to_the_cloud():
 def test_an_edge_node_answers_what_it_is_sure_of():
     service = ModelService("edge", "q50", 0.1, 15.0)
     node = EdgeNode(
-        "edge", "cloud", Server("edge", service), BACKHAUL, accept_confidence=0.8, temperature=1.0, result_bytes=64
+        "edge",
+        Server("edge", service),
+        Backhaul("edge", "cloud", BACKHAUL),
+        accept_confidence=0.8,
+        temperature=1.0,
+        result_bytes=64,
     )
     drive = Drive(node, lambda model, view, scenes: np.array([[9.0, 0], [0.1, 0], [0, 9.0]], np.float32)[scenes])
     drive.give(Arrived("site", items([KIND_SCENE] * 3)), MINUTE)
