@@ -42,10 +42,10 @@ REPLICAS_FIELD = {"Deployment": "replicas", "StatefulSet": "replicas", "ReplicaS
 def stripped(manifest: Mapping[str, Any]) -> PlainManifest:
     """A copy of the manifest without what a server has put there."""
     result = copy.deepcopy({key: value for key, value in manifest.items() if key != "status"})
-    meta = result.get("metadata") or {}
+    meta = _part(result, "metadata")
     for field in SERVERS_OWN:
         meta.pop(field, None)
-    if (meta.get("annotations") or {}).pop(LAST_APPLIED, None) is not None and not meta["annotations"]:
+    if _part(meta, "annotations").pop(LAST_APPLIED, None) is not None and not meta["annotations"]:
         del meta["annotations"]
     spec = result.get("spec")
     if isinstance(spec, dict):
@@ -57,13 +57,19 @@ def _strip_spec(kind: str, spec: dict[str, Any]) -> None:
     if kind == "Service" and spec.get("clusterIP") != "None":
         spec.pop("clusterIP", None)
         spec.pop("clusterIPs", None)
-    template_meta = (spec.get("template") or {}).get("metadata") if isinstance(spec.get("template"), dict) else None
-    if isinstance(template_meta, dict) and template_meta.get("creationTimestamp", "") is None:
+    template_meta = _part(_part(spec, "template"), "metadata")
+    if template_meta.get("creationTimestamp", "") is None:
         del template_meta["creationTimestamp"]
     if kind == "Job" and not spec.get("manualSelector"):
-        for labels in ((spec.get("selector") or {}).get("matchLabels"), (template_meta or {}).get("labels")):
+        for labels in (_part(_part(spec, "selector"), "matchLabels"), _part(template_meta, "labels")):
             for label in JOBS_OWN_LABELS:
-                (labels or {}).pop(label, None)
+                labels.pop(label, None)
+
+
+def _part(part: Mapping[str, Any], field: str) -> dict[str, Any]:
+    """A mapping within one, as it is and not a copy; an empty one, if it is not there."""
+    value = part.get(field)
+    return value if isinstance(value, dict) else {}
 
 
 def with_replicas(manifest: PlainManifest, replicas: int, completions: int | None = None) -> PlainManifest:

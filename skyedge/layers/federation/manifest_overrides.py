@@ -15,7 +15,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 
@@ -34,6 +34,7 @@ from skyedge.layers.federation.overrides import (
 from skyedge.layers.federation.policy import OverridePolicy, Resource, overrides_in_order
 
 PlainManifest = dict[str, Any]
+Part = TypeVar("Part", list[Any], dict[str, Any])
 
 POD_SPECS = {
     "Pod": ("spec",),
@@ -139,8 +140,9 @@ def changed(manifest: PlainManifest, change: Change, cluster: str = "") -> Plain
             case PatchChange():
                 return _whole(apply_json_patch(manifest, [change.patch]))
     except InputError as error:
-        meta = manifest.get("metadata") or {}
-        who = f"{manifest.get('kind')} '{meta.get('name')}'{f' on {cluster}' if cluster else ''}"
+        meta = manifest.get("metadata")
+        name = meta.get("name") if isinstance(meta, dict) else None
+        who = f"{manifest.get('kind')} '{name}'{f' on {cluster}' if cluster else ''}"
         at = f" (at {error.where})" if error.where else ""
         message = f"this cannot be done to {who}: {error.message}{at}"
         raise InputError(message, where=change.where, nearest=error.nearest) from None
@@ -158,7 +160,8 @@ def pod_spec(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
 def containers_of(spec: Mapping[str, Any], fields: Sequence[str] = CONTAINERS) -> Iterator[dict[str, Any]]:
     """The containers in ``fields`` of a description of pods."""
     for field in fields:
-        for container in spec.get(field) or ():
+        containers = spec.get(field)
+        for container in containers if isinstance(containers, list) else ():
             if isinstance(container, dict):
                 yield container
 
@@ -181,17 +184,26 @@ def _with_list(manifest: PlainManifest, change: ListChange) -> PlainManifest:
     result = copy.deepcopy(manifest)
     for container in containers_of(pod_spec(result) or {}, ("containers",)):
         if container.get("name") == change.container and (change.value and (change.field in container or _adds(change))):
-            container[change.field] = override_list(container.get(change.field) or [], change.operator, change.value)
+            current = _as(list, container.get(change.field) or [], change.field)
+            container[change.field] = override_list(current, change.operator, change.value)
     return result
 
 
 def _with_map(manifest: PlainManifest, change: MapChange) -> PlainManifest:
     result = copy.deepcopy(manifest)
-    meta = result.get("metadata") or {}
+    meta = _as(dict, result.get("metadata") or {}, "metadata")
     if change.field in meta or _adds(change):
-        meta[change.field] = override_map(meta.get(change.field) or {}, change.operator, change.value)
+        current = _as(dict, meta.get(change.field) or {}, change.field)
+        meta[change.field] = override_map(current, change.operator, change.value)
         result["metadata"] = meta
     return result
+
+
+def _as(kind: type[Part], value: Json, what: str) -> Part:
+    """What stands in a manifest, which an earlier patch may have put there, if it is of a kind."""
+    if not isinstance(value, kind):
+        raise InputError(f"'{what}' is no {'list' if kind is list else 'mapping'}")
+    return value
 
 
 def _adds(change: ListChange | MapChange) -> bool:
