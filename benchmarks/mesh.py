@@ -223,6 +223,10 @@ def main() -> int:
     print(f"  half of them for ten services: {rate(router, numbers[asked_for(400_000, 0.5)], seconds=0.5):,.0f}")
     print(f"  from texts, each looked up by host, path, method and headers: {rate_from_texts(router, asked, said):,.0f}")
 
+    began = time.process_time()
+    router.keys.of_columns(said[0], [f"{path}?{n}" for n, path in enumerate(said[1])], *said[2:])
+    print(f"  never seen before, so that rules are asked: {KEYS / (time.process_time() - began):,.0f}")
+
     out = stream(0, "benchmark", "ejected").permutation(SERVICES * ENDPOINTS_EACH)[: SERVICES * ENDPOINTS_EACH // 10]
     began = time.process_time()
     router.eject(out)

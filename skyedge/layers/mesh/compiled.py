@@ -138,8 +138,9 @@ class RequestKeys:
         met = None if virtual_host is None else first_match(virtual_host.routes, request)
         key = len(self.known)
         self.known.append(KeyRoute(request, virtual_host, NO_RULE if met is None else met[0]))
-        for name in ("status", "rule", "row", "abort_percent", "abort_status", "delay_percent", "delay_s"):
-            setattr(self, name, grown(getattr(self, name), key + 1))
+        if key == self.row.size:
+            for name in ("status", "rule", "row", "abort_percent", "abort_status", "delay_percent", "delay_s"):
+                setattr(self, name, grown(getattr(self, name), key + 1))
         self.rule[key], self.row[key] = NO_RULE, NO_ROW
         if virtual_host is None:
             self.status[key] = OK if self._allow_any else BAD_GATEWAY

@@ -168,6 +168,15 @@ def test_a_new_endpoint_does_not_inherit_the_requests_of_one_that_is_gone():
     assert router.table.active[after].tolist() == [1]
 
 
+def test_an_endpoint_of_half_the_weight_has_less_in_hand_by_the_root_of_it():
+    router = Router(small(count=2), Caller())
+    keys = np.zeros(3000, np.intp) + router.keys.number(HttpRequest("a.example"))
+    router.reweigh([1], [0.5])
+    first, second = np.bincount(router.route(keys, some(3000)).endpoints).tolist()
+    # While nothing is over, d(first) : d(second) = 1 / first : 0.5 / second, so that the squares are as 2 to 1.
+    assert first / second == pytest.approx(2**0.5, rel=0.1)
+
+
 @pytest.mark.parametrize("subset", ["", "nobody", "unknown"])
 def test_a_route_to_nobody_is_answered_with_503(subset):
     mesh = Mesh(
