@@ -8,7 +8,8 @@ from skyedge.experiment.study_flips import find_flip
 from skyedge.experiment.study_loading import load_study
 from skyedge.experiment.study_run import run_arm
 
-SMALL = ["parameters.mesh.pods=3000", "parameters.mesh.services=100", "parameters.mesh.sampled_calls=4000"]
+SMALL = ["parameters.mesh.pods=3000", "parameters.mesh.services=100", "parameters.mesh.sampled_calls=2000"]
+COSTS = [*SMALL, "parameters.mesh.sampled_calls=100"]
 
 
 def figures(arm, *sets, seed=0):
@@ -29,7 +30,7 @@ def test_ztunnels_save_at_p99_what_the_two_published_figures_differ_by():
 
 
 def test_a_proxy_of_a_node_is_cheaper_up_to_the_load_at_which_idling_counts_for_little():
-    study = load_study("mesh-proxies", [*SMALL, "seeds=0-2"])
+    study = load_study("mesh-proxies", [*COSTS, "seeds=0-2"])
     number = next(n for n, claim in enumerate(study.claims) if claim.name.endswith("HTTP and all, is 30 % cheaper"))
     (turn,) = find_flip(study, number, 0, "met", run_arm).turns
     # Per pod and in cores: what stands still of a sidecar and of a thirtieth of a node's proxy, and 0.4 ms a call of both

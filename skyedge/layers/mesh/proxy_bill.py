@@ -13,7 +13,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from skyedge.layers.mesh.proxies import LogNormal, ProxyFigures, Reuse, new_connections_per_s, pushes_per_s
+from skyedge.layers.mesh.proxies import ProxyFigures, Reuse, new_connections_per_s, pushes_per_s
 from skyedge.layers.mesh.waiting import waits_s
 
 Array = NDArray[np.float64]
@@ -168,64 +168,91 @@ class Bill:
 def make_bill(pattern: CallPattern, architecture: Architecture, proxies: Proxies, conditions: Conditions) -> Bill:
     """The bill of one architecture."""
     sidecars = architecture is Architecture.SIDECAR
-    kind = {Architecture.SIDECAR: proxies.sidecar, Architecture.NODE_L7: proxies.node_envoy}.get(
-        architecture, proxies.ztunnel
-    )
+    ends = {Architecture.SIDECAR: proxies.sidecar, Architecture.NODE_L7: proxies.node_envoy}
+    kind = ends.get(architecture, proxies.ztunnel)
     load = conditions.rps_per_pod
-    calls = pattern.pods * load
     local = conditions.same_node_share + (1 - conditions.same_node_share) * pattern.chance_local
-    passed = calls * (2 if sidecars else 2 - local)
+    passages = pattern.pods * load * (2 if sidecars else 2 - local)
     count = float(pattern.pods if sidecars else pattern.nodes)
-    cores = count * kind.idle_cores + passed * kind.service_s
+    cores = count * kind.idle_cores + passages * kind.service_s
     memory = count * float(kind.memory(*_configuration(pattern, architecture, conditions)))
     handshakes = _handshakes(pattern, kind, conditions)
     handshake_cores = 2 * handshakes * kind.handshake_cpu_s
-
-    stays = pattern.same_node | (pattern.uniforms[:, 3] < conditions.same_node_share)
-    if sidecars:
-        first, second = pattern.caller_rps * load, pattern.callee_rps * load
-    else:
-        first = _node_rps(pattern.caller_node_rps, conditions, local)
-        second = _node_rps(pattern.callee_node_rps, conditions, local)
-    busy = np.stack([first, second], axis=1) * kind.service_s / kind.workers
-    added = _hop_ms(pattern, 0, busy[:, 0], kind, kind.hop, conditions)
-    other = _hop_ms(pattern, 1, busy[:, 1], kind, kind.hop, conditions)
-    added += other if sidecars else np.where(stays, 0.0, other)
-
+    added, worst = _both_ends(pattern, sidecars, kind, conditions, local)
     if architecture is Architecture.NODE_L4_WAYPOINT:
-        figures, needs = proxies.waypoint, pattern.waypoint_draws < conditions.l7_share
-        demand = pattern.waypoint_rps * needs * load * figures.service_s
-        room = figures.workers * conditions.waypoint_busy
-        replicas = np.where(needs, np.maximum(conditions.waypoint_replicas, np.ceil(demand / room)), 0)
-        count += float(replicas.sum())
-        cores += float(demand.sum()) + float(replicas.sum()) * figures.idle_cores
-        services = pattern.services / len(needs)
-        memory += float(replicas.sum()) * float(figures.memory(services, services * pattern.pods / pattern.services))
-        more = 2 * _new(pattern.waypoint_pairs, conditions) * float(needs.mean())  # to the waypoint, and on from it
-        handshakes += more - handshakes * float(needs.mean())
-        handshake_cores = 2 * handshakes * kind.handshake_cpu_s + more * (figures.handshake_cpu_s - kind.handshake_cpu_s)
-        utilisation = np.divide(demand, replicas * figures.workers, where=needs, out=np.zeros(len(needs)))
-        through = needs[pattern.call_group]
-        of_call = utilisation[pattern.call_group]
-        one_hop = _hop_ms(pattern, 2, of_call, figures, figures.hop, conditions) + conditions.network_hop_ms
-        added += np.where(through, one_hop, 0.0)
-        busy = np.concatenate([busy, np.where(through, of_call, 0.0)[:, None]], axis=1)
-
-    worst = busy.max(axis=1)
+        between = _waypoints(pattern, proxies.waypoint, conditions)
+        count += between.proxies
+        cores += between.cores
+        memory += between.memory_bytes
+        direct = handshakes * (1 - between.share)
+        handshakes = direct + between.handshakes_per_s
+        # Of a hand-shake with a waypoint one end is its own, and the other a node's.
+        handshake_cores = 2 * direct * kind.handshake_cpu_s
+        handshake_cores += between.handshakes_per_s * (kind.handshake_cpu_s + proxies.waypoint.handshake_cpu_s)
+        added, worst = added + between.added_ms, np.maximum(worst, between.busy)
     whole = added + conditions.call_ms * np.exp(conditions.call_spread * pattern.normals[:, 3])
-    control, push_s = _control_plane(pattern, architecture, conditions, count)
+    control_cores, push_s = _control_plane(pattern, architecture, conditions, count)
     return Bill(
+        proxies=count,
+        cores=cores + handshake_cores,
+        memory_bytes=memory,
+        handshake_cores=handshake_cores,
+        handshakes_per_s=handshakes,
+        added_ms=added,
+        whole_ms=whole,
+        carried=float(np.minimum(1, 1 / np.maximum(worst, 1)).mean()),
+        busiest=float(np.quantile(worst, 0.99)),
+        control_cores=control_cores,
+        push_s=push_s,
+    )
+
+
+def _both_ends(
+    pattern: CallPattern, sidecars: bool, kind: ProxyFigures, conditions: Conditions, local: float
+) -> tuple[Array, Array]:
+    """What the proxies of caller and callee add to each sampled call, ms, and how busy the busier of them is."""
+    if sidecars:
+        carried = [rates * conditions.rps_per_pod for rates in (pattern.caller_rps, pattern.callee_rps)]
+    else:  # of a node: out and in, those within the node once
+        both = (pattern.caller_node_rps, pattern.callee_node_rps)
+        carried = [conditions.rps_per_pod * (rates[:, 0] + (1 - local) * rates[:, 1]) for rates in both]
+    busy = [rps * kind.service_s / kind.workers for rps in carried]
+    first, second = (_hop_ms(pattern, hop, busy[hop], kind, conditions) for hop in (0, 1))
+    stays = pattern.same_node | (pattern.uniforms[:, 3] < conditions.same_node_share)
+    return first + (second if sidecars else np.where(stays, 0.0, second)), np.maximum(*busy)
+
+
+@dataclass(frozen=True, eq=False)
+class _Waypoints:
+    """All waypoints together; what they add to each sampled call and how busy they are, 0 where none is passed."""
+
+    share: float
+    proxies: float
+    cores: float
+    memory_bytes: float
+    handshakes_per_s: float
+    added_ms: Array
+    busy: Array
+
+
+def _waypoints(pattern: CallPattern, kind: ProxyFigures, conditions: Conditions) -> _Waypoints:
+    needs = pattern.waypoint_draws < conditions.l7_share
+    demand = pattern.waypoint_rps * needs * conditions.rps_per_pod * kind.service_s
+    wanted = np.maximum(conditions.waypoint_replicas, np.ceil(demand / (kind.workers * conditions.waypoint_busy)))
+    replicas = np.where(needs, wanted, 0)
+    count, services = float(replicas.sum()), pattern.services / len(needs)
+    share = float(needs.mean())
+    of_group = np.divide(demand, replicas * kind.workers, where=needs, out=np.zeros(len(needs)))
+    busy = of_group[pattern.call_group]
+    hop_ms = _hop_ms(pattern, 2, busy, kind, conditions) + conditions.network_hop_ms
+    return _Waypoints(
+        share,
         count,
-        cores + handshake_cores,
-        memory,
-        handshake_cores,
-        handshakes,
-        added,
-        whole,
-        float(np.minimum(1, 1 / np.maximum(worst, 1)).mean()),
-        float(np.quantile(worst, 0.99)),
-        control,
-        push_s,
+        float(demand.sum()) + count * kind.idle_cores,
+        count * float(kind.memory(services, services * pattern.pods / pattern.services)),
+        2 * _new(pattern.waypoint_pairs, conditions) * share,  # to the waypoint, and on from it
+        np.where(needs[pattern.call_group], hop_ms, 0.0),
+        busy,
     )
 
 
@@ -250,16 +277,9 @@ def _handshakes(pattern: CallPattern, kind: ProxyFigures, conditions: Conditions
     return _new(pattern.pod_pairs, conditions)
 
 
-def _node_rps(rates: Array, conditions: Conditions, local: float) -> Array:
-    """What the proxy of a node carries of calls a second: out and in, those within the node once."""
-    return np.asarray(conditions.rps_per_pod * (rates[:, 0] + (1 - local) * rates[:, 1]))
-
-
-def _hop_ms(
-    pattern: CallPattern, hop: int, busy: Array, kind: ProxyFigures, latency: LogNormal, conditions: Conditions
-) -> Array:
+def _hop_ms(pattern: CallPattern, hop: int, busy: Array, kind: ProxyFigures, conditions: Conditions) -> Array:
     wait = waits_s(busy, kind.workers, kind.service_s, pattern.uniforms[:, hop], conditions.service_variation)
-    return np.asarray(latency.at(pattern.normals[:, hop]) + 1000 * wait)
+    return np.asarray(kind.hop.at(pattern.normals[:, hop]) + 1000 * wait)
 
 
 def _control_plane(
