@@ -267,11 +267,25 @@ def federate(
     output: Annotated[Printed, typer.Option("--output", "-o", help="How to print it.")] = Printed.table,
     manifests: Annotated[Path | None, typer.Option(help="Folder for the manifests of each cluster, a file each.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Whatever is worth a warning is an error.")] = False,
+    at: Annotated[str | None, typer.Option(help="Now, UTC; by default the latest time of a taint.")] = None,
+    fail: Annotated[list[str] | None, typer.Option(help="CLUSTER[@T] dies, so long after now; again for another.")] = None,
+    failover: Annotated[str | None, typer.Option(help="Who answers to that: skyedge, or karmada-defaults …")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the moments of reports and the starts of containers.")] = None,
 ) -> None:
     """Place the workloads of a federation of clusters over its members, by their policies."""
     from skyedge.cli.federate import federate_command
 
-    federate_command(files, explain=explain, form=output.value, strict=strict, manifests_folder=manifests)
+    federate_command(
+        files,
+        explain=explain,
+        form=output.value,
+        strict=strict,
+        manifests_folder=manifests,
+        at=at,
+        fail=fail or [],
+        failover=failover,
+        seed=seed,
+    )
 
 
 def route(

@@ -15,11 +15,13 @@ from skyedge.kube.documents import STANDARD_INPUT
 from skyedge.layers.federation.columns import Federation
 from skyedge.layers.federation.division import Strategy
 from skyedge.layers.federation.explaining import Verdict, explain
+from skyedge.layers.federation.leaving import leaving
 from skyedge.layers.federation.placing import Placements, place
 from skyedge.layers.federation.policy import Resource
 from skyedge.layers.federation.reading import FederationReading, read_federation
 from skyedge.layers.federation.works import Work, works_of
 from skyedge.resources import check_folder, find
+from skyedge.time import SECOND, parse_utc
 
 STRATEGIES = {
     Strategy.DUPLICATED: "all on each",
@@ -29,23 +31,44 @@ STRATEGIES = {
 }
 
 
-def federate_command(files: Sequence[str], *, explain: bool, form: str, strict: bool, manifests_folder: Path | None) -> None:
-    """Read manifests, place what they hold, and print who runs what."""
+def federate_command(
+    files: Sequence[str],
+    *,
+    explain: bool,
+    form: str,
+    strict: bool,
+    manifests_folder: Path | None,
+    at: str | None,
+    fail: Sequence[str],
+    failover: str | None,
+    seed: int | None,
+) -> None:
+    """Read manifests, place what they hold, and print who runs what; and, if clusters are to fail, what happens then."""
+    from skyedge.cli.federate_failover import DEFAULT_FAILOVER, read_failures, timeline_rows
     from skyedge.cli.federate_printing import print_result
 
     if list(files).count(STANDARD_INPUT) > 1:
         raise InputError("standard input can be read only once")
+    lonely = [option for option, value in (("--failover", failover), ("--seed", seed)) if value is not None]
+    if lonely and not fail:
+        raise InputError("this is an option of --fail, and nothing fails", where=lonely[0])
     if manifests_folder is not None:
         check_folder(manifests_folder, where="--manifests")
+    now_s = _at(at)
     manifests = read_manifests([_found(file) for file in files], kinds=FEDERATION, strict=strict)
     if not manifests.by_type:
         raise InputError("there is no manifest for a federation in this", where=", ".join(files))
     reading = read_federation(manifests)
     if strict and reading.warnings:
         raise InputError(f"{reading.warnings[0]} (strict)")
+    failures = read_failures(fail, [cluster.name for cluster in reading.clusters], now_s)
     placements = place(Federation.of(reading.clusters), reading.workloads)
     works = works_of(reading, [placements.of(row) for row in range(len(reading.selected))])
-    result = as_mapping(reading, placements, works, [*manifests.warnings(), *reading.warnings], explain=explain)
+    warnings = [*manifests.warnings(), *reading.warnings]
+    result = as_mapping(reading, placements, works, warnings, explain=explain, now_s=now_s)
+    if failures:
+        answer, key = failover or DEFAULT_FAILOVER, seed or 0
+        result["timeline"] = timeline_rows(reading, placements, failures, failover=answer, seed=key, now_s=now_s)
     if manifests_folder is not None:
         write_manifests(works, manifests_folder)
     print_result(result, form)
@@ -58,14 +81,15 @@ def as_mapping(
     warnings: Sequence[str],
     *,
     explain: bool = False,
+    now_s: float | None = None,
 ) -> dict[str, Any]:
     """All of a decision by name, in the order of kind, namespace and name: what ``-o json`` prints.
 
     ``placed`` says of each resource its policy, the affinity group that worked, how replicas are divided, and replicas by
     cluster (a list of clusters, if it has no replicas); ``not_placed`` why not; ``followers`` what goes along with whom.
     ``overcommitted`` says by cluster and resource how many times what is free all the workloads together ask for: each is
-    placed by the room that there is for it alone.  ``manifests`` are those of each cluster.  ``why`` is there if it was
-    asked for.
+    placed by the room that there is for it alone.  ``leaving`` says who is driven out by a taint, and when.  ``manifests``
+    are those of each cluster.  ``why`` is there if it was asked for.
     """
     placed, not_placed, why = [], [], {}
     for row, one in enumerate(reading.selected):
@@ -104,6 +128,10 @@ def as_mapping(
         "followers": followers,
         "unselected": [title(one.resource) for one in reading.unselected],
         "overcommitted": placements.overcommitted(),
+        "leaving": [
+            {"resource": title(reading.selected[one.workload].read.resource), "cluster": one.cluster, "after_s": one.after_s}
+            for one in leaving(reading.clusters, reading.workloads, now_s)
+        ],
         **({"why": why} if explain else {}),
         "overridden": [
             {"cluster": work.cluster, "resource": title(work.resource), "by": list(work.overridden_by)}
@@ -156,6 +184,15 @@ def write_manifests(works: Sequence[Work], folder: Path) -> None:
     finally:
         for path in partial.values():
             path.unlink(missing_ok=True)
+
+
+def _at(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return parse_utc(text) / SECOND
+    except InputError as error:
+        raise InputError(error.message, where="--at") from None
 
 
 def _found(file: str) -> str:

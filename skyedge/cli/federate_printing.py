@@ -43,11 +43,12 @@ def _print_tables(result: Mapping[str, Any]) -> None:
     for name, verdicts in result.get("why", {}).items():
         columns = ("cluster", "replicas", "score", "room", "running", "tier", "because")
         _print_rows(console, f"clusters for {name}", verdicts, columns)
+    _print_rows(console, "driven out by a taint", result["leaving"], ("resource", "cluster", "after_s"))
     for cluster, times in result["overcommitted"].items():
         words = ", ".join(f"{factor:.2g} times the {resource}" for resource, factor in times.items())
         sentence = f"all workloads together ask of {cluster} {words} that is free: each is placed by the room for it alone"
         console.print(sentence, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    _print_rows(console, "events", result.get("timeline", ()), ("at_s", "event", "cluster", "workload", "replicas", "words"))
+    _print_rows(console, "events", result.get("timeline", ()), ("at", "at_s", "event", "words"))
     counts = result["summary"]
     words = f"{counts['placed']:,} placed with {counts['replicas']:,} replicas, {counts['not_placed']:,} not"
     console.print(f"{counts['clusters']:,} clusters: {words}; {counts['manifests']:,} manifests", highlight=False)

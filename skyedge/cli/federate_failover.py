@@ -1,0 +1,90 @@
+"""`skyedge federate --fail`: what happens to a federation, as it was just placed, when clusters die."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from skyedge.errors import InputError, nearest
+from skyedge.layers.federation.failover_settings import settings_named
+from skyedge.layers.federation.placing import Placements
+from skyedge.layers.federation.reading import FederationReading
+from skyedge.layers.federation.remaining import remaining
+from skyedge.layers.federation.timeline import Failure, failover_timeline
+from skyedge.time import SECOND, format_utc, parse_duration, parse_utc
+
+DEFAULT_FAILOVER = "skyedge"
+
+
+def read_failures(options: Sequence[str], clusters: Sequence[str], now_s: float | None) -> list[Failure]:
+    """What ``--fail CLUSTER[@T]`` asks for; T is so long after now, or a time in UTC.
+
+    Raises:
+        InputError: for a cluster that there is not or that fails twice, or a T that is no time, or lies before now.
+    """
+    failures: dict[str, Failure] = {}
+    for option in options:
+        name, at, text = option.partition("@")
+        if name not in clusters:
+            raise InputError(f"there is no cluster '{name}'", where="--fail", nearest=nearest(name, clusters))
+        if name in failures:
+            raise InputError(f"'{name}' fails once", where="--fail")
+        failures[name] = Failure(name, _seconds(text, now_s) if at else 0.0)
+    return list(failures.values())
+
+
+def _seconds(text: str, now_s: float | None) -> float:
+    """So many seconds after now."""
+    try:
+        if text.replace(".", "", 1).isdecimal():
+            return parse_duration(float(text)) / SECOND
+        if text[:4].isdecimal() and text[4:5] == "-":
+            if now_s is None:
+                raise InputError("a time in UTC needs --at, which says when now is")
+            if (after_s := parse_utc(text) / SECOND - now_s) < 0:
+                raise InputError(f"{text} is before now")
+            return after_s
+        return parse_duration(text) / SECOND
+    except InputError as error:
+        raise InputError(error.message, where="--fail") from None
+
+
+def timeline_rows(
+    reading: FederationReading,
+    placements: Placements,
+    failures: Sequence[Failure],
+    *,
+    failover: str,
+    seed: int,
+    now_s: float | None,
+) -> list[dict[str, Any]]:
+    """What happens, a mapping for each event, in the order of time.
+
+    Raises:
+        InputError: if there are no such settings, or two workloads that run share a name.
+    """
+    settings = settings_named(failover, where="--failover")
+    rows = [row for row, one in enumerate(reading.selected) if one.workload.replicas and placements.placed[row]]
+    workloads = [reading.selected[row].workload for row in rows]
+    shares = {workload.name: placements.of(row) for row, workload in zip(rows, workloads, strict=True)}
+    if len(shares) < len(rows):
+        names = [workload.name for workload in workloads]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"two workloads are called '{twice}', and a timeline could not tell them apart", where="--fail")
+    added = placements.added
+    clusters = placements.clusters
+    new = [{clusters[at]: int(count) for at, count in enumerate(added[row].tolist()) if count > 0} for row in rows]
+    left = remaining(reading.clusters, workloads, new)
+    events = failover_timeline(left, workloads, shares, failures, settings, seed=seed)
+    return [
+        {
+            **({"at": format_utc(round((now_s + event.at_s) * SECOND))} if now_s is not None else {}),
+            "at_s": round(event.at_s, 3),
+            "event": event.event,
+            "cluster": event.cluster,
+            "workload": event.workload,
+            "replicas": event.replicas,
+            "words": event.words,
+        }
+        for event in events
+    ]
