@@ -82,6 +82,7 @@ class Footings:
         self._tiers: list[Tiers] = []
         self._if_there: list[Tiers] = []
         self._weights: list[Counts] = []
+        self._weights_table: Counts = np.zeros((0, len(federation)), np.int64)
         self._tables: tuple[int, Tiers, Tiers] | None = None
 
     def constraints(self, rules: PlacementRules) -> dict[str, SpreadConstraint]:
@@ -94,7 +95,9 @@ class Footings:
 
     def weights(self) -> Counts:
         """Static weights, (distinct, clusters)."""
-        return np.array(self._weights, np.int64).reshape(-1, len(self.federation))
+        if len(self._weights_table) < len(self._weights):
+            self._weights_table = np.array(self._weights, np.int64)
+        return self._weights_table
 
     def row(self, rules: PlacementRules, api_kind: str) -> int:
         """The place in :meth:`tables` of the first affinity group; the others follow."""
@@ -115,7 +118,7 @@ class Footings:
     def tables(self) -> tuple[Tiers, Tiers]:
         """The tier of each cluster, -1 if filtered out, and what it is for who runs there already, (rows, clusters)."""
         if self._tables is None or self._tables[0] != len(self._tiers):
-            shape = (-1, len(self.federation))
+            shape = (len(self._tiers), len(self.federation))
             self._tables = (
                 len(self._tiers),
                 np.array(self._tiers, np.int8).reshape(shape),

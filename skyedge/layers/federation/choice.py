@@ -78,11 +78,13 @@ def check_scores(scores: Counts) -> None:
 
 
 def sort_keys(scores: Counts, room: Counts, candidates: Flags) -> Counts:
-    """One number for each cluster, the best has the greatest: by score, room and name; -1 for who is no candidate."""
+    """One number for each cluster, the best has the greatest: by score, room and name; negative for who is no candidate.
+
+    No two are the same, for partial sorts take long over many that are.
+    """
     key: Counts = (scores << (ROOM_BITS + COLUMN_BITS)) | (np.minimum(room, (1 << ROOM_BITS) - 1) << COLUMN_BITS)
     key |= np.arange(scores.shape[1] - 1, -1, -1)
-    key[~candidates] = -1
-    return key
+    return np.where(candidates, key, -1 - np.arange(scores.shape[1]))
 
 
 def best_of(key: Counts, count: Counts) -> Flags:

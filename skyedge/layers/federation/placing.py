@@ -159,8 +159,9 @@ class Placer:
         self._footings = Footings(federation)
         self._rows: dict[str, int] = {}
         self._workloads: list[Workload] = []
-        self._replicas = np.zeros((0, len(federation)), np.int32)
-        self._targets = np.zeros((0, len(federation)), np.bool_)
+        # A row for each workload, a view of the placements that it comes from: nothing is copied.
+        self._replicas: list[NDArray[np.int32]] = []
+        self._targets: list[Flags] = []
 
     @property
     def workloads(self) -> tuple[Workload, ...]:
@@ -170,7 +171,7 @@ class Placer:
     @property
     def replicas(self) -> NDArray[np.int32]:
         """Of each workload on each cluster, (workloads, clusters)."""
-        return self._replicas[: len(self._workloads)]
+        return self._stacked(np.arange(len(self._workloads))).replicas
 
     def of(self, name: str) -> dict[str, int]:
         """Replicas of a workload by cluster.
@@ -182,7 +183,7 @@ class Placer:
             raise InputError(f"there is no workload '{name}'")
         row = self._rows[name]
         places = np.flatnonzero(self._targets[row])
-        return {self.federation.names[one]: int(self._replicas[row, one]) for one in places}
+        return {self.federation.names[one]: int(self._replicas[row][one]) for one in places}
 
     def place(self, workloads: Sequence[Workload]) -> Placements:
         """Place workloads that come, or that have changed; one of a name that is known takes its place.
@@ -197,10 +198,13 @@ class Placer:
             twice = next(name for name in sorted(names) if names.count(name) > 1)
             raise InputError(f"two workloads are called '{twice}'")
         placements = place_batch(Batch(self._footings, self.room, workloads, self._barred))
+        nothing = np.zeros(len(self.federation), np.int32), np.zeros(len(self.federation), np.bool_)
         for name, workload in zip(names, workloads, strict=True):
             row = self._rows.setdefault(name, len(self._workloads))
             self._workloads[row : row + 1] = [workload]
-        self._grow()
+            if row == len(self._replicas):
+                self._replicas.append(nothing[0])
+                self._targets.append(nothing[1])
         self._keep(np.array([self._rows[name] for name in names], np.intp), placements)
         return placements
 
@@ -214,9 +218,13 @@ class Placer:
         """
         gone = np.array(self.federation.columns(clusters), np.intp)
         self.lost[gone] = True
-        rows = np.flatnonzero(self._targets[: len(self._workloads)][:, gone].any(axis=1))
-        self._replicas[np.ix_(rows, gone)] = 0
-        self._targets[np.ix_(rows, gone)] = False
+        concerned = (bool(mine[gone].any()) for mine in self._targets)
+        rows = np.flatnonzero(np.fromiter(concerned, np.bool_, len(self._targets)))
+        running = self._stacked(rows)
+        running.replicas[:, gone] = 0
+        running.targets[:, gone] = False
+        for place, row in enumerate(rows.tolist()):
+            self._replicas[row], self._targets[row] = running.replicas[place], running.targets[place]
         return self._again(rows)
 
     def regain(self, clusters: Collection[str]) -> None:
@@ -256,27 +264,25 @@ class Placer:
         return self.lost.copy() if self.lost.any() else None
 
     def _again(self, rows: Places) -> Placements:
-        running = Running(self._replicas[rows], self._targets[rows])
+        running = self._stacked(rows)
         mine = [self._workloads[row] for row in rows.tolist()]
         placements = place_batch(Batch(self._footings, self.room, mine, self._barred, running))
         self._keep(rows, placements)
         return placements
 
-    def _grow(self) -> None:
-        """Space for more workloads than there are, so that one more seldom moves the others."""
-        needed = len(self._workloads)
-        if needed > len(self._replicas):
-            spare = needed + needed // 4 + 64
-            for name in ("_replicas", "_targets"):
-                old = getattr(self, name)
-                new = np.zeros((spare, old.shape[1]), old.dtype)
-                new[: len(old)] = old
-                setattr(self, name, new)
+    def _stacked(self, rows: Places) -> Running:
+        """What some workloads run, as tables of their own."""
+        replicas = np.zeros((len(rows), len(self.federation)), np.int32)
+        targets = np.zeros(replicas.shape, np.bool_)
+        for place, row in enumerate(rows.tolist()):
+            replicas[place], targets[place] = self._replicas[row], self._targets[row]
+        return Running(replicas, targets)
 
     def _keep(self, rows: Places, placements: Placements) -> None:
         placed = placements.placed
-        self._replicas[rows[placed]] = placements.replicas[placed]
-        self._targets[rows[placed]] = placements.targets[placed]
+        for place in np.flatnonzero(placed).tolist():
+            row = int(rows[place])
+            self._replicas[row], self._targets[row] = placements.replicas[place], placements.targets[place]
         for place in np.flatnonzero(placed & (placements.batch.groups > 1)).tolist():
             row = int(rows[place])
             self._workloads[row] = replace(self._workloads[row], group=placements.group_name(place))

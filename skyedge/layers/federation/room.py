@@ -28,6 +28,9 @@ UNLIMITED = (1 << 31) - 1
 ROWS_AT_ONCE = 1 << 14
 """Of nodes: their quotients stay in the cache."""
 
+SPARE = 64
+"""Flavours that there is always space for at first."""
+
 ARCHITECTURE = "kubernetes.io/arch"
 
 Request = tuple[tuple[str, int], ...]
@@ -85,29 +88,76 @@ def fits_by_run(nodes: Nodes, requests: Sequence[Request]) -> Figures:
     """How many replicas of each request fit on the nodes of each run, (requests, runs); infinite without a limit."""
     sums = np.zeros((len(requests), len(nodes.run_start)))
     bounds = np.append(nodes.run_start, nodes.rows)
+    plan = _by_varied_amount(requests)
     first = 0
     while first < len(nodes.run_start):
         last = max(first + 1, int(np.searchsorted(bounds, bounds[first] + ROWS_AT_ONCE, side="right")) - 1)
-        rows = slice(int(bounds[first]), int(bounds[last]))
-        starts = nodes.run_start[first:last] - rows.start
-        quotients: dict[tuple[str, int], Figures] = {}
-        buffer = np.empty(rows.stop - rows.start)
-        for number, request in enumerate(requests):
-            fits: Figures | None = None
-            for one in request:
-                limit = quotients.get(one)
-                if limit is None:
-                    if one[0] not in nodes.free and one[0] == PODS:
-                        continue
-                    limit = quotients[one] = np.floor(nodes.amounts(one[0], rows) / one[1])
-                fits = limit if fits is None else np.minimum(fits, limit, out=buffer)
-            if fits is None:
-                fits = np.full(len(buffer), np.inf)
-            if nodes.count is not None:
-                fits = np.multiply(fits, nodes.count[rows], out=buffer)
-            np.add.reduceat(fits, starts, out=sums[number, first:last])
+        block = _Block(nodes, slice(int(bounds[first]), int(bounds[last])))
+        starts = nodes.run_start[first:last] - bounds[first]
+        for varied, mine in plan.items():
+            limit = block.quotient(*varied)
+            for number, others in mine:
+                np.add.reduceat(block.fits(limit, others), starts, out=sums[number, first:last])
         first = last
     return sums
+
+
+def _by_varied_amount(requests: Sequence[Request]) -> dict[tuple[str, int], list[tuple[int, Request]]]:
+    """Requests by their amount of that resource of which there are most distinct ones, each with the rest of what it asks.
+
+    Quotients by that one are used and thrown away; those by the others are few, and fit the cache all together.
+    """
+    amounts: dict[str, set[int]] = {}
+    for request in requests:
+        for name, amount in request:
+            amounts.setdefault(name, set()).add(amount)
+    varied = max(sorted(amounts), key=lambda name: len(amounts[name]), default=PODS)
+    plan: dict[tuple[str, int], list[tuple[int, Request]]] = {}
+    for number, request in enumerate(requests):
+        amount = dict(request).get(varied, 0)
+        others = tuple(one for one in request if one[0] != varied)
+        plan.setdefault((varied, amount), []).append((number, others))
+    return dict(sorted(plan.items()))
+
+
+class _Block:
+    """Some rows of nodes, few enough for the cache."""
+
+    def __init__(self, nodes: Nodes, rows: slice) -> None:
+        self._nodes, self._rows = nodes, rows
+        self._count = None if nodes.count is None else nodes.count[rows]
+        self._quotient, self._least = np.empty((2, rows.stop - rows.start))
+        self._known: dict[Request, Figures | None] = {}
+
+    def quotient(self, name: str, amount: int) -> Figures | None:
+        """How often an amount goes into what is free; None where that sets no limit.  Valid until the next one."""
+        if not amount or (name == PODS and PODS not in self._nodes.free):
+            return None
+        np.divide(self._nodes.amounts(name, self._rows), amount, out=self._quotient)
+        return np.floor(self._quotient, out=self._quotient)
+
+    def fits(self, limit: Figures | None, others: Request) -> Figures:
+        """Replicas that fit on each row, by one limit and all the others."""
+        if others not in self._known:
+            self._known[others] = self._least_quotient(others)
+        rest = self._known[others]
+        if limit is None and rest is None:
+            return np.full(len(self._least), np.inf)
+        if limit is not None and rest is not None:
+            fits = np.minimum(limit, rest, out=self._least)
+        else:
+            fits = self._least
+            fits[:] = limit if rest is None else rest
+        return fits if self._count is None else np.multiply(fits, self._count, out=fits)
+
+    def _least_quotient(self, request: Request) -> Figures | None:
+        """By several limits; None if none of them is one."""
+        least: Figures | None = None
+        for name, amount in request:
+            if name != PODS or PODS in self._nodes.free:
+                quotient = self._nodes.amounts(name, self._rows) / amount
+                least = quotient if least is None else np.minimum(least, quotient, out=least)
+        return None if least is None else np.floor(least, out=least)
 
 
 class Room:
@@ -139,7 +189,8 @@ class Room:
         if new:
             needed = len(self._places) + len(new)
             if needed > len(self._table):
-                grown = np.zeros((max(needed, 2 * len(self._table), 16), self.nodes.clusters), np.int64)
+                # With space for those to come, so that one more seldom moves the others.
+                grown = np.zeros((2 * needed + SPARE, self.nodes.clusters), np.int64)
                 grown[: len(self._table)] = self._table
                 self._table = grown
             self._table[len(self._places) : needed] = self._estimate(new)

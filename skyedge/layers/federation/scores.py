@@ -259,7 +259,7 @@ class ScoreBook:
 
     def table(self) -> Counts:
         """Marks, (distinct, clusters)."""
-        return np.array(self._table, np.int64).reshape(-1, len(self._federation))
+        return np.array(self._table, np.int64).reshape(len(self._table), len(self._federation))
 
     def marks(self, name: str, workload: Workload) -> Marks:
         """What one score gives a workload, (clusters,)."""

@@ -101,8 +101,7 @@ def _decide(batch: Batch, rows: Places, group: Places, piece: Places, outcome: O
     figure = found.astype(np.int64)
     chosen = candidates
     if spread and room is not None and marks is not None:
-        there = None if runs is None else np.where(wanted[:, None] > 0, runs[0], 0)
-        choice = _choose(batch, rows, spread, marks, room if there is None else room + there, candidates)
+        choice = _choose(batch, rows, spread, marks, room if runs is None else room + runs[0], candidates)
         chosen = choice.chosen
         short = ~choice.fits & (failure == Failure.NONE)
         failure[short] = Failure.REGIONS if spread == 2 else Failure.CLUSTERS
