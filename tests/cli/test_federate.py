@@ -181,3 +181,94 @@ def test_what_is_worth_a_word_is_said_once_and_with_strict_is_an_error(federate,
     assert code == 2
     assert not out
     assert "(strict)" in err
+
+
+def events(decision, *names):
+    return [
+        (row["event"], row["cluster"], row["workload"], row["replicas"])
+        for row in decision["timeline"]
+        if row["event"] in names
+    ]
+
+
+def test_a_cluster_that_dies_is_detected_and_what_ran_there_moves_and_serves_again(federate):
+    decision = json.loads(federate("small.yaml", "--fail", "c@60", "-o", "json")[0])
+    told = events(decision, "down", "detected", "tainted", "evicted", "replaced", "healthy")
+    assert told == [
+        ("down", "c", "", 0),
+        ("detected", "c", "", 0),
+        ("tainted", "c", "", 0),
+        ("evicted", "c", "n/web", 2),
+        ("replaced", "a", "n/web", 2),
+        ("healthy", "a", "n/web", 2),
+    ]
+    times_s = [row["at_s"] for row in decision["timeline"]]
+    assert times_s == sorted(times_s)
+    assert times_s[0] == 60
+    assert "timeline" not in json.loads(federate("small.yaml", "-o", "json")[0])
+
+
+def test_the_room_that_was_just_taken_is_no_refuge(federate):
+    decision = json.loads(federate("small.yaml", "--fail", "a", "-o", "json")[0])
+    assert decision["placed"][0]["clusters"] == {"a": 4, "c": 2}
+    assert sum(count for *_, count in events(decision, "replaced")) == 2, "four leave, and c has room for two more"
+    assert events(decision, "nowhere") == [("nowhere", "a", "n/web", 2)]
+
+
+def test_karmadas_defaults_see_the_cluster_die_and_move_nothing(federate):
+    decision = json.loads(federate("small.yaml", "--fail", "c", "--failover", "karmada-defaults", "-o", "json")[0])
+    assert [event for event, *_ in events(decision, "detected", "evicted", "replaced")] == ["detected"]
+    detected_s = next(row["at_s"] for row in decision["timeline"] if row["event"] == "detected")
+    assert 30 <= detected_s <= 40
+
+
+def test_times_may_be_durations_or_in_utc(federate):
+    now = ("--at", "2026-01-01T00:00:00Z")
+    one, two = (
+        json.loads(federate("small.yaml", "--fail", f"c@{when}", *now, "-o", "json")[0])["timeline"]
+        for when in ("2min", "2026-01-01T00:02:00Z")
+    )
+    assert one == two
+    assert one[0]["at"] == "2026-01-01T00:02:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--fail", "d"], "--fail: there is no cluster 'd'"),
+        (["--fail", "c", "--fail", "c@5"], "'c' fails once"),
+        (["--fail", "c@soon"], "'soon' is not a duration"),
+        (["--fail", "c@2026-01-01"], "a time in UTC needs --at"),
+        (["--fail", "c@2025-01-01", "--at", "2026-01-01"], "is before now"),
+        (["--fail", "c", "--failover", "karmada-default"], "(did you mean 'karmada-defaults'?)"),
+        (["--failover", "skyedge"], "--failover: this is an option of --fail"),
+        (["--at", "noon"], "--at: 'noon' is not an ISO 8601 time"),
+    ],
+)
+def test_a_failure_that_cannot_be_meant_is_one_sentence(federate, arguments, words):
+    out, err, code = federate("small.yaml", *arguments)
+    assert code == 2
+    assert not out
+    assert len(err.strip().splitlines()) == 1
+    assert words in err
+
+
+BINDING = """---
+apiVersion: work.karmada.io/v1alpha2
+kind: ResourceBinding
+metadata: {name: web-deployment, namespace: n}
+spec:
+  resource: {apiVersion: apps/v1, kind: Deployment, name: web, namespace: n}
+  clusters: [{name: b, replicas: 6}]
+"""
+
+
+def test_who_is_driven_out_by_a_taint_is_told_and_when(federate, tmp_path):
+    taint = '{key: far, effect: NoExecute, timeAdded: "2026-01-01T00:00:00Z"}'
+    given = SMALL.replace("{key: far, effect: NoSchedule}", taint) + BINDING
+    toleration = "clusterTolerations: [{key: far, operator: Exists, tolerationSeconds: 300}], replicaScheduling"
+    (tmp_path / "now.yaml").write_text(given)
+    (tmp_path / "later.yaml").write_text(given.replace("replicaScheduling", toleration))
+    for file, at, after_s in (("now", "2026-01-01T00:01:00Z", 0), ("later", "2026-01-01T00:01:00Z", 240)):
+        leaving = json.loads(federate(f"{file}.yaml", "--at", at, "-o", "json")[0])["leaving"]
+        assert leaving == [{"resource": "Deployment n/web", "cluster": "b", "after_s": after_s}]
