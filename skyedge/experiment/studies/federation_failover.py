@@ -218,7 +218,8 @@ def world_of(parameters: FederationFailoverParameters, seed: int) -> World:
     dies = down.cluster
     cores = draw.choice(REPLICA_CORES, workloads).astype(np.int64)
     replicas = np.ceil(parameters.median_replicas * np.exp(draw.standard_normal(workloads))).astype(np.int64)
-    demand_rps = replicas * parameters.requests_per_s * np.exp(draw.standard_normal(workloads))
+    rps_of_replica = parameters.requests_per_s * np.exp(draw.standard_normal(workloads))
+    demand_rps: Floats = replicas.astype(np.float64) * rps_of_replica
     spread = np.minimum(np.minimum(draw.choice(CLUSTERS_OF_A_WORKLOAD, workloads, p=(0.5, 0.3, 0.2)), replicas), clusters)
     first = draw.integers(clusters, size=workloads)
     step = draw.integers(1, max(2, clusters // len(CLUSTERS_OF_A_WORKLOAD)), size=workloads)

@@ -151,7 +151,8 @@ def _misses_in_a_row(missed: NDArray[np.bool_], count: int) -> NDArray[np.bool_]
         run = run[:, :-1] & missed[:, -run.shape[1] + 1 :]
         if not run.any():
             break
-    return run.any(axis=1)
+    found: NDArray[np.bool_] = np.any(run, axis=1)
+    return found
 
 
 def _probed(
