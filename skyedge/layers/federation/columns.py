@@ -108,7 +108,7 @@ class Federation:
         (place,) = self.columns([cluster.name])
         changed = (*self.clusters[:place], cluster, *self.clusters[place + 1 :])
         same_nodes = cluster.pools is self.clusters[place].pools
-        return Federation(changed, self.nodes if same_nodes else self.nodes.replace(place, cluster.pools))
+        return Federation(changed, self.nodes if same_nodes else self.nodes.with_pools(place, cluster.pools))
 
     @cached_property
     def regions(self) -> tuple[str, ...]:

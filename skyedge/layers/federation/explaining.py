@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from skyedge.layers.federation.batch import NOT_CANDIDATE, Batch, affinity_tiers, groups_of
 from skyedge.layers.federation.objects import Workload
-from skyedge.layers.federation.stages import Failure, decide
+from skyedge.layers.federation.stages import Failure, Outcome, decide
 from skyedge.layers.federation.webster import Flags
 from skyedge.layers.scheduler.labels import NO_SCHEDULE, tolerates
 
@@ -67,7 +67,8 @@ def explain(batch: Batch, workload: int, group: int = 0) -> tuple[Verdict, ...]:
     there = np.zeros((1, len(batch.federation)), np.int64) if runs is None else runs[0]
     present = None if runs is None else runs[1]
     tiers, marks = batch.tiers(rows, groups, present)[0], batch.marks_of(rows, present)[0]
-    room, outcome = batch.room_of(rows)[0], decide(batch, rows, groups)
+    room, outcome = batch.room_of(rows)[0], Outcome.blank(batch)
+    decide(batch, rows, groups, outcome)
     turned_away = _turned_away(batch, workload, group)
     verdicts = []
     for place, name in enumerate(batch.federation.names):
@@ -81,8 +82,8 @@ def explain(batch: Batch, workload: int, group: int = 0) -> tuple[Verdict, ...]:
                 int(marks[place]),
                 int(room[place]),
                 int(there[0, place]),
-                bool(outcome.targets[0, place]),
-                int(outcome.replicas[0, place]),
+                bool(outcome.targets[workload, place]),
+                int(outcome.replicas[workload, place]),
             )
         )
     return tuple(verdicts)

@@ -7,7 +7,7 @@ order of cluster and class, so that the nodes of one class in one cluster, a *ru
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,7 +156,21 @@ class Nodes:
             np.add.at(totals, self.run_cluster, np.add.reduceat(amounts, self.run_start))
         return totals
 
-    def replace(self, cluster: int, pools: Sequence[NodePool]) -> Nodes:
+    def one_by_one(self) -> Nodes:
+        """The same with a row for each node, in columns of their own."""
+        if self.count is None:
+            return replace(self, free={name: column.copy() for name, column in self.free.items()})
+        many = self.count.astype(np.intp)
+        start = np.cumsum(many) - many
+        return replace(
+            self,
+            free={name: np.repeat(column, many) for name, column in self.free.items()},
+            count=None,
+            run_start=start[self.run_start],
+            rows=int(many.sum()),
+        )
+
+    def with_pools(self, cluster: int, pools: Sequence[NodePool]) -> Nodes:
         """The same with other nodes in one cluster; a class keeps its number.
 
         Raises:

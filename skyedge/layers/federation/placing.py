@@ -8,7 +8,7 @@ where all of them together ask for more than is free.  Who wants each to see wha
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,7 +20,8 @@ from skyedge.layers.federation.columns import Federation
 from skyedge.layers.federation.explaining import why_not
 from skyedge.layers.federation.nodes import Places
 from skyedge.layers.federation.objects import Cluster, Workload
-from skyedge.layers.federation.room import Room
+from skyedge.layers.federation.reserving import ReservedRoom, order_of_turns
+from skyedge.layers.federation.room import Room, flavour_of
 from skyedge.layers.federation.stages import Failure, Outcome, decide
 from skyedge.layers.federation.webster import Counts, Figures, Flags
 
@@ -36,6 +37,8 @@ class Placements:
         group: the number of the affinity group that placed it, (workloads,); -1: none did.
         failures: why not, by affinity group: a :class:`stages.Failure`, (workloads, groups).
         figures: candidates that there were, or replicas without room, (workloads, groups).
+        waiting: by workload and cluster, replicas that were given to a cluster but found no node; known only where room was
+            reserved.
     """
 
     batch: Batch
@@ -44,6 +47,7 @@ class Placements:
     group: Places
     failures: NDArray[np.int8]
     figures: Counts
+    waiting: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def workloads(self) -> tuple[Workload, ...]:
@@ -109,40 +113,74 @@ class Placements:
         return {name: found[name] for name in sorted(found)}
 
 
-def place(federation: Federation, workloads: Sequence[Workload]) -> Placements:
+def place(federation: Federation, workloads: Sequence[Workload], reserve: bool = False) -> Placements:
     """Place workloads, each by the room that there is for it by itself.
+
+    Args:
+        federation: where to.
+        workloads: in any order.
+        reserve: place the more important ones first, and let each see only the room that those before it left.
 
     Raises:
         InputError: if the rules of a workload are not in order.
     """
+    if reserve:
+        room = ReservedRoom(federation.nodes)
+        return _place_in_turn(Batch(Footings(federation), room, workloads), room)
     return place_batch(Batch(Footings(federation), Room(federation.nodes), workloads))
 
 
 def place_batch(batch: Batch) -> Placements:
     """Place the workloads of a batch: each by the first of its affinity groups that works."""
-    count, most = len(batch.workloads), int(batch.groups.max(initial=1))
-    group = np.full(count, -1, np.intp)
-    failures = np.full((count, most), Failure.NOT_TRIED, np.int8)
-    figures = np.zeros((count, most), np.int64)
-    whole: Outcome | None = None
-    rows = np.arange(count)
-    for attempt in range(most):
-        rows = rows[batch.first_group[rows] + attempt < batch.groups[rows]]
-        if attempt and not len(rows):
-            break
-        number = batch.first_group[rows] + attempt
-        outcome = decide(batch, rows, number)
-        failures[rows, number], figures[rows, number] = outcome.failure, outcome.figure
-        placed = outcome.failure == Failure.NONE
-        group[rows[placed]] = number[placed]
-        if whole is None:
-            whole = outcome
-        else:
-            whole.replicas[rows], whole.targets[rows] = outcome.replicas, outcome.targets
-        rows = rows[~placed]
-    if whole is None:
-        whole = decide(batch, rows, rows)
-    return Placements(batch, whole.replicas, whole.targets, group, failures, figures)
+    progress = _Progress(batch)
+    progress.place(np.arange(len(batch.workloads)))
+    return progress.placements()
+
+
+def _place_in_turn(batch: Batch, room: ReservedRoom) -> Placements:
+    """Place the workloads of a batch one after another, each on what is left."""
+    progress = _Progress(batch)
+    waiting: dict[int, dict[str, int]] = {}
+    for row in order_of_turns(batch.workloads):
+        flavour, mine = flavour_of(batch.workloads[row].shape), np.array([row])
+        room.refresh(flavour)
+        progress.place(mine)
+        runs = batch.there(mine)
+        added = progress.outcome.replicas[row] - (0 if runs is None else runs[0][0])
+        for cluster in np.flatnonzero(added > 0).tolist():
+            homeless = int(added[cluster]) - room.take(flavour, cluster, int(added[cluster]))
+            if homeless:
+                waiting.setdefault(row, {})[batch.federation.names[cluster]] = homeless
+    return progress.placements(waiting)
+
+
+class _Progress:
+    """A batch while it is being placed."""
+
+    def __init__(self, batch: Batch) -> None:
+        shape = (len(batch.workloads), int(batch.groups.max(initial=1)))
+        self.batch, self.outcome = batch, Outcome.blank(batch)
+        self._group = np.full(shape[0], -1, np.intp)
+        self._failures, self._figures = np.full(shape, Failure.NOT_TRIED, np.int8), np.zeros(shape, np.int64)
+
+    def place(self, rows: Places) -> None:
+        """Place some workloads, each by its groups in order."""
+        batch, outcome = self.batch, self.outcome
+        number = batch.first_group[rows]
+        while len(rows):
+            decide(batch, rows, number, outcome)
+            self._failures[rows, number], self._figures[rows, number] = outcome.failure[rows], outcome.figure[rows]
+            placed = outcome.failure[rows] == Failure.NONE
+            self._group[rows[placed]] = number[placed]
+            again = ~placed & (number + 1 < batch.groups[rows])
+            rows, number = rows[again], number[again] + 1
+
+    def placements(self, waiting: Mapping[int, Mapping[str, int]] | None = None) -> Placements:
+        """What has come of it."""
+        outcome = self.outcome
+        return Placements(
+            self.batch, outcome.replicas, outcome.targets, self._group, self._failures, self._figures, waiting or {}
+        )
 
 
 class Placer:

@@ -34,7 +34,7 @@ class Failure(IntEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of some workloads by one of their affinity groups.
+    """What came of the workloads of a batch, each by the affinity group that was tried last.
 
     Attributes:
         replicas: (workloads, clusters); nothing for those that failed.
@@ -48,22 +48,25 @@ class Outcome:
     failure: NDArray[np.int8]
     figure: Counts
 
+    @classmethod
+    def blank(cls, batch: Batch) -> Outcome:
+        """Nothing is decided yet."""
+        shape = (len(batch.workloads), len(batch.federation))
+        failure = np.full(shape[0], Failure.NOT_TRIED, np.int8)
+        return cls(np.zeros(shape, np.int32), np.zeros(shape, np.bool_), failure, np.zeros(shape[0], np.int64))
 
-def decide(batch: Batch, rows: Places, group: Places) -> Outcome:
+
+def decide(batch: Batch, rows: Places, group: Places, outcome: Outcome) -> None:
     """Place some workloads, each by one of its affinity groups.
 
     Args:
         batch: the workloads.
-        rows: which of them.
+        rows: which of them; none that has a place.
         group: the number of the affinity group of each of these, (rows,).
+        outcome: of the batch; what comes of these is put down in it.
     """
-    shape = (len(rows), len(batch.federation))
-    outcome = Outcome(
-        np.zeros(shape, np.int32), np.zeros(shape, np.bool_), np.zeros(shape[0], np.int8), np.zeros(shape[0], np.int64)
-    )
     for piece in _alike(batch, rows):
-        _decide(batch, rows[piece], group[piece], piece, outcome)
-    return outcome
+        _decide(batch, rows[piece], group[piece], outcome)
 
 
 def _alike(batch: Batch, rows: Places) -> Iterator[Places]:
@@ -81,10 +84,8 @@ def _alike(batch: Batch, rows: Places) -> Iterator[Places]:
             yield same[start : start + step]
 
 
-def _decide(batch: Batch, rows: Places, group: Places, piece: Places, outcome: Outcome) -> None:
-    """Place workloads that go the same way, and put down at ``piece`` what came of it."""
-    if not len(rows):
-        return
+def _decide(batch: Batch, rows: Places, group: Places, outcome: Outcome) -> None:
+    """Place workloads that go the same way."""
     runs = batch.there(rows)
     present = None if runs is None else runs[1]
     tiers = batch.tiers(rows, group, present)
@@ -107,8 +108,8 @@ def _decide(batch: Batch, rows: Places, group: Places, piece: Places, outcome: O
         failure[short] = Failure.REGIONS if spread == 2 else Failure.CLUSTERS
     if duplicated:
         chosen[failure > 0] = False
-        outcome.targets[piece] = chosen
-        outcome.replicas[piece] = np.where(chosen, wanted[:, None], 0)
+        outcome.targets[rows] = chosen
+        outcome.replicas[rows] = np.where(chosen, wanted[:, None], 0)
     else:
         row, column = np.nonzero(chosen)
         count = np.bincount(row, minlength=len(rows))
@@ -134,10 +135,10 @@ def _decide(batch: Batch, rows: Places, group: Places, piece: Places, outcome: O
         failure[short], figure[short] = Failure.ROOM, missing[short]
         divided[failure > 0] = 0
         given = divided[row, at]
-        to = piece[row[given > 0]], column[given > 0]
+        to = rows[row[given > 0]], column[given > 0]
         outcome.replicas[to] = given[given > 0]
         outcome.targets[to] = True
-    outcome.failure[piece], outcome.figure[piece] = failure, figure
+    outcome.failure[rows], outcome.figure[rows] = failure, figure
 
 
 def _choose(batch: Batch, rows: Places, spread: int, marks: Counts, available: Counts, candidates: Flags) -> Choice:

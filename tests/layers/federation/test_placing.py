@@ -12,10 +12,12 @@ from skyedge.layers.federation.affinity import ClusterAffinity
 from skyedge.layers.federation.columns import Federation
 from skyedge.layers.federation.division import Strategy
 from skyedge.layers.federation.explaining import explain
+from skyedge.layers.federation.nodes import NodeClass
 from skyedge.layers.federation.objects import Cluster, NodePool, Taint, Workload
 from skyedge.layers.federation.placement import AffinityGroup, PlacementRules
 from skyedge.layers.federation.placing import Placer, place
 from skyedge.layers.federation.policy import Resource
+from skyedge.layers.federation.room import fits_on_node, flavour_of
 from skyedge.layers.federation.spread import SpreadConstraint
 from skyedge.layers.scheduler.objects import PodShape
 from tests.layers.federation.drawn import clusters, workloads
@@ -209,3 +211,62 @@ def test_the_order_of_workloads_does_not_matter():
     apps = [app(f"app-{number}", number + 1, rules, uid=str(number)) for number in range(9)]
     forth, back = place(federation, apps), place(federation, apps[::-1])
     assert np.array_equal(forth.replicas, back.replicas[::-1])
+
+
+def in_turn(members, apps):
+    """Each on what those before it left, node by node."""
+    ordered = sorted(members, key=lambda cluster: cluster.name)
+    classes = list(dict.fromkeys(class_of(pool) for cluster in ordered for pool in cluster.pools if pool.count))
+    singles = [
+        replace(
+            cluster,
+            pools=tuple(
+                replace(pool, count=1)
+                for pool in sorted((p for p in cluster.pools if p.count), key=lambda p: classes.index(class_of(p)))
+                for _ in range(pool.count)
+            ),
+        )
+        for cluster in ordered
+    ]
+    answers = {}
+    for one in sorted(apps, key=lambda one: (-one.priority, one.name)):
+        answers[one.name] = place_one(Federation.of(singles), one).replicas or {}
+        flavour = flavour_of(one.shape)
+        for number, cluster in enumerate(singles):
+            left = max(0, answers[one.name].get(cluster.name, 0) - one.scheduled.get(cluster.name, 0))
+            nodes = []
+            for node in cluster.pools:
+                fits = fits_on_node(node.free, flavour.request) if flavour.habitat.admits(class_of(node)) else 0
+                given = min(left, fits)
+                left -= given
+                asked = dict(flavour.request)
+                nodes.append(
+                    replace(node, free={name: free - given * asked.get(name, 0) for name, free in node.free.items()})
+                )
+            singles[number] = replace(cluster, pools=tuple(nodes))
+    return answers
+
+
+def class_of(pool):
+    return NodeClass(tuple(sorted(pool.labels.items())), pool.taints)
+
+
+@settings(max_examples=30)
+@given(clusters(), workloads(), st.lists(st.integers(0, 2), min_size=6, max_size=6))
+def test_in_turn_each_sees_what_those_before_it_left(members, apps, priorities):
+    apps = [replace(one, priority=priority) for one, priority in zip(apps, priorities, strict=False)]
+    placements = place(Federation.of(members), apps, reserve=True)
+    expected = in_turn(members, apps)
+    assert {one.name: placements.of(row) for row, one in enumerate(apps)} == expected
+
+
+def test_the_more_important_one_comes_first_and_who_finds_no_node_waits():
+    federation = Federation.of([Cluster("a", pools=(NodePool(2, {"cpu": 2500}),))])
+    rules = PlacementRules(strategy=Strategy.DYNAMIC_WEIGHT)
+    apps = [app("first", 3, rules), app("important", 3, rules, priority=1), app("everywhere", 9, PlacementRules())]
+    placements = place(federation, apps, reserve=True)
+    assert [placements.of(row) for row in range(3)] == [{}, {"a": 3}, {"a": 9}]
+    assert placements.waiting == {2: {"a": 8}}
+    assert placements.reason(0) == "3 of 3 replicas find no room"
+    # The federation itself is as it was.
+    assert place(federation, apps).placed.all()

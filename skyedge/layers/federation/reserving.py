@@ -1,0 +1,80 @@
+"""Placing workloads one after another, each with the room that those before it left.
+
+Karmada's estimate knows only what runs: of workloads that come together, each is placed as if it came alone.  Here the more
+important one is placed first (by priority, then by name), and its replicas take their places on nodes: on the first ones of
+a cluster that still hold one.  So no node is ever given more than it has.
+
+Some replicas may find no node all the same: duplicated ones and those by static weights are given out whatever room there
+is.  They wait, and take nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from skyedge.layers.federation.nodes import Nodes
+from skyedge.layers.federation.objects import PODS, Workload
+from skyedge.layers.federation.room import UNLIMITED, Flavour, Habitat, Room
+from skyedge.layers.federation.webster import Counts, Figures, Flags
+
+
+class ReservedRoom(Room):
+    """Room on nodes that fill up.  What there is for a flavour is reckoned again only for clusters that have changed since.
+
+    Args:
+        nodes: of all clusters; they are not changed.
+    """
+
+    def __init__(self, nodes: Nodes) -> None:
+        super().__init__(nodes.one_by_one())
+        bounds = np.append(self.nodes.run_start, self.nodes.rows)
+        self._bounds = bounds[np.searchsorted(self.nodes.run_cluster, np.arange(nodes.clusters + 1))]
+        self._node_class = np.repeat(self.nodes.run_class, np.diff(bounds))
+        self._changed = np.zeros(nodes.clusters, np.int64)
+        self._seen: dict[Flavour, Counts] = {}
+        self._now = 0
+        self._admitting: dict[Habitat, Flags] = {}
+
+    def refresh(self, flavour: Flavour) -> None:
+        """Bring the row of a flavour up to what is free now."""
+        (place,) = self.places([flavour])
+        seen = self._seen.setdefault(flavour, np.zeros(len(self._changed), np.int64))
+        stale = np.flatnonzero(self._changed > seen)
+        for cluster in stale.tolist():
+            self._table[place, cluster] = min(float(self._fits_on(flavour, cluster).sum()), UNLIMITED)
+        seen[stale] = self._now
+
+    def take(self, flavour: Flavour, cluster: int, replicas: int) -> int:
+        """Give replicas their places on a cluster's nodes; how many found one."""
+        # Nobody asks one node for more than all of them, so that sums stay finite.
+        fits = np.minimum(self._fits_on(flavour, cluster), replicas)
+        given = np.clip(replicas - (np.cumsum(fits) - fits), 0, fits)
+        for name, amount in flavour.request:
+            if name in self.nodes.free:
+                self.nodes.free[name][self._rows(cluster)] -= given * amount
+        self._now += 1
+        self._changed[cluster] = self._now
+        return int(given.sum())
+
+    def _rows(self, cluster: int) -> slice:
+        return slice(int(self._bounds[cluster]), int(self._bounds[cluster + 1]))
+
+    def _fits_on(self, flavour: Flavour, cluster: int) -> Figures:
+        """Replicas that fit on each node of a cluster, (its nodes,)."""
+        rows = self._rows(cluster)
+        fits = np.full(rows.stop - rows.start, np.inf)
+        for name, amount in flavour.request:
+            if name != PODS or PODS in self.nodes.free:
+                np.minimum(fits, self.nodes.amounts(name, rows) / amount, out=fits)
+        admitting = self._admitting.get(flavour.habitat)
+        if admitting is None:
+            classes = [flavour.habitat.admits(one) for one in self.nodes.classes]
+            admitting = self._admitting[flavour.habitat] = np.array(classes, np.bool_)
+        return np.where(admitting[self._node_class[rows]], np.floor(fits), 0.0)
+
+
+def order_of_turns(workloads: Sequence[Workload]) -> list[int]:
+    """Rows in the order in which workloads are placed: the higher priority first, then by name."""
+    return sorted(range(len(workloads)), key=lambda row: (-workloads[row].priority, workloads[row].name))
