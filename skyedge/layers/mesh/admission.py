@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.errors import InputError, nearest
-from skyedge.layers.mesh.access import About, Action, Condition, Peer, Policy, Rule, Source, decide, within
+from skyedge.layers.mesh.access import About, Action, Condition, Operation, Peer, Policy, Rule, Source, decide, within
 from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.objects import Service
 
@@ -181,8 +181,15 @@ def tls_mode(admission: Admission, service: Service, port: int) -> TlsMode:
     return next((one.mode for one in heard if one.mode is not None), TlsMode.PERMISSIVE)
 
 
-def allowed(admission: Admission, caller: Identity, service: Service, port: int, request: HttpRequest) -> Verdict:
-    """Whether a caller may call a service's port with a request; a request without a host is to the service's."""
+def allowed(
+    admission: Admission, caller: Identity, service: Service, port: int, request: HttpRequest | None = None
+) -> Verdict:
+    """Whether a caller may call a service's port.
+
+    Args:
+        request: of HTTP; one without a host is to the service's.  None is a plain connection: no ALLOW rule that speaks of
+            HTTP lets it in, and a DENY rule keeps it out by what else it says (Istio errs on the side of refusing).
+    """
     mode = tls_mode(admission, service, port)
     if mode is TlsMode.STRICT and not caller.has_proxy:
         return Verdict(False, f"{service.host} insists on mutual TLS and {caller.name} has no proxy")
@@ -191,13 +198,18 @@ def allowed(admission: Admission, caller: Identity, service: Service, port: int,
         named = ", ".join(group.name for group in groups)
         return Verdict(False, f"no rule of security group {named} lets {caller.name} in")
     peer = caller.peer(named=caller.has_proxy and mode is not TlsMode.DISABLE)
-    found = decide(admission.policies_of(service), _towards(request, service), peer, port)
+    asked, policies = _asked(admission, service, request)
+    found = decide(policies, asked, peer, port)
     said = f"policy {found.policy}" if found.policy else "no policy asks for more"
     return Verdict(found.allowed, said)
 
 
 def allowed_matrix(
-    admission: Admission, callers: Sequence[Identity], services: Sequence[Service], port: int, request: HttpRequest
+    admission: Admission,
+    callers: Sequence[Identity],
+    services: Sequence[Service],
+    port: int,
+    request: HttpRequest | None = None,
 ) -> Flags:
     """:func:`allowed` for all callers and services, (callers, services).
 
@@ -208,7 +220,8 @@ def allowed_matrix(
     members = {group.name: np.array([group.has(one.labels) for one in callers], bool) for group in admission.groups}
     result = np.ones((len(callers), len(services)), bool)
     for column, service in enumerate(services):
-        asked, mode = _towards(request, service), tls_mode(admission, service, port)
+        asked, policies = _asked(admission, service, request)
+        mode = tls_mode(admission, service, port)
         named = proxied & (mode is not TlsMode.DISABLE)
         may = proxied | (mode is not TlsMode.STRICT)
         if groups := admission.groups_of(service):
@@ -217,7 +230,6 @@ def allowed_matrix(
                 of_group = members[entry.from_group] if entry.from_group else True
                 let_in |= of_group & (known.within(entry.from_network) if entry.from_network else True)
             may &= let_in
-        policies = admission.policies_of(service)
         allowing = [policy for policy in policies if policy.action is Action.ALLOW]
         meets = np.full(len(callers), not allowing)
         for policy in allowing:
@@ -276,5 +288,22 @@ def _lets_in(admission: Admission, rule: Ingress, caller: Identity, port: int) -
     return not rule.from_network or within(rule.from_network, caller.address)
 
 
-def _towards(request: HttpRequest, service: Service) -> HttpRequest:
-    return request if request.host else replace(request, host=service.host)
+def _asked(admission: Admission, service: Service, request: HttpRequest | None) -> tuple[HttpRequest, Sequence[Policy]]:
+    """A request to the service, and the policies that it is judged by."""
+    policies = admission.policies_of(service)
+    if request is None:
+        return HttpRequest(service.host), [_of_plain_connections(policy) for policy in policies]
+    return (request if request.host else replace(request, host=service.host)), policies
+
+
+def _of_plain_connections(policy: Policy) -> Policy:
+    """What is left of a policy without HTTP: of ALLOW the rules that do not speak of it, of DENY the rest of each rule."""
+    plain = [_without_http(rule) for rule in policy.rules]
+    if policy.action is Action.DENY:
+        return replace(policy, rules=tuple(plain))
+    return replace(policy, rules=tuple(rule for rule, left in zip(policy.rules, plain, strict=True) if rule == left))
+
+
+def _without_http(rule: Rule) -> Rule:
+    operations = tuple(Operation(ports=operation.ports) for operation in rule.operations)
+    return Rule(rule.sources, operations, tuple(one for one in rule.conditions if one.about is not About.HEADER))

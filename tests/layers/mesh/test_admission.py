@@ -101,7 +101,7 @@ admissions = st.builds(
     authentications=st.lists(authentications, max_size=2).map(tuple),
     groups=st.sampled_from([(), GROUPS]),
 )
-requests = st.sampled_from([GET, HttpRequest("", "/v2", "POST")])
+requests = st.sampled_from([GET, HttpRequest("", "/v2", "POST"), None])
 
 
 @settings(max_examples=80, deadline=None)
@@ -174,6 +174,18 @@ def test_the_narrowest_word_on_tls_counts():
     assert tls_mode(admission, SERVICES[0], 80) is TlsMode.PERMISSIVE
     assert tls_mode(admission, SERVICES[0], 9000) is TlsMode.DISABLE
     assert tls_mode(Admission(), SERVICES[0], 80) is TlsMode.PERMISSIVE
+
+
+def test_a_rule_on_http_lets_no_plain_connection_in_but_keeps_one_out():
+    def plain(port, *policies):
+        return allowed(Admission(policies), CALLERS[0], SERVICES[0], port).allowed
+
+    get = Rule(operations=(Operation(ports=Texts(("80",)), methods=Texts(("GET",))),))
+    assert may(CALLERS[0], allow(get))
+    assert not plain(80, allow(get))
+    assert plain(80, allow(Rule(operations=(Operation(ports=Texts(("80",))),))))
+    assert not plain(80, Policy("deny", Action.DENY, (get,)))
+    assert plain(9000, Policy("deny", Action.DENY, (get,)))
 
 
 def test_a_security_group_lets_in_what_it_names_and_nothing_else():
