@@ -272,6 +272,13 @@ def test_what_another_resource_has_made_is_not_propagated():
     assert [one.read.resource.name for one in read(*WELL, made).selected] == ["d"]
 
 
+@pytest.mark.parametrize("namespace", ["kube-system", "karmada-system", "karmada-es-manila"])
+def test_what_is_a_control_planes_own_stays_where_it_is(namespace):
+    reading = read(*WELL, deployment("own", namespace=namespace), policy("wide", None))
+    assert [one.read.resource.name for one in reading.selected] == ["d"]
+    assert not reading.unselected
+
+
 @given(st.integers(0, 10_000))
 @settings(max_examples=15, deadline=None)
 def test_the_order_of_documents_plays_no_part(seed):
@@ -359,6 +366,11 @@ def test_the_order_of_documents_plays_no_part(seed):
             "selects nothing that is in the files",
         ),
         ((*WELL, override("o")), "spec", "has no rules"),
+        (
+            (*WELL[:3], policy("p", placement={"spreadConstraints": [{}], "replicaScheduling": {}})),
+            "spec.placement.spreadConstraints",
+            "static weights look at no spread constraints",
+        ),
         (
             (*WELL[:3], policy("p", dependentOverrides=["o"])),
             "spec.dependentOverrides[0]",

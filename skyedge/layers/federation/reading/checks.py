@@ -87,6 +87,8 @@ def _check_placement(read: ReadPolicy, clusters: Sequence[Cluster], notices: Not
             what = f"at least {constraint.min_groups} {constraint.field}s are wanted, and the affinity meets {have}"
             notices.say(read.manifest, (*base, "spreadConstraints", place, "minGroups"), what)
     weights = read.rules.static_weights
+    if read.rules.strategy is Strategy.STATIC_WEIGHT and read.rules.spread:
+        notices.say(read.manifest, (*base, "spreadConstraints"), "static weights look at no spread constraints")
     if read.rules.strategy is Strategy.STATIC_WEIGHT and weights and candidates:
         weighed = any(matches_affinity(cluster, one.affinity) for one in weights for cluster in candidates)
         if not weighed:

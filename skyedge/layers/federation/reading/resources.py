@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,12 +51,21 @@ def title_of(resource: Resource) -> str:
     return f"{resource.kind} '{name}'"
 
 
+RESERVED_NAMESPACES = re.compile(r"karmada-system|karmada-cluster|karmada-es-.*|kube-.*")
+"""What lies there is a control plane's own, and no policy speaks for it (Karmada: ``--skipped-propagating-namespaces``)."""
+
+
 @dataclass(frozen=True, eq=False)
 class ReadResource:
     """A resource, and where it is written."""
 
     resource: Resource
     manifest: Manifest[Propagated]
+
+    @property
+    def reserved(self) -> bool:
+        """Whether it is none of a user's."""
+        return RESERVED_NAMESPACES.fullmatch(self.resource.namespace) is not None
 
     @cached_property
     def plain(self) -> dict[str, Any]:
@@ -81,7 +91,7 @@ class ReadResource:
 
 
 def read_resources(manifests: Manifests) -> dict[ResourceKey, ReadResource]:
-    """All that can be propagated, in the order of its keys, without what others have made.
+    """All that can be propagated, in the order of its keys, without what others have made or what is a control plane's own.
 
     Raises:
         InputError: with the place, for a resource that is there twice.
@@ -94,7 +104,7 @@ def read_resources(manifests: Manifests) -> dict[ResourceKey, ReadResource]:
             if key in found:
                 raise doubled(manifest, f"a {title_of(read.resource)}", found[key].manifest)
             found[key] = read
-    return {key: found[key] for key in sorted(found) if not found[key].owned}
+    return {key: found[key] for key in sorted(found) if not found[key].owned and not found[key].reserved}
 
 
 def _resource(given: Propagated) -> Resource:
