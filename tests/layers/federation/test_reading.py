@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from skyedge.errors import InputError
 from skyedge.kube import FEDERATION, parse_manifests
+from skyedge.layers.federation.columns import Federation
 from skyedge.layers.federation.division import Strategy
 from skyedge.layers.federation.objects import PODS, Taint, Toleration
 from skyedge.layers.federation.reading import read_federation
+from skyedge.layers.federation.room import Room, flavour_of
 from skyedge.layers.federation.works import works_of
 
 GIB = 1 << 30
@@ -110,6 +112,53 @@ def test_grades_stand_for_nodes_and_share_the_pods_that_are_left():
     assert "do not mention memory, so its sums are used" in reading.warnings[0]
     summary["allocatableModelings"].append({"grade": 2, "count": 1})
     assert "there is no grade 2" in mistake(graded, deployment("d"), policy("p"))
+
+
+def karmadas_room(models, counts, left, request):
+    """Karmada's general estimator, as its source has it, for one workload and one cluster."""
+    if left["pods"] <= 0:
+        return 0
+    if any(name not in models[0] for name in request):
+        return min(left["pods"], *(max(0, left.get(name, 0)) // amount for name, amount in request.items()))
+    enough = [
+        next((at for at, model in enumerate(models) if model[name] >= amount), None) for name, amount in request.items()
+    ]
+    if None in enough:
+        return 0
+    nodes = zip(models[max(enough) :], counts[max(enough) :], strict=True)
+    fits = sum(count * min(model[name] // amount for name, amount in request.items()) for model, count in nodes)
+    return min(left["pods"], fits)
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(1, 4), st.integers(1, 8)), min_size=1, max_size=4),
+    counts=st.lists(st.integers(0, 5), min_size=4, max_size=4),
+    cpu=st.integers(1, 9),
+    memory=st.none() | st.integers(1, 9),
+    gpu=st.none() | st.integers(1, 3),
+)
+@settings(max_examples=80, deadline=None)
+def test_room_without_nodes_is_what_karmadas_estimator_says(steps, counts, cpu, memory, gpu):
+    models, least = [], {"cpu": 0, "memory": 0}
+    for more_cpu, more_memory in steps:
+        models.append(dict(least))
+        least = {"cpu": least["cpu"] + more_cpu, "memory": least["memory"] + more_memory}
+    counts = counts[: len(models)]
+    ends = [*models[1:], least]
+    given_models = [
+        {"grade": grade, "ranges": [{"name": name, "min": model[name], "max": end[name]} for name in model]}
+        for grade, (model, end) in enumerate(zip(models, ends, strict=True))
+    ]
+    left = {"cpu": 40, "memory": 60, "gpu": 5, "pods": 10_000}
+    modelings = [{"grade": grade, "count": count} for grade, count in enumerate(counts)]
+    summary = {"allocatable": left, "allocatableModelings": modelings}
+    request = {name: amount for name, amount in (("cpu", cpu), ("memory", memory), ("gpu", gpu)) if amount}
+    graded = cluster("a", resourceModels=given_models, status={"resourceSummary": summary})
+    asks = deployment("d", containers=[{"name": "c", "resources": {"requests": request}}])
+    reading = read(graded, asks, policy("p"))
+    room = Room(Federation.of(reading.clusters).nodes)
+    (flavour,) = room.places([flavour_of(reading.workloads[0].shape)])
+    assert room.table[flavour, 0] == karmadas_room(models, counts, left, request)
 
 
 def node(name, owner="a", cpu="4", **spec):
