@@ -268,7 +268,10 @@ def federate(
     manifests: Annotated[Path | None, typer.Option(help="Folder for the manifests of each cluster, a file each.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Whatever is worth a warning is an error.")] = False,
     at: Annotated[str | None, typer.Option(help="Now, UTC; by default the latest time of a taint.")] = None,
-    fail: Annotated[list[str] | None, typer.Option(help="CLUSTER[@T] dies, so long after now; again for another.")] = None,
+    fail: Annotated[
+        list[str] | None,
+        typer.Option(help="A cluster that dies, now or so long after; again for another.", metavar="CLUSTER@T"),
+    ] = None,
     failover: Annotated[str | None, typer.Option(help="Who answers to that: skyedge, or karmada-defaults …")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the moments of reports and the starts of containers.")] = None,
 ) -> None:
