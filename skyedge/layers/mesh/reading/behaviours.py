@@ -21,7 +21,7 @@ from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.objects import Caller, MeshEndpoint
 from skyedge.layers.mesh.reading.mesh import MeshReading
 from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN, namespace_of, right_host, whole_name
-from skyedge.layers.mesh.reading.policies import rule_for
+from skyedge.layers.mesh.reading.policies import Precedence
 from skyedge.layers.mesh.reading.workloads import Workload
 from skyedge.layers.mesh.traffic import (
     Behaviour,
@@ -84,8 +84,9 @@ def read_controls(manifests: Manifests, reading: MeshReading) -> Controls:
             host = f"{metadata.name}.{said.namespace}.{CLUSTER_DOMAIN}"
             limits[host] = tuple(said.checked("rate-limit", rate_limit, one) for one in text.split(","))
     budgets = {}
+    precedence = {space: Precedence(reading.rules, space) for space in {shown.namespace for shown in reading.services}}
     for shown in reading.services:
-        rule = rule_for(shown.thing, reading.rules, shown.namespace)
+        rule = precedence[shown.namespace].rule_for(shown.thing)
         policies = [one.object.spec.traffic_policy for one in rule.manifests] if rule is not None else []
         wish = next((one.retry_budget for one in policies if one is not None and one.retry_budget is not None), None)
         if wish is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from skyedge.errors import nearest
 from skyedge.kube.istio_routes import L4Route
@@ -29,9 +30,27 @@ class Known:
     endpoints: Mapping[str, Sequence[MeshEndpoint]]
     rules: Sequence[Rules]
 
+    @cached_property
+    def _named(self) -> tuple[dict[str, list[Rules]], list[Rules]]:
+        """Rules by a host that is written out, and those of wildcards."""
+        exact: dict[str, list[Rules]] = {}
+        for one in self.rules:
+            exact.setdefault(one.shown.thing.host, []).append(one)
+        return exact, [one for one in self.rules if one.shown.thing.host.startswith("*")]
+
     def of(self, host: str) -> list[Rules]:
         """The rules that speak of a host."""
-        return [one for one in self.rules if fits(one.shown.thing.host, host)]
+        exact, wild = self._named
+        return exact.get(host, []) + [
+            one for one in wild if one.shown.thing.host != host and fits(one.shown.thing.host, host)
+        ]
+
+    def hosts_of(self, rule: Rules) -> list[str]:
+        """The services that a rule speaks of."""
+        host = rule.shown.thing.host
+        return (
+            [one for one in self.services if fits(host, one)] if host.startswith("*") else [host] * (host in self.services)
+        )
 
     def service(self, host: str) -> Shown[Service] | None:
         """The service of that name, or the one with a wildcard that stands for it."""
@@ -73,7 +92,7 @@ def check_rules(known: Known, led_to: set[tuple[str, str]], warnings: list[str])
     """Check what destination rules speak of."""
     for one in known.rules:
         rule, manifest = one.shown.thing, one.manifests[0]
-        hosts = [host for host in known.services if fits(rule.host, host)]
+        hosts = known.hosts_of(one)
         if not hosts:
             close = right_host(rule.host, one.shown.namespace, list(known.services))
             hint = f" (did you mean '{close}'?)" if close else ""
@@ -162,19 +181,18 @@ def _hosts(routes: Sequence[Routes], known: Known, warnings: list[str]) -> None:
         if MESH_GATEWAY not in virtual.gateways:
             continue
         for number, host in enumerate(virtual.hosts):
-            place = one.manifest.place("spec", "hosts", number)
+            said: list[str] = []
             rival = next((other for other in taken.get(host, ()) if _both_seen(one.shown, other.shown)), None)
             if rival is not None:
-                warnings.append(
-                    f"{place}: inside the mesh this is not used: the older VirtualService '{rival.shown.thing.name}' has "
-                    f"the host '{host}' already ({rival.manifest.place()})"
-                )
+                older = f"the older VirtualService '{rival.shown.thing.name}' ({rival.manifest.place()})"
+                said.append(f"inside the mesh this is not used: {older} has the host '{host}' already")
             taken.setdefault(host, []).append(one)
             inside = host.endswith(f".{CLUSTER_DOMAIN}") and "*" not in host
             if inside and host not in known.services:
                 close = right_host(host, one.shown.namespace, list(known.services))
                 hint = f" (did you mean '{close}'?)" if close else ""
-                warnings.append(f"{place}: there is no service '{host}', so nobody inside calls it by this name{hint}")
+                said.append(f"there is no service '{host}', so nobody inside calls it by this name{hint}")
+            warnings += [f"{one.manifest.place('spec', 'hosts', number)}: {sentence}" for sentence in said]
 
 
 def _both_seen(first: Shown[VirtualService], second: Shown[VirtualService]) -> bool:

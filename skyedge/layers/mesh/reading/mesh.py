@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from skyedge.errors import InputError, nearest
 from skyedge.kube import Manifests
@@ -106,7 +107,11 @@ class MeshReading:
 
     def workload(self, caller: Caller) -> Workload | None:
         """The workload that is a caller; None if it is none."""
-        return next((one for one in self.workloads if f"{one.namespace}/{one.name}" == caller.name), None)
+        return self._workloads.get(caller.name)
+
+    @cached_property
+    def _workloads(self) -> dict[str, Workload]:
+        return {f"{one.namespace}/{one.name}": one for one in self.workloads}
 
     def origin(self, host: VirtualHost, rule: int) -> Origin | None:
         """Where a rule of a virtual host was written; None for the way straight to a service."""
@@ -189,7 +194,7 @@ def read_mesh(manifests: Manifests) -> MeshReading:
     for host, endpoints in sorted(by_host.items()):
         if not endpoints:
             warnings.append(f"{answering.manifests[host].place()}: nobody answers for '{host}'")
-    known_workloads = [*workloads, *(one for one in answering.workloads.values() if one not in workloads)]
+    known_workloads = list({id(one): one for one in (*workloads, *answering.workloads.values())}.values())
     access = read_access(manifests, known_workloads, warnings)
     doors = {
         gateway_name(one.object.metadata.name, namespace_of(one.object.metadata)): tuple(

@@ -73,20 +73,36 @@ def read_rules(manifests: Manifests, warnings: list[str]) -> list[Rules]:
     return list(found.values())
 
 
-def rule_for(service: Service, rules: Iterable[Rules], namespace: str) -> Rules | None:
-    """The rule that counts for a service when it is called from ``namespace``."""
-    visible = [one for one in rules if one.shown.seen_from(namespace)]
-    for space in (namespace, service.namespace, ROOT_NAMESPACE):
-        here = {one.shown.thing.host: one for one in reversed(visible) if one.shown.namespace == space}
-        chosen = most_precise(here, service.host)
-        if chosen is not None:
-            return here[chosen]
-    return None
+class Precedence:
+    """Which rule counts for whom.
+
+    Args:
+        rules: the oldest first.
+        namespace: of whoever calls.
+    """
+
+    def __init__(self, rules: Iterable[Rules], namespace: str) -> None:
+        self._namespace = namespace
+        self._by_space: dict[str, dict[str, Rules]] = {}
+        for one in rules:
+            if one.shown.seen_from(namespace):
+                self._by_space.setdefault(one.shown.namespace, {}).setdefault(one.shown.thing.host, one)
+        self._wild = {space: [host for host in here if host.startswith("*")] for space, here in self._by_space.items()}
+
+    def rule_for(self, service: Service) -> Rules | None:
+        """The rule that counts for a service."""
+        for space in (self._namespace, service.namespace, ROOT_NAMESPACE):
+            here = self._by_space.get(space, {})
+            chosen = service.host if service.host in here else most_precise(self._wild.get(space, ()), service.host)
+            if chosen is not None:
+                return here[chosen]
+        return None
 
 
 def rules_for(services: Sequence[Service], rules: Sequence[Rules], namespace: str) -> tuple[DestinationRule, ...]:
     """For each service that has one, the rule that counts, under the service's own name."""
-    chosen = ((service, rule_for(service, rules, namespace)) for service in services)
+    precedence = Precedence(rules, namespace)
+    chosen = ((service, precedence.rule_for(service)) for service in services)
     return tuple(replace(one.shown.thing, host=service.host) for service, one in chosen if one is not None)
 
 

@@ -73,9 +73,10 @@ class _Reader:
         self._manifests, self._workloads, self._places, self._warnings = manifests, workloads, places, warnings
         self._named = {(one.namespace, one.name): one for one in workloads}
         self._found = Answering()
-        self._by_namespace: dict[str, list[Workload]] = {}
+        self._by_label: dict[tuple[str, str, str], list[Workload]] = {}
         for workload in workloads:
-            self._by_namespace.setdefault(workload.namespace, []).append(workload)
+            for label, value in workload.labels.items():
+                self._by_label.setdefault((workload.namespace, label, value), []).append(workload)
 
     def read(self) -> Answering:
         written = {
@@ -189,8 +190,10 @@ class _Reader:
                 self._found.add(MeshEndpoint(host, host, runs_in=where, port=target), outside)
 
     def _selected(self, wanted: Mapping[str, str], namespace: str) -> list[Workload]:
-        here = self._by_namespace.get(namespace, [])
-        return [one for one in here if wanted and wanted.items() <= one.labels.items()]
+        if not wanted:
+            return []
+        here = self._by_label.get((namespace, *min(wanted.items())), [])
+        return [one for one in here if wanted.items() <= one.labels.items()]
 
     def _of_slice(self, host: str, namespace: str, part: EndpointSlice) -> None:
         port = next((port.port for port in part.ports if port.port), None) or 0
