@@ -177,9 +177,9 @@ def pools(cluster: Cluster, groups: Groups, table: EndpointTable) -> list[Pool]:
             result.append(_one_pool(share, rows, table, priority, in_panic=True))
         elif well_of[priority] > 0:
             parts = _by_locality(cluster, groups, table, mine, well, well_of_group)
+            if cluster.policy.balancer in HASHING:
+                parts = [_for_hashing(parts)]
             result += [replace(part, share=share * part.share, priority=priority) for part in parts]
-    if cluster.policy.balancer in HASHING:
-        return _by_priority(result)
     return result
 
 
@@ -219,19 +219,13 @@ def _by_locality(
     return result
 
 
-def _by_priority(parts: Sequence[Pool]) -> list[Pool]:
+def _for_hashing(parts: Sequence[Pool]) -> Pool:
     # A hash table is of a whole priority: an endpoint's weight in it is its part of its locality's share (Envoy).
-    result = []
-    for priority in sorted({part.priority for part in parts}):
-        mine = [part for part in parts if part.priority == priority]
-        if len(mine) == 1:
-            result.append(mine[0])
-            continue
-        share = sum(part.share for part in mine)
-        weights = np.concatenate([part.share / share * part.weights / part.weights.sum() for part in mine])
-        rows = np.concatenate([part.rows for part in mine])
-        result.append(Pool(share, rows, weights, priority, ANY_LOCALITY))
-    return result
+    if len(parts) == 1:
+        return parts[0]
+    weights = np.concatenate([part.share * part.weights / part.weights.sum() for part in parts])
+    rows = np.concatenate([part.rows for part in parts])
+    return Pool(1.0, rows, weights, parts[0].priority, ANY_LOCALITY)
 
 
 def _failover_by_labels(

@@ -332,4 +332,4 @@ def _together(parts: list[Pool]) -> Pool:
     # One hash table for a priority: an endpoint weighs its part of its locality's share.
     endpoints = [endpoint for part in parts for endpoint in part.endpoints]
     weights = [part.share * weight / sum(part.weights) for part in parts for weight in part.weights]
-    return Pool(sum(part.share for part in parts), endpoints, weights, parts[0].priority, None)
+    return Pool(1.0, endpoints, weights, parts[0].priority, None)
