@@ -11,6 +11,7 @@ says what is to be done; whoever runs it does that, and tells it what has happen
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -124,21 +125,6 @@ class UpgradePlan:
         """All of them in turn."""
         return (*self.zone_order, *sorted(set(self.zone_of.values()) - set(self.zone_order)))
 
-    def whose_turn(self, phases: Mapping[str, Phase]) -> tuple[str, ...]:
-        """Nodes that may begin now, by name: none once a new proxy did not come up.
-
-        Args:
-            phases: of every node.
-        """
-        if Phase.FAILED in phases.values():
-            return ()
-        room = self.max_unavailable - sum(phase in UNDER_WAY for phase in phases.values())
-        for zone in self.zones():
-            mine = sorted(node for node, at in self.zone_of.items() if at == zone)
-            if any(phases[node] is not Phase.READY for node in mine):
-                return tuple(node for node in mine if phases[node] is Phase.WAITING)[: max(0, room)]
-        return ()
-
 
 class Upgrade:
     """The upgrade of all nodes of a plan."""
@@ -146,11 +132,16 @@ class Upgrade:
     def __init__(self, plan: UpgradePlan) -> None:
         self.plan = plan
         self.phases = dict.fromkeys(sorted(plan.zone_of), Phase.WAITING)
+        self._waiting = {zone: deque[str]() for zone in plan.zones()}
+        for node in self.phases:
+            self._waiting[plan.zone_of[node]].append(node)
+        self._not_ready = {zone: len(nodes) for zone, nodes in self._waiting.items()}
+        self._in_phase = Counter(self.phases.values())
 
     @property
     def done(self) -> bool:
         """Whether every node is ready."""
-        return all(phase is Phase.READY for phase in self.phases.values())
+        return self._in_phase[Phase.READY] == len(self.phases)
 
     def begin(self) -> list[tuple[str, Effect]]:
         """Let the first nodes begin."""
@@ -169,15 +160,28 @@ class Upgrade:
     def retry(self) -> list[tuple[str, Effect]]:
         """Try again those whose new proxy did not come up."""
         failed = [node for node, phase in self.phases.items() if phase is Phase.FAILED]
-        effects = [effect for node in failed[: self.plan.max_unavailable] for effect in self._move(node, Event.TURN)]
+        effects = [effect for node in failed for effect in self._move(node, Event.TURN)]
         return [*effects, *self._take_turns()]
 
     def _take_turns(self) -> list[tuple[str, Effect]]:
-        return [effect for node in self.plan.whose_turn(self.phases) for effect in self._move(node, Event.TURN)]
+        """Nodes of the first zone that is not ready begin, by name, as many as may; none once one did not come up."""
+        zone = next((zone for zone, count in self._not_ready.items() if count), None)
+        if zone is None or self._in_phase[Phase.FAILED]:
+            return []
+        room = self.plan.max_unavailable - sum(self._in_phase[phase] for phase in UNDER_WAY)
+        turns = [self._waiting[zone].popleft() for _ in range(min(room, len(self._waiting[zone])))]
+        return [effect for node in turns for effect in self._move(node, Event.TURN)]
 
     def _move(self, node: str, event: Event) -> Sequence[tuple[str, Effect]]:
-        step = self.plan.table.get((self.phases[node], event))
-        if step is None:
+        before = self.phases[node]
+        step = self.plan.table.get((before, event))
+        if step is None or (event is Event.TURN and before is Phase.FAILED and not self._may_retry()):
             return []
         self.phases[node] = step[0]
+        self._in_phase[before] -= 1
+        self._in_phase[step[0]] += 1
+        self._not_ready[self.plan.zone_of[node]] -= step[0] is Phase.READY
         return [(node, effect) for effect in step[1]]
+
+    def _may_retry(self) -> bool:
+        return sum(self._in_phase[phase] for phase in UNDER_WAY) < self.plan.max_unavailable

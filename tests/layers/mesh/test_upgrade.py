@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import time
 from collections import Counter
 
 import numpy as np
@@ -172,6 +173,30 @@ def test_a_new_proxy_that_does_not_come_up_stops_the_plan_and_hurts_nobody():
     assert list(upgrade.phases.values()) == [Phase.FAILED, Phase.WAITING, Phase.WAITING]
     assert upgrade.retry() == [("n0", Effect.START_NEW)]
     assert upgrade.handle("n0", Event.EMPTY) == []  # nothing has been handed over yet
+
+
+def test_other_nodes_under_way_finish_before_those_that_failed_are_tried_again():
+    upgrade = Upgrade(UpgradePlan(zones(6, 1), max_unavailable=2))
+    assert [node for node, _ in upgrade.begin()] == ["n0", "n1"]
+    upgrade.handle("n0", Event.GAVE_UP)
+    upgrade.handle("n1", Event.GAVE_UP)
+    assert [node for node, _ in upgrade.retry()] == ["n0", "n1"]
+    assert upgrade.retry() == []
+    assert sum(phase in UNDER_WAY for phase in upgrade.phases.values()) == 2
+
+
+def test_a_nodes_event_costs_the_same_in_a_large_mesh():
+    upgrade = Upgrade(UpgradePlan(zones(20_000, 3), max_unavailable=50))
+    start, to_do = time.process_time(), upgrade.begin()
+    answers = {
+        Effect.START_NEW: Event.CONFIGURED,
+        Effect.TAKE_SOCKETS: Event.SOCKETS_TAKEN,
+        Effect.ASK_TO_LEAVE: Event.EMPTY,
+    }
+    while to_do:
+        to_do = [more for node, effect in to_do if effect in answers for more in upgrade.handle(node, answers[effect])]
+    assert upgrade.done
+    assert time.process_time() - start < 2
 
 
 def test_what_cannot_be_is_said():
