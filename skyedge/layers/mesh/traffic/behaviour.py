@@ -162,12 +162,18 @@ class Network:
         distance_us: same subzone, same zone, same region, another region.
         between_us: from a region to a region, in place of the last; the other way round too where that is not given.
         handshake_round_trips: to open a connection: one of TCP, one of TLS 1.3 (RFC 8446).
+        links_mbps: from a region to a region, Mbit/s; messages between others are sent in no time.
     """
 
     same_node_us: int = 50
     distance_us: tuple[int, int, int, int] = (250, 500, 1_000, 20_000)
     between_us: Mapping[tuple[str, str], int] = field(default_factory=dict)
     handshake_round_trips: int = 2
+    links_mbps: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if any(not rate > 0 for rate in self.links_mbps.values()):
+            raise InputError("the rate of a link must be above zero")
 
 
 @dataclass(frozen=True)

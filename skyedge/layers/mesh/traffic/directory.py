@@ -5,6 +5,7 @@ All of it is made when it is first asked for, so that a large mesh costs what it
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
 from skyedge.errors import InputError, nearest
@@ -24,10 +25,12 @@ from skyedge.layers.mesh.objects import (
     effective_policy,
 )
 from skyedge.layers.mesh.pools import cluster_of
-from skyedge.layers.mesh.traffic.behaviour import Behaviours, Call, one_way_us
+from skyedge.layers.mesh.traffic.behaviour import Behaviours, Call, Place, one_way_us
 from skyedge.layers.mesh.traffic.cluster_view import ClusterView
 from skyedge.layers.mesh.traffic.connections import ConnectionPool
 from skyedge.layers.mesh.traffic.draws import uniform
+from skyedge.layers.mesh.traffic.events import Events
+from skyedge.layers.mesh.traffic.links import Link
 from skyedge.layers.mesh.traffic.proxy import Lane, Proxy, Way
 from skyedge.layers.mesh.traffic.rate_limits import Limiter
 from skyedge.layers.mesh.traffic.request import Controls
@@ -52,6 +55,7 @@ class Directory(Generic[Ticket]):
         behaviours: of endpoints and network.
         seed: of all chance.
         controls: rules beside those of the mesh.
+        events: where links put arrivals.
 
     Attributes:
         proxies, stations: by number.
@@ -62,7 +66,7 @@ class Directory(Generic[Ticket]):
             :class:`~skyedge.layers.mesh.endpoint_table.EndpointTable`.
     """
 
-    def __init__(self, mesh: Mesh, behaviours: Behaviours, seed: int, controls: Controls) -> None:
+    def __init__(self, mesh: Mesh, behaviours: Behaviours, seed: int, controls: Controls, events: Events) -> None:
         self.mesh, self.behaviours, self.seed, self.controls = mesh, behaviours, seed, controls
         self.proxies: list[Proxy[Ticket]] = []
         self.stations: list[Station[Ticket]] = []
@@ -74,6 +78,7 @@ class Directory(Generic[Ticket]):
             host: tuple(Limiter(limit) for limit in limits if not limit.every_proxy)
             for host, limits in controls.rate_limits.items()
         }
+        self._events = events
         self._members: dict[str, list[MeshEndpoint]] = {}
         for endpoint in mesh.endpoints:
             self._members.setdefault(endpoint.service, []).append(endpoint)
@@ -82,6 +87,10 @@ class Directory(Generic[Ticket]):
         self._hosts: dict[tuple[int, str, str], VirtualHosts] = {}
         self._proxies: dict[str, Proxy[Ticket]] = {}
         self._stations: dict[tuple[str, str], Station[Ticket]] = {}
+        self._narrow: dict[tuple[str, str], Link] = {}
+        self._endpoint_proxies: dict[int, Proxy[Ticket]] = {}
+        # A parent is kept with what came of it, so that no other object takes its identity.
+        self._further: dict[tuple[int, int, int], tuple[HttpRequest, HttpRequest]] = {}
         self._numbers: dict[tuple[str, object], int] = {}
         self._check()
 
@@ -148,21 +157,36 @@ class Directory(Generic[Ticket]):
             self.stations.append(found)
         return found
 
-    def caller_at(self, station: Station[Ticket]) -> Caller:
-        """An endpoint as somebody who calls."""
+    def further(self, station: Station[Ticket], parent: HttpRequest) -> Iterator[tuple[Proxy[Ticket], HttpRequest]]:
+        """The requests that an endpoint makes for one that it works on, and the proxy by which they go."""
+        proxy = self._endpoint_proxies.get(station.number)
+        if proxy is None:
+            proxy = self._endpoint_proxies[station.number] = self.proxy(self._caller_at(station))
+        for number, call in enumerate(station.behaviour.calls):
+            count = int(call.count)
+            count += call.count > count and station.calls_chance() < call.count - count
+            key = (station.number, number, id(parent) if call.headers_kept else 0)
+            if count and key not in self._further:
+                self._further[key] = (self._further_request(proxy.caller, call, parent), parent)
+            for _ in range(count):
+                yield proxy, self._further[key][0]
+
+    def _caller_at(self, station: Station[Ticket]) -> Caller:
         one = station.endpoint
         known = self.known.get(one.service)
         namespace = known.namespace if known is not None else ""
         return Caller(station.name, one.locality, one.labels, namespace, one.network, one.node)
 
-    def further_request(self, station: Station[Ticket], call: Call, parent: HttpRequest) -> HttpRequest:
-        """The request by which an endpoint calls another service."""
+    def _further_request(self, caller: Caller, call: Call, parent: HttpRequest) -> HttpRequest:
         known = self.known[call.service]
-        port = known.ports[0].number if known.ports else 80
-        headers = {name: value for name in call.headers_kept if (value := parent.header(name)) is not None}
-        labels, namespace = station.endpoint.labels, self.caller_at(station).namespace
         return HttpRequest(
-            call.service, call.path, call.method, port, headers=headers, source_labels=labels, source_namespace=namespace
+            call.service,
+            call.path,
+            call.method,
+            known.ports[0].number if known.ports else 80,
+            headers={name: value for name in call.headers_kept if (value := parent.header(name)) is not None},
+            source_labels=caller.labels,
+            source_namespace=caller.namespace,
         )
 
     def number(self, kind: str, names: list[str] | list[Locality], name: object) -> int:
@@ -208,6 +232,8 @@ class Directory(Generic[Ticket]):
             cluster=ClusterView(cluster, table, proxy.caller, [station.behaviour.started_us for station in stations]),
             stations=stations,
             delays_us=tuple(one_way_us(self.behaviours.network, proxy.caller, one) for one in endpoints),
+            links_out=self._links([(proxy.caller, one) for one in endpoints]),
+            links_back=self._links([(one, proxy.caller) for one in endpoints]),
             pool=ConnectionPool(limits, http2=spoken in HTTP2_PROTOCOLS),
             retries=RetriesInHand(self.controls.retry_budgets.get(to.host, limits.max_retries)),
             connect_timeout_us=round(timeout_s * 1e6),
@@ -215,6 +241,18 @@ class Directory(Generic[Ticket]):
             consistent_hash=policy.balancer in HASHING,
             hash_key=policy.load_balancing.hash_key if policy.load_balancing and policy.balancer in HASHING else None,
         )
+
+    def _links(self, ways: Sequence[tuple[Place, Place]]) -> tuple[Link | None, ...]:
+        rates = self.behaviours.network.links_mbps
+        if not rates:
+            return ()
+        found: list[Link | None] = []
+        for here, there in ways:
+            key = (here.locality.region, there.locality.region)
+            if key in rates and key not in self._narrow:
+                self._narrow[key] = Link(rates[key], self.controls.classes, self._events)
+            found.append(self._narrow.get(key))
+        return tuple(found)
 
     def _table(self, host: str) -> EndpointTable:
         if host not in self._tables:

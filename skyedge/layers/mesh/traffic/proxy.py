@@ -19,11 +19,16 @@ from skyedge.layers.mesh.objects import Caller, HashKey
 from skyedge.layers.mesh.retries import RetryPolicy, RetryWish, retry_policy
 from skyedge.layers.mesh.traffic.cluster_view import ClusterView
 from skyedge.layers.mesh.traffic.connections import ConnectionPool
+from skyedge.layers.mesh.traffic.links import Link
 from skyedge.layers.mesh.traffic.retry_budget import RetriesInHand
 from skyedge.layers.mesh.traffic.station import Station
 from skyedge.layers.mesh.weights import shares
 
 Ticket = TypeVar("Ticket")
+
+
+Chance = tuple[float, float, float, float]
+"""As :class:`~skyedge.layers.mesh.http_route.Draws`: destination, abort, delay, mirror."""
 
 
 class Way:
@@ -64,25 +69,26 @@ class Way:
         """Of the route."""
         return self.route.name if self.route is not None else ""
 
-    def outcome(self, draws: Draws) -> Outcome:
+    def outcome(self, chance: Chance) -> Outcome:
         """What :func:`~skyedge.layers.mesh.http_route.answer` says, remembered for each way that chance can turn."""
         route = self.route
         if route is None:
             return self._nothing
+        destination, abort, delay, _ = chance
         key = (
-            bisect_right(self._reach, draws.destination),
-            route.abort is not None and draws.abort * 100 < route.abort.percent,
-            route.delay is not None and draws.delay * 100 < route.delay.percent,
+            bisect_right(self._reach, destination),
+            route.abort is not None and abort * 100 < route.abort.percent,
+            route.delay is not None and delay * 100 < route.delay.percent,
         )
         found = self._outcomes.get(key)
         if found is None:
             # The rule is known, and without mirrors nothing but the key matters.
-            found = self._outcomes[key] = answer((route,), self.request, draws)
+            found = self._outcomes[key] = answer((route,), self.request, Draws(*chance))
         return found
 
-    def aborted(self, draws: Draws) -> bool:
+    def aborted(self, chance: Chance) -> bool:
         """Whether an error was put in."""
-        return self.route is not None and self.route.abort is not None and draws.abort * 100 < self.route.abort.percent
+        return self.route is not None and self.route.abort is not None and chance[1] * 100 < self.route.abort.percent
 
     def retries(self, *, consistent_hash: bool) -> RetryPolicy | None:
         """The policy of the route's retries."""
@@ -101,6 +107,7 @@ class Lane(Generic[Ticket]):
         service, subset: numbers by which columns name them.
         stations: of the cluster's endpoints, in its order.
         delays_us: one way, to each.
+        links_out, links_back: that messages to and from each have to cross; empty if there are none at all.
         connect_timeout_us: for opening a connection.
         draw: chance of its choices and waits.
         hash_key: what is hashed, if the balancer hashes.
@@ -113,6 +120,8 @@ class Lane(Generic[Ticket]):
     cluster: ClusterView
     stations: tuple[Station[Ticket], ...]
     delays_us: tuple[int, ...]
+    links_out: tuple[Link | None, ...]
+    links_back: tuple[Link | None, ...]
     pool: ConnectionPool[Ticket]
     retries: RetriesInHand
     connect_timeout_us: int

@@ -10,21 +10,19 @@ What the caller has given up the endpoint still works on: it cannot know (assume
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from skyedge.errors import InputError
-from skyedge.layers.mesh.http_match import HttpRequest
-from skyedge.layers.mesh.http_route import GRPC_OF_HTTP, Destination, Draws
+from skyedge.layers.mesh.http_route import GRPC_OF_HTTP, Destination
 from skyedge.layers.mesh.objects import Mesh
 from skyedge.layers.mesh.traffic.behaviour import ALWAYS, Behaviours, Failure
 from skyedge.layers.mesh.traffic.calls import NOBODY, Flags, Traffic
 from skyedge.layers.mesh.traffic.columns import traffic_of
 from skyedge.layers.mesh.traffic.connections import Connection, Moved, Verdict
 from skyedge.layers.mesh.traffic.directory import Directory
+from skyedge.layers.mesh.traffic.events import Events
 from skyedge.layers.mesh.traffic.life import Attempt, Request
-from skyedge.layers.mesh.traffic.proxy import Lane, Proxy, Way, hashed
+from skyedge.layers.mesh.traffic.proxy import Lane, hashed
 from skyedge.layers.mesh.traffic.rate_limits import TOO_MANY_REQUESTS
 from skyedge.layers.mesh.traffic.request import Controls, TimedRequest
 from skyedge.layers.mesh.traffic.retry_budget import backoff_s
@@ -32,7 +30,7 @@ from skyedge.layers.mesh.traffic.retry_decision import Ending, may_be_repeated
 
 OK, FORBIDDEN, FAILED, NOT_FOUND, UNAVAILABLE, TOO_LATE = 200, 403, 500, 404, 503, 504
 UO, UT, UF, UC, UH, URX, NR, NC, RL, DI, FI, DC = (flag.value for flag in Flags if flag)
-NO_DRAWS = Draws()
+NO_CHANCE = (0.0, 0.0, 0.0, 0.0)
 GRPC_TOO_LATE = 4
 
 
@@ -67,16 +65,13 @@ class Simulation:
     """One run; arguments as :func:`simulate`."""
 
     def __init__(self, mesh: Mesh, behaviours: Behaviours, seed: int, controls: Controls) -> None:
-        self._directory: Directory[Attempt] = Directory(mesh, behaviours, seed, controls)
+        self._events = Events()
+        self._at = self._events.at
+        self._directory: Directory[Attempt] = Directory(mesh, behaviours, seed, controls, self._events)
         self._controls = controls
         self._seed = seed
-        self._heap: list[tuple[int, int, Callable[[Any, int], None], Any]] = []
-        self._scheduled = 0
-        self._now = 0
         self._requests: list[Request] = []
         self._attempts: list[Attempt] = []
-        self._endpoint_proxies: dict[int, Proxy[Attempt]] = {}
-        self._further: dict[tuple[int, int, int], HttpRequest] = {}
 
     def run(self, requests: Sequence[TimedRequest]) -> Traffic:
         """Everything from the first request to the last answer."""
@@ -92,40 +87,30 @@ class Simulation:
             self._requests.append(request)
         for number in order:
             request = self._requests[number]
-            self._run_until(request.start_us)
-            self._now = request.start_us
+            self._events.run_until(request.start_us)
+            self._events.now_us = request.start_us
             self._begin(request, request.start_us)
-        self._run_until(ALWAYS)
+        self._events.run_until(ALWAYS)
         for request in self._requests:
             if not request.done:
                 self._give_up(request)
-        return traffic_of(directory, self._requests, self._attempts, self._seed, self._now)
-
-    def _run_until(self, until_us: int) -> None:
-        heap, pop = self._heap, heapq.heappop
-        while heap and heap[0][0] <= until_us:
-            self._now, _, act, what = pop(heap)
-            act(what, self._now)
-
-    def _at(self, at_us: int, act: Callable[[Any, int], None], what: object) -> None:
-        heapq.heappush(self._heap, (at_us, self._scheduled, act, what))
-        self._scheduled += 1
+        return traffic_of(directory, self._requests, self._attempts, self._seed, self._events.now_us)
 
     # At the caller's proxy, on the way out.
 
     def _begin(self, request: Request, now: int) -> None:
         way, draw = request.way, request.proxy.draw
-        draws = Draws(draw(), draw(), draw(), draw()) if way.chancy else NO_DRAWS
-        outcome = request.outcome = way.outcome(draws)
+        chance = (draw(), draw(), draw(), draw()) if way.chancy else NO_CHANCE
+        outcome = request.outcome = way.outcome(chance)
         if way.number is not None:
             request.route = way.number
-        if way.chancy and way.aborted(draws):
+        if way.chancy and way.aborted(chance):
             request.flags |= FI
         elif way.route is None:
             request.flags |= NR
         if way.route is not None and way.route.mirrors and outcome.destination is not None:
             for mirror in way.route.mirrors:
-                if draws.mirror * 100 < mirror.percent:
+                if chance[3] * 100 < mirror.percent:
                     self._mirror(request, mirror.destination, now)
         if outcome.delay_s > 0:
             request.flags |= DI
@@ -233,7 +218,13 @@ class Simulation:
         lane.cluster.active[endpoint] += 1
         if policy is not None and policy.per_try_timeout_s:
             self._at(now + round(policy.per_try_timeout_s * 1e6), self._try_timed_out, attempt)
-        self._at(now + lane.delays_us[endpoint], self._arrive, attempt)
+        link = lane.links_out[endpoint] if lane.links_out else None
+        if link is None:
+            self._at(now + lane.delays_us[endpoint], self._arrive, attempt)
+        else:
+            own = attempt.request.request_bytes
+            size = attempt.station.behaviour.request_bytes if own is None else own
+            link.carry(size, attempt.request.service_class, lane.delays_us[endpoint], self._arrive, attempt, now)
 
     # At the endpoint.
 
@@ -292,26 +283,14 @@ class Simulation:
             self._answer(attempt, OK, now)
 
     def _call_on(self, attempt: Attempt, now: int) -> None:
-        station, parent, directory = attempt.station, attempt.request, self._directory
-        proxy = self._endpoint_proxies.get(station.number)
-        if proxy is None:
-            proxy = self._endpoint_proxies[station.number] = directory.proxy(directory.caller_at(station))
+        parent = attempt.request
         children: list[Request] = []
-        for number, call in enumerate(station.behaviour.calls):
-            count = int(call.count)
-            count += call.count > count and station.calls_chance() < call.count - count
-            key = (station.number, number, id(parent.http) if call.headers_kept else 0)
-            if count and key not in self._further:
-                self._further[key] = directory.further_request(station, call, parent.http)
-            for _ in range(count):
-                http = self._further[key]
-                way: Way = proxy.ways.get(id(http)) or directory.way(proxy, http)
-                child = Request(
-                    len(self._requests) + len(children), parent.root, proxy, http, way, parent.service_class, now
-                )
-                child.parent = attempt
-                children.append(child)
-        self._requests += children
+        for proxy, http in self._directory.further(attempt.station, parent.http):
+            way = self._directory.way(proxy, http)
+            child = Request(len(self._requests), parent.root, proxy, http, way, parent.service_class, now)
+            child.parent = attempt
+            children.append(child)
+            self._requests.append(child)
         attempt.children = len(children)
         if not children:
             self._answer(attempt, OK, now)
@@ -326,7 +305,13 @@ class Simulation:
         if status == OK:
             own = request.response_bytes
             attempt.response_bytes = attempt.station.behaviour.response_bytes if own is None else own
-        self._at(now + attempt.lane.delays_us[attempt.endpoint], self._come_back, attempt)
+        lane, endpoint = attempt.lane, attempt.endpoint
+        link = lane.links_back[endpoint] if lane.links_back else None
+        if link is None:
+            self._at(now + lane.delays_us[endpoint], self._come_back, attempt)
+        else:
+            delay_us = lane.delays_us[endpoint]
+            link.carry(attempt.response_bytes, request.service_class, delay_us, self._come_back, attempt, now)
 
     def _cut_off(self, attempt: Attempt, now: int) -> None:
         if attempt.done:
@@ -419,8 +404,9 @@ class Simulation:
 
     def _give_up(self, request: Request) -> None:
         """Time ended first: nobody would ever have answered."""
+        now = self._events.now_us
         if request.attempt is not None:
             attempt = request.attempt
-            attempt.done, attempt.end_us, attempt.flags, attempt.status = True, self._now, DC, 0
-        request.done, request.end_us, request.status = True, self._now, 0
+            attempt.done, attempt.end_us, attempt.flags, attempt.status = True, now, DC, 0
+        request.done, request.end_us, request.status = True, now, 0
         request.flags |= DC
