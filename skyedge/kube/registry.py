@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from skyedge.errors import nearest
-from skyedge.kube import karmada, workloads
+from skyedge.kube import karmada, karmada_overrides, workloads
 from skyedge.kube import karmada_workloads as bindings
 from skyedge.kube.cluster import ConfigMap, Node, PriorityClass
 from skyedge.kube.governance import ClusterRule
@@ -93,8 +93,8 @@ FEDERATION = (
     Kind("cluster.karmada.io", "Cluster", karmada.Cluster, ("v1alpha1",)),
     Kind("policy.karmada.io", "PropagationPolicy", karmada.PropagationPolicy, ("v1alpha1",), namespaced=True),
     Kind("policy.karmada.io", "ClusterPropagationPolicy", karmada.ClusterPropagationPolicy, ("v1alpha1",)),
-    Kind("policy.karmada.io", "OverridePolicy", karmada.OverridePolicy, ("v1alpha1",), namespaced=True),
-    Kind("policy.karmada.io", "ClusterOverridePolicy", karmada.ClusterOverridePolicy, ("v1alpha1",)),
+    Kind("policy.karmada.io", "OverridePolicy", karmada_overrides.OverridePolicy, ("v1alpha1",), namespaced=True),
+    Kind("policy.karmada.io", "ClusterOverridePolicy", karmada_overrides.ClusterOverridePolicy, ("v1alpha1",)),
     Kind("policy.karmada.io", "FederatedResourceQuota", bindings.FederatedResourceQuota, ("v1alpha1",), namespaced=True),
     Kind("policy.karmada.io", "ClusterTaintPolicy", bindings.ClusterTaintPolicy, ("v1alpha1",)),
     Kind("autoscaling.karmada.io", "FederatedHPA", bindings.FederatedHPA, ("v1alpha1",), namespaced=True),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from skyedge.errors import InputError
 from skyedge.kube import FEDERATION, SCHEDULING, parse_manifests
 from skyedge.kube import karmada as kinds
+from skyedge.kube import karmada_overrides as overrides
 from skyedge.kube import karmada_workloads as bindings
 from skyedge.kube.workloads import CronJob, Job, Replicated, Secret
 
@@ -116,7 +117,7 @@ def test_overriders_keep_any_value():
     }
     del rule["overriders"]["fieldOverrider"][0]["yaml"][0]["path"]
     given = {**POLICY, "kind": "OverridePolicy", "spec": {"overrideRules": [rule]}}
-    (manifest,) = read(given).of(kinds.OverridePolicy)
+    (manifest,) = read(given).of(overrides.OverridePolicy)
     overriders = manifest.object.spec.override_rules[0].overriders
     assert overriders.plaintext[0].value == overriders.field_overrider[0].yaml[0].value == patch["value"]
     both = {**given, "spec": {"overrideRules": [rule], "overriders": {"plaintext": [patch]}}}

@@ -12,7 +12,7 @@ from typing import Any
 
 from skyedge.kube import Manifest, Manifests
 from skyedge.kube.karmada import ClusterAffinity as AffinityShape
-from skyedge.kube.karmada import OverridePolicy as OverrideManifest
+from skyedge.kube.karmada_overrides import OverridePolicy as OverrideManifest
 from skyedge.kube.karmada_workloads import CronFederatedHPA, FederatedHPA, FederatedResourceQuota
 from skyedge.kube.problem import Path
 from skyedge.layers.federation.affinity import ClusterAffinity, matches_affinity

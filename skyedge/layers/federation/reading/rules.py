@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from skyedge.errors import InputError
 from skyedge.kube import Manifest
 from skyedge.kube import karmada as kinds
-from skyedge.kube.karmada import OverridePolicy as OverrideManifest
 from skyedge.kube.karmada import PropagationPolicy as PolicyManifest
+from skyedge.kube.karmada_overrides import OverridePolicy as OverrideManifest
+from skyedge.kube.karmada_overrides import Overriders
 from skyedge.kube.metadata import LabelRequirement, LabelSelector, NodeRequirement
 from skyedge.kube.problem import Path
 from skyedge.layers.federation.affinity import ClusterAffinity
@@ -168,7 +169,7 @@ def override_policy_of(manifest: Manifest[OverrideManifest]) -> OverridePolicy[C
     return OverridePolicy(manifest.object.metadata.name, tuple(rules), selectors, namespace_of_policy(manifest))
 
 
-def _changes(manifest: Manifest[OverrideManifest], path: Path, given: kinds.Overriders) -> Changes:
+def _changes(manifest: Manifest[OverrideManifest], path: Path, given: Overriders) -> Changes:
     """The changes in the order in which they are made."""
     found: list[Change] = []
     for at, image in enumerate(given.image_overrider):
