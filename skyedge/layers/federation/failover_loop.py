@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skyedge.layers.federation.detection import Sighting, Spells
 from skyedge.layers.federation.failover_events import Copies, Event, Floats, Home, Homes, Starts, Timeline
@@ -129,6 +130,7 @@ class _Loop:
         self._eviction_planned = False
         self._rows: list[tuple[float, Event, int, int, int]] = []
         self._deleted_alone = 0
+        self._homeless: list[_Move] = []
 
     def plan(self, at_s: float, turn: _Turn, what: object = None) -> None:
         """Let something happen; what lies at infinity never does."""
@@ -174,7 +176,7 @@ class _Loop:
         self._say(now_s, Event.UP, cluster)
         for copy in list(self._on[cluster]):
             if copy.expired:
-                self._delete(now_s, copy)
+                self._delete(now_s, copy)  # and looked for again once the cluster is ready
             elif not copy.started:  # its cluster died before it ran
                 self._start(now_s, [copy])
 
@@ -188,9 +190,7 @@ class _Loop:
         if not self._settings.evicts:
             return
         self._say(now_s, Event.TAINTED, cluster)
-        for copy in self._on[cluster]:
-            if copy.move is None:
-                self.plan(now_s + float(self._tolerated_s[copy.workload]), _Turn.EVICT, copy)
+        self._plan_evictions(now_s, cluster)
 
     def _is_cleared(self, now_s: float, cluster: int) -> None:
         was_declared, self._declared[cluster], self._suspected[cluster] = bool(self._declared[cluster]), False, False
@@ -201,6 +201,7 @@ class _Loop:
             for copy in list(self._on[cluster]):
                 if copy.move is not None and not copy.move.over:
                     self._call_off(now_s, copy.move)
+        self._try_again(now_s)
 
     # ---------------------------------------------------------------------------------------------- moves
 
@@ -237,11 +238,10 @@ class _Loop:
 
     def _find_homes(self, now_s: float, due: list[_Copy]) -> None:
         settings = self._settings
-        closed = self._declared | self._suspected if settings.shuns_suspects else self._declared
         workload = np.array([copy.workload for copy in due], np.intp)
         wanted = np.array([copy.replicas for copy in due], np.int64)
-        found = self._homes.find(workload, wanted, closed, whole=not settings.checks_room_first)
-        placed = []
+        found = self._homes.find(workload, wanted, self._closed(), whole=not settings.checks_room_first)
+        placed: list[_Move] = []
         for copy, homes in zip(due, found, strict=True):
             new = sum(replicas for _, replicas in homes)
             if new < copy.replicas:
@@ -259,9 +259,37 @@ class _Loop:
                     copy.replicas = new
             self._say(now_s, Event.EVICTED, copy.cluster, copy.workload, copy.replicas)
             copy.move = _Move(copy, homes)
-            placed.append(copy.move)
+            (placed if homes else self._homeless).append(copy.move)
             self.plan(now_s + settings.graceful_timeout_s, _Turn.EXPIRED, copy)
         self.plan(now_s + settings.decision_s, _Turn.PLACED, placed)
+
+    def _try_again(self, now_s: float) -> None:
+        """There may be room now: for what was evicted without it, and for what was not evicted for want of it."""
+        if self._settings.checks_room_first:
+            for cluster in np.flatnonzero(self._declared).tolist():
+                self._plan_evictions(now_s, cluster)
+        # Nobody looks for a home for what still runs where it should not.
+        waiting = [move for move in self._homeless if not move.old.there or self._declared[move.old.cluster]]
+        if not waiting:
+            return
+        workload = np.array([move.old.workload for move in waiting], np.intp)
+        wanted = np.array([move.old.replicas for move in waiting], np.int64)
+        found = self._homes.find(workload, wanted, self._closed(), whole=True)
+        for move, homes in zip(waiting, found, strict=True):
+            if homes:
+                move.homes = homes
+                self._homeless.remove(move)
+        placed = [move for move in waiting if move.homes]
+        self.plan(now_s + self._settings.decision_s, _Turn.PLACED, placed)
+
+    def _closed(self) -> NDArray[np.bool_]:
+        """Clusters that take nothing new."""
+        return self._declared | self._suspected if self._settings.shuns_suspects else self._declared
+
+    def _plan_evictions(self, now_s: float, cluster: int) -> None:
+        for copy in self._on[cluster]:
+            if copy.move is None:
+                self.plan(now_s + float(self._tolerated_s[copy.workload]), _Turn.EVICT, copy)
 
     def _are_placed(self, now_s: float, moves: list[_Move]) -> None:
         moves = [move for move in moves if not move.over]
@@ -311,6 +339,8 @@ class _Loop:
         move.waiting -= 1
         if move.waiting == 0:
             move.over = True
+            if move.old.for_move is not None:
+                move.old.for_move.new += move.new  # they stand in for it
             self._delete(now_s, move.old)
             self._settle(now_s, move.old)
 
@@ -335,6 +365,7 @@ class _Loop:
                 copy.expired = True  # nobody there could delete it; it is deleted when the cluster is back
             else:
                 self._delete(now_s, copy)
+                self._try_again(now_s)
 
     # --------------------------------------------------------------------------------------------- copies
 

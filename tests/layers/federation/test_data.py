@@ -166,6 +166,7 @@ def test_a_link_carries_one_transfer_after_the_other(sets, data):
             assert arrived_s[row] == pytest.approx(busy[link] + NETWORK.delay_s[link])
 
 
+@settings(max_examples=30)
 @given(sets=some_sets())
 def test_the_ledger_of_what_moved_balances(sets):
     targets = np.zeros(len(sets.size_bytes), np.intp)
