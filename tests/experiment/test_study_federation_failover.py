@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from skyedge.errors import InputError
-from skyedge.experiment.studies.federation_failover import FederationFailover, FederationFailoverParameters, world_of
+from skyedge.experiment.failover_world import FederationFailoverParameters, world_of
+from skyedge.experiment.studies.federation_failover import FederationFailover
 from skyedge.experiment.study_loading import load_study, parameters_of
 from skyedge.experiment.study_run import run_arm
 
