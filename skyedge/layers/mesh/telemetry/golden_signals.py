@@ -61,7 +61,8 @@ def by_edge(calls: Calls, window: Window | None = None) -> tuple[Signals, ...]:
     """The signals of each pair of who calls (the service of an endpoint, or a caller by name) and whom, by names."""
     names = caller_names(calls)
     distinct = sorted(set(names))
-    number = np.array([distinct.index(name) for name in names], np.int64)
+    place = {name: at for at, name in enumerate(distinct)}
+    number = np.array([place[name] for name in names], np.int64)
     keys = [number[calls.requests.caller], calls.requests.service]
     return _of_requests(calls, window, keys, lambda key: (distinct[key[0]], calls.services[key[1]]))
 
@@ -142,19 +143,19 @@ def _signals(
     distinct, group = np.unique(np.stack(keys, axis=1), axis=0, return_inverse=True)
     group = group.reshape(-1)
     attempts = calls.attempts
-    worked = (attempts.work_start_us != NEVER) & (row_of_attempt >= 0)
-    wait_from, wait_to = attempts.arrived_us[worked], attempts.work_start_us[worked]
-    wait_group = group[row_of_attempt[worked]]
+    worked = np.flatnonzero((attempts.work_start_us != NEVER) & (row_of_attempt >= 0))
+    in_window = (attempts.work_start_us[worked] >= begin) & (attempts.work_start_us[worked] < end)
+    worked = worked[in_window]
+    rows_of, waits_of = _rows_by_group(group, len(distinct)), _rows_by_group(group[row_of_attempt[worked]], len(distinct))
+    all_waits = (attempts.work_start_us - attempts.arrived_us)[worked]
     result = []
-    for number, key in enumerate(distinct.tolist()):
-        mine = group == number
-        ended = mine & (end_us >= begin) & (end_us < end)
+    for key, mine, came in zip(distinct.tolist(), rows_of, waits_of, strict=True):
+        ended = mine[(end_us[mine] >= begin) & (end_us[mine] < end)]
         durations = (end_us - start_us)[ended]
         overlap = np.maximum(0, np.minimum(end_us[mine], end) - np.maximum(start_us[mine], begin))
-        there = mine & (start_us < end) & (end_us >= begin)
-        came = (wait_group == number) & (wait_to >= begin) & (wait_to < end)
-        waits = (wait_to - wait_from)[came]
-        count = int(ended.sum())
+        there = mine[(start_us[mine] < end) & (end_us[mine] >= begin)]
+        waits = all_waits[came]
+        count = ended.size
         result.append(
             Signals(
                 name=name(key),
@@ -171,3 +172,8 @@ def _signals(
             )
         )
     return tuple(sorted(result, key=lambda one: one.name))
+
+
+def _rows_by_group(group: NDArray[np.intp], groups: int) -> list[NDArray[np.intp]]:
+    ends = np.cumsum(np.bincount(group, minlength=groups))
+    return np.split(np.argsort(group, kind="stable"), ends[:-1])

@@ -121,15 +121,10 @@ def _attempts(directory: Directory[Attempt], rows: Sequence[Attempt]) -> Attempt
         grpc_status=_column([row.grpc_status for row in rows]),
         flags=_column([row.flags for row in rows]),
         service_class=_column([one.service_class for one in asked]),
-        request_bytes=_column([0 if row.sent_us == NEVER else _attempt_bytes(row) for row in rows]),
+        request_bytes=_column([0 if row.sent_us == NEVER else row.request_bytes for row in rows]),
         response_bytes=_column([row.response_bytes for row in rows]),
         panic=np.array([row.panic for row in rows], np.bool_),
     )
-
-
-def _attempt_bytes(row: Attempt) -> int:
-    own = row.request.request_bytes
-    return row.station.behaviour.request_bytes if own is None else own
 
 
 def _caller(proxy: Proxy[Attempt], service: str) -> CallerName:

@@ -82,6 +82,7 @@ class Directory(Generic[Ticket]):
         self._members: dict[str, list[MeshEndpoint]] = {}
         for endpoint in mesh.endpoints:
             self._members.setdefault(endpoint.service, []).append(endpoint)
+        self._views: dict[str, Mesh] = {}
         self._rules: dict[int, Domains[DestinationRule]] = {}
         self._tables: dict[str, EndpointTable] = {}
         self._hosts: dict[tuple[int, str, str], VirtualHosts] = {}
@@ -134,8 +135,12 @@ class Directory(Generic[Ticket]):
         return way
 
     def seen_by(self, caller: Caller) -> Mesh:
-        """The mesh as a caller sees it; the same object for all that see the same."""
-        return self.mesh if self.controls.view is None else self.controls.view(caller)
+        """The mesh as a caller sees it; kept, since rules are remembered by the identity of the mesh that says them."""
+        if self.controls.view is None:
+            return self.mesh
+        if caller.name not in self._views:
+            self._views[caller.name] = self.controls.view(caller)
+        return self._views[caller.name]
 
     def lane(self, proxy: Proxy[Ticket], to: Destination) -> Lane[Ticket] | None:
         """The lane to a destination; None if the mesh has no such subset."""

@@ -64,6 +64,21 @@ class Request:
         self.end_us = NEVER
         self.done = False
 
+    def mirrored(self, number: int, now_us: int) -> Request:
+        """A copy, whose answer nobody sees."""
+        copy = Request(number, self.root, self.proxy, self.http, self.way, self.service_class, now_us)
+        copy.parent, copy.mirror, copy.route = self.parent, True, self.route
+        copy.request_bytes, copy.response_bytes = self.request_bytes, self.response_bytes
+        return copy
+
+    def give_up(self, now_us: int, flag: int) -> None:
+        """Time ended first: nobody would ever have answered."""
+        if self.attempt is not None:
+            self.attempt.done, self.attempt.end_us = True, now_us
+            self.attempt.flags, self.attempt.status = flag, 0
+        self.done, self.end_us, self.status = True, now_us, 0
+        self.flags |= flag
+
 
 class Attempt:
     """One endpoint asked, until its caller's proxy has done with it."""
@@ -105,3 +120,9 @@ class Attempt:
         self.flags = 0
         self.response_bytes = 0
         self.done = False
+
+    @property
+    def request_bytes(self) -> int:
+        """What the request says, else what the endpoint's behaviour does."""
+        own = self.request.request_bytes
+        return self.station.behaviour.request_bytes if own is None else own

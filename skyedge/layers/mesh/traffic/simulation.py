@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skyedge.errors import InputError
-from skyedge.layers.mesh.http_route import GRPC_OF_HTTP, Destination
+from skyedge.layers.mesh.http_route import GRPC_OF_HTTP, HTTP_OF_GRPC, Destination
 from skyedge.layers.mesh.objects import Mesh
 from skyedge.layers.mesh.traffic.behaviour import ALWAYS, Behaviours, Failure
 from skyedge.layers.mesh.traffic.calls import NOBODY, Flags, Traffic
@@ -28,7 +28,7 @@ from skyedge.layers.mesh.traffic.request import Controls, TimedRequest
 from skyedge.layers.mesh.traffic.retry_budget import backoff_s
 from skyedge.layers.mesh.traffic.retry_decision import Ending, may_be_repeated
 
-OK, FORBIDDEN, FAILED, NOT_FOUND, UNAVAILABLE, TOO_LATE = 200, 403, 500, 404, 503, 504
+OK, FORBIDDEN, FAILED, UNAVAILABLE, TOO_LATE = 200, 403, 500, 503, 504
 UO, UT, UF, UC, UH, URX, NR, NC, RL, DI, FI, DC = (flag.value for flag in Flags if flag)
 NO_CHANCE = (0.0, 0.0, 0.0, 0.0)
 GRPC_TOO_LATE = 4
@@ -93,7 +93,7 @@ class Simulation:
         self._events.run_until(ALWAYS)
         for request in self._requests:
             if not request.done:
-                self._give_up(request)
+                request.give_up(self._events.now_us, DC)
         return traffic_of(directory, self._requests, self._attempts, self._seed, self._events.now_us)
 
     # At the caller's proxy, on the way out.
@@ -128,11 +128,7 @@ class Simulation:
         self._send_to(request, way.route.destinations[outcome.destination], now)
 
     def _mirror(self, request: Request, to: Destination, now: int) -> None:
-        copy = Request(
-            len(self._requests), request.root, request.proxy, request.http, request.way, request.service_class, now
-        )
-        copy.parent, copy.mirror, copy.route = request.parent, True, request.route
-        copy.request_bytes, copy.response_bytes = request.request_bytes, request.response_bytes
+        copy = request.mirrored(len(self._requests), now)
         self._requests.append(copy)
         self._send_to(copy, to, now)
 
@@ -222,9 +218,8 @@ class Simulation:
         if link is None:
             self._at(now + lane.delays_us[endpoint], self._arrive, attempt)
         else:
-            own = attempt.request.request_bytes
-            size = attempt.station.behaviour.request_bytes if own is None else own
-            link.carry(size, attempt.request.service_class, lane.delays_us[endpoint], self._arrive, attempt, now)
+            delay_us, service_class = lane.delays_us[endpoint], attempt.request.service_class
+            link.carry(attempt.request_bytes, service_class, delay_us, self._arrive, attempt, now)
 
     # At the endpoint.
 
@@ -357,7 +352,7 @@ class Simulation:
             lane.pool.abandoned(endpoint, attempt)
             return
         if ending is not Ending.OVERFLOW:
-            lane.cluster.answered(endpoint, status if grpc <= 0 else UNAVAILABLE, now)
+            lane.cluster.answered(endpoint, status if grpc <= 0 else HTTP_OF_GRPC.get(grpc, FAILED), now)
 
     def _over(self, attempt: Attempt, ending: Ending, status: int, grpc: int, flags: int, now: int) -> None:
         self._leave(attempt, ending, status, grpc, flags, now)
@@ -401,12 +396,3 @@ class Simulation:
         attempt.child_failed |= status >= 400 or grpc > 0
         if attempt.children == 0 and not attempt.done:
             self._answer(attempt, FAILED if attempt.child_failed else OK, now)
-
-    def _give_up(self, request: Request) -> None:
-        """Time ended first: nobody would ever have answered."""
-        now = self._events.now_us
-        if request.attempt is not None:
-            attempt = request.attempt
-            attempt.done, attempt.end_us, attempt.flags, attempt.status = True, now, DC, 0
-        request.done, request.end_us, request.status = True, now, 0
-        request.flags |= DC
