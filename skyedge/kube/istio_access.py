@@ -118,10 +118,14 @@ class MutualTls(Shape, frozen=True, kw_only=True):
 class PeerAuthenticationSpec(Shape, frozen=True, kw_only=True):
     """``spec`` of a peer authentication."""
 
-    unmodelled = "portLevelMtls"
-
     selector: WorkloadSelector | None = None
     mtls: MutualTls | None = None
+    port_level_mtls: dict[str, MutualTls] = field(default_factory=dict)
+
+    def check(self) -> None:
+        for port in self.port_level_mtls:
+            if not port.isdecimal() or not 1 <= int(port) <= 65535:
+                raise Problem(("portLevelMtls", port), f"'{port}' is no port")
 
 
 class PeerAuthentication(Shape, frozen=True, kw_only=True):

@@ -405,7 +405,7 @@ spec: {action: DENY, rules: [{when: [{key: "request.headers[x-bad]", values: ["*
     assert keeper.allows(b, to, HttpRequest("a", "/x/1"))
     assert not keeper.allows(b, to, HttpRequest("a", "/y"))
     assert not keeper.allows(a, to, HttpRequest("a", "/x/1"))
-    assert keeper.verdict(b, to, HttpRequest("a", "/x/1", headers={"x-bad": "1"})).policy == "default/deny"
+    assert keeper.verdict(b, to, HttpRequest("a", "/x/1", headers={"x-bad": "1"})).why == "policy default/deny"
     (other,) = [one for one in reading.endpoints if one.address == "b1"]
     assert keeper.allows(a, other, HttpRequest("b"))
 
@@ -425,6 +425,21 @@ spec: {mtls: {mode: %s}}
     for mode, expected in (("STRICT", True), ("DISABLE", False)):
         reading = read(*A, policies % mode)
         assert Gatekeeper(reading).allows(reading.caller("a1"), reading.endpoints[0], HttpRequest("a")) is expected
+
+
+def test_a_service_that_insists_on_certificates_refuses_whoever_has_no_proxy():
+    strict = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default}
+spec: {mtls: {mode: STRICT}}
+"""
+    bare = pod("b1", "b").replace("version: v1", 'version: v1, sidecar.istio.io/inject: "false"')
+    reading = read(*A, service("b"), bare, strict)
+    keeper = Gatekeeper(reading)
+    assert keeper.allows(reading.caller("a2"), reading.endpoints[0], HttpRequest("a"))
+    verdict = keeper.verdict(reading.caller("b1"), reading.endpoints[0], HttpRequest("a"))
+    assert verdict.why == "a.default.svc.cluster.local insists on mutual TLS and default/b1 has no proxy"
 
 
 def test_annotations_say_how_endpoints_behave():

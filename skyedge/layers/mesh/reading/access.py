@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 from skyedge.errors import nearest
@@ -17,60 +16,26 @@ from skyedge.layers.mesh.access import (
     Addresses,
     Condition,
     Operation,
-    Peer,
     Policy,
     Rule,
     Source,
     Texts,
-    Verdict,
-    decide,
 )
-from skyedge.layers.mesh.http_match import HttpRequest
+from skyedge.layers.mesh.admission import Admission, PeerAuthentication, TlsMode
 from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, namespace_of
 from skyedge.layers.mesh.reading.workloads import TRUST_DOMAIN, Workload
 
 WITHOUT_VALUE = (
-    "source.ip remote.ip request.auth.principal request.auth.audiences request.auth.presenter destination.ip connection.sni"
+    *("remote.ip", "destination.ip", "connection.sni"),
+    *("request.auth.principal", "request.auth.audiences", "request.auth.presenter"),
 )
-"""Attributes that Istio knows and no request here has, beside claims of tokens; ``source.ip`` is modelled."""
+"""Attributes that Istio knows and no request here has, beside claims of tokens."""
 
 _ABOUT = {one.value: one for one in About if one is not About.NOTHING}
 
 
-@dataclass(frozen=True)
-class Access:
-    """All policies, and who is called without a certificate.
-
-    Attributes:
-        plain: (namespace, labels) of workloads to which callers show none; namespace empty is everybody's.
-    """
-
-    policies: tuple[Policy, ...] = ()
-    plain: tuple[tuple[str, Mapping[str, str], bool], ...] = field(default=())
-
-    def verdict(self, request: HttpRequest, caller: Workload | None, called: Workload, port: int) -> Verdict:
-        """Whether ``called`` answers ``caller`` (None: somebody outside)."""
-        mine = [policy for policy in self.policies if policy.is_for(called.namespace, called.labels)]
-        if not mine:
-            return Verdict(True)
-        peer = Peer()
-        if caller is not None:
-            shows = not self._is_plain(called)
-            peer = Peer(caller.principal if shows else "", caller.namespace if shows else "", caller.address)
-        return decide(mine, request, peer, port)
-
-    def _is_plain(self, called: Workload) -> bool:
-        """The most narrow word counts: of labels, then of the namespace, then of the mesh."""
-        words = [
-            (bool(labels), space != "", off)
-            for space, labels, off in self.plain
-            if space in ("", called.namespace) and labels.items() <= called.labels.items()
-        ]
-        return max(words, key=lambda word: word[:2])[2] if words else False
-
-
-def read_access(manifests: Manifests, workloads: Sequence[Workload], warnings: list[str]) -> Access:
-    """All policies, by name.
+def read_admission(manifests: Manifests, workloads: Sequence[Workload], warnings: list[str]) -> Admission:
+    """All policies, by name, and the modes of mutual TLS.
 
     Raises:
         InputError: for a policy that selects nothing, an address that is none, an attribute that there is not.
@@ -89,14 +54,21 @@ def read_access(manifests: Manifests, workloads: Sequence[Workload], warnings: l
         if not any(policy.is_for(one.namespace, one.labels) for one in workloads):
             raise _nobody(manifest, policy, workloads)
         policies.append(policy)
-    plain = []
-    for peer in sorted(manifests.of(kube.PeerAuthentication), key=lambda one: _name(one)):
-        mode = "UNSET" if peer.object.spec.mtls is None else peer.object.spec.mtls.mode
-        if mode != "UNSET":
-            space = namespace_of(peer.object.metadata)
-            labels = {} if peer.object.spec.selector is None else peer.object.spec.selector.wanted
-            plain.append(("" if space == ROOT_NAMESPACE and not labels else space, labels, mode == "DISABLE"))
-    return Access(tuple(policies), tuple(plain))
+    return Admission(tuple(policies), tuple(_authentication(one) for one in manifests.of(kube.PeerAuthentication)))
+
+
+def _authentication(manifest: Manifest[kube.PeerAuthentication]) -> PeerAuthentication:
+    spec, namespace = manifest.object.spec, namespace_of(manifest.object.metadata)
+    labels = {} if spec.selector is None else spec.selector.wanted
+    if spec.port_level_mtls and not labels:
+        raise manifest.error(("spec", "portLevelMtls"), "modes of ports need a selector")
+    wide = namespace == ROOT_NAMESPACE and not labels
+    ports = {int(port): mode for port, said in spec.port_level_mtls.items() if (mode := _mode(said)) is not None}
+    return PeerAuthentication(_name(manifest), None if wide else namespace, _mode(spec.mtls), labels, ports)
+
+
+def _mode(said: kube.MutualTls | None) -> TlsMode | None:
+    return None if said is None or said.mode == "UNSET" else TlsMode(said.mode)
 
 
 def _name(manifest: Manifest[Any]) -> str:
@@ -179,8 +151,8 @@ def _condition(manifest: Manifest[Any], said: kube.Condition, path: Path) -> Con
                 _check_network(manifest, address, (*path, name, number))
     if about is not None and (about is About.HEADER) == bool(bracket):
         return Condition(about, values, rest.removesuffix("]"))
-    known = [*_ABOUT, *WITHOUT_VALUE.split(), "request.auth.claims", "request.headers[NAME]"]
-    if key not in (*WITHOUT_VALUE.split(), "request.auth.claims", "experimental.envoy.filters"):
+    known = [*_ABOUT, *WITHOUT_VALUE, "request.auth.claims", "request.headers[NAME]"]
+    if key not in (*WITHOUT_VALUE, "request.auth.claims", "experimental.envoy.filters"):
         raise manifest.error((*path, "key"), f"there is no attribute '{said.key}'", nearest(said.key, known))
     return Condition(About.NOTHING, values)
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 from typing import Any, TypeVar
 
 from skyedge.errors import InputError, nearest
 from skyedge.kube import Manifest, Manifests
+from skyedge.kube import services as kube
 from skyedge.kube.istio_values import seconds
 from skyedge.kube.problem import Problem
-from skyedge.kube.services import Service
-from skyedge.layers.mesh.access import Verdict
+from skyedge.layers.mesh.admission import Identity, Verdict, allowed
 from skyedge.layers.mesh.http_match import HttpRequest
-from skyedge.layers.mesh.objects import Caller, MeshEndpoint
+from skyedge.layers.mesh.objects import Caller, MeshEndpoint, Service
 from skyedge.layers.mesh.reading.mesh import MeshReading
 from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN, namespace_of, right_host, whole_name
 from skyedge.layers.mesh.reading.policies import Precedence
-from skyedge.layers.mesh.reading.workloads import Workload
+from skyedge.layers.mesh.reading.workloads import TRUST_DOMAIN
 from skyedge.layers.mesh.traffic import (
     Behaviour,
     Behaviours,
@@ -57,7 +58,7 @@ def read_behaviours(manifests: Manifests, reading: MeshReading, network: Network
     """
     hosts = [shown.thing.host for shown in reading.services]
     services, endpoints = {}, {}
-    for manifest in manifests.of(Service):
+    for manifest in manifests.of(kube.Service):
         metadata = manifest.object.metadata
         said = _Said(manifest, metadata.annotations, namespace_of(metadata), hosts)
         if said.speaks:
@@ -76,7 +77,7 @@ def read_controls(manifests: Manifests, reading: MeshReading) -> Controls:
         InputError: with file, document and path, for a rate limit that is none.
     """
     limits = {}
-    for manifest in manifests.of(Service):
+    for manifest in manifests.of(kube.Service):
         metadata = manifest.object.metadata
         said = _Said(manifest, metadata.annotations, namespace_of(metadata), ())
         text = metadata.annotations.get(f"{PREFIX}rate-limit")
@@ -101,20 +102,30 @@ class Gatekeeper:
     reading: MeshReading
 
     def verdict(self, caller: Caller, endpoint: MeshEndpoint, request: HttpRequest) -> Verdict:
-        """Whether an endpoint answers a caller, and by whose word; one that nothing is known of answers."""
+        """Whether an endpoint answers a caller, and why; one that nothing is known of answers."""
         called = self.reading.behind.get((endpoint.service, endpoint.address))
-        if called is None or not self.reading.access.policies:
-            return Verdict(True)
-        return self.reading.access.verdict(request, self._workload(caller), called, endpoint.port or request.port)
+        if called is None or not self._asks:
+            return Verdict(True, "nobody asks")
+        # Policies select workloads by their own labels, not by those of the service.
+        service = Service(endpoint.service, namespace=called.namespace, labels=called.labels)
+        return allowed(self.reading.admission, self._identity(caller), service, endpoint.port or request.port, request)
+
+    @cached_property
+    def _asks(self) -> bool:
+        return bool(self.reading.admission.policies or self.reading.admission.authentications)
 
     def allows(self, caller: Caller, endpoint: MeshEndpoint, request: HttpRequest) -> bool:
         """Whether an endpoint answers a caller."""
         return self.verdict(caller, endpoint, request).allowed
 
-    def _workload(self, caller: Caller) -> Workload | None:
+    def _identity(self, caller: Caller) -> Identity:
         # An endpoint that calls is named by its service and address.
         host, _, address = caller.name.partition("/")
-        return self.reading.behind.get((host, address)) or self.reading.workload(caller)
+        one = self.reading.behind.get((host, address)) or self.reading.workload(caller)
+        if one is None:
+            return Identity(caller.name, caller.namespace, labels=caller.labels)
+        name = f"{one.namespace}/{one.name}"
+        return Identity(name, one.namespace, one.service_account, one.address, one.labels, one.has_proxy, TRUST_DOMAIN)
 
 
 def rate_limit(text: str) -> RateLimit:

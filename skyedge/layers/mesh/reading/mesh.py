@@ -14,9 +14,10 @@ from functools import cached_property
 from skyedge.errors import InputError, nearest
 from skyedge.kube import Manifests
 from skyedge.kube.istio_hosts import Gateway, Sidecar
+from skyedge.layers.mesh.admission import Admission
 from skyedge.layers.mesh.locality import NOWHERE
 from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh, MeshEndpoint, Service, VirtualService
-from skyedge.layers.mesh.reading.access import Access, read_access
+from skyedge.layers.mesh.reading.access import read_admission
 from skyedge.layers.mesh.reading.checks import Known, check_routes, check_rules
 from skyedge.layers.mesh.reading.names import Shown, fits, namespace_of
 from skyedge.layers.mesh.reading.policies import Rules, read_rules, rules_for
@@ -61,7 +62,7 @@ class MeshReading:
     behind: Mapping[tuple[str, str], Workload]
     routes: tuple[Routes, ...]
     rules: tuple[Rules, ...]
-    access: Access
+    admission: Admission
     doors: Mapping[str, tuple[str, ...]]
     scopes: tuple[Scope, ...]
     warnings: tuple[str, ...]
@@ -195,7 +196,7 @@ def read_mesh(manifests: Manifests) -> MeshReading:
         if not endpoints:
             warnings.append(f"{answering.manifests[host].place()}: nobody answers for '{host}'")
     known_workloads = list({id(one): one for one in (*workloads, *answering.workloads.values())}.values())
-    access = read_access(manifests, known_workloads, warnings)
+    admission = read_admission(manifests, known_workloads, warnings)
     doors = {
         gateway_name(one.object.metadata.name, namespace_of(one.object.metadata)): tuple(
             host.lower() for server in one.object.spec.servers for host in server.hosts
@@ -210,7 +211,7 @@ def read_mesh(manifests: Manifests) -> MeshReading:
         behind=answering.workloads,
         routes=tuple(routes),
         rules=tuple(rules),
-        access=access,
+        admission=admission,
         doors=doors,
         scopes=_scopes(manifests),
         warnings=tuple(warnings),

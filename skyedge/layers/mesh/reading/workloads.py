@@ -21,6 +21,7 @@ from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN, namespace_of
 
 REGION, ZONE, SUBZONE = "topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone"
 HOSTNAME = "kubernetes.io/hostname"
+INJECT = "sidecar.istio.io/inject"
 POD_LOCALITY = "istio-locality"
 RUNS_IN = "skyedge.io/runs-in"
 TRUST_DOMAIN = CLUSTER_DOMAIN.removeprefix("svc.")
@@ -53,9 +54,9 @@ class Workload:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def principal(self) -> str:
-        """Who it is to those whom it calls."""
-        return f"{TRUST_DOMAIN}/ns/{self.namespace}/sa/{self.service_account}"
+    def has_proxy(self) -> bool:
+        """Whether it has a proxy of the mesh, which shows its certificate; it has one unless it says otherwise (Istio)."""
+        return "false" not in (self.labels.get(INJECT), self.annotations.get(INJECT))
 
     @property
     def caller(self) -> Caller:
