@@ -23,6 +23,7 @@ FEDERATION_METRICS = (
     "control_mb_hops",
     "pictures_lost",
     "answers_lost",
+    "kept_share",
     "sent_again",
     "waiting_at_end",
     "clusters_serving",
@@ -31,8 +32,9 @@ FEDERATION_METRICS = (
     "ground_cost",
 )
 """``picture_mb_hops`` is of pictures from ground sites to clusters; ``pictures_lost`` and ``answers_lost`` (of satellites
-and edge nodes) were given up; ``sent_again`` counts every further try.  Carbon is of the joules of inference; cost of the
-hours of replicas times the cores of each; both only where every cluster that served says its own figure."""
+and edge nodes) were given up, and ``kept_share`` is of what was not; ``sent_again`` counts every further try.  Carbon is of
+the joules of inference; cost of the hours of replicas times the cores of each; both only where every cluster that served
+says its own figure."""
 
 FAILOVER_METRICS = ("failover_declared_s", "failover_serving_s", "failovers")
 """From a cluster's outage to its declaration, and until what it ran serves elsewhere: means of those that came to that."""
@@ -65,6 +67,7 @@ def federation_figures(record: RunRecord, end: Instant) -> dict[str, float]:
     by_class = _byte_hops(record, names)
     lost_kind = record.lost.get("kind", np.empty(0))
     dispatchers = record.federation.get("dispatchers", [])
+    landed = sum(row["landed"] for row in dispatchers)
     answered = np.array([row["answered"] for row in clusters], float)
     figures = {
         "picture_mb_hops": by_class.get("pictures", 0.0),
@@ -72,6 +75,7 @@ def federation_figures(record: RunRecord, end: Instant) -> dict[str, float]:
         "control_mb_hops": by_class.get("control", 0.0),
         "pictures_lost": float((lost_kind == KIND_SCENE).sum()),
         "answers_lost": float((lost_kind == KIND_RESULT).sum()),
+        "kept_share": 1 - len(lost_kind) / landed if landed else float("nan"),
         "sent_again": float(sum(row["sent_again"] for row in dispatchers)),
         "waiting_at_end": float(sum(row["left"] for row in dispatchers)),
         "clusters_serving": float((answered > 0).sum()),

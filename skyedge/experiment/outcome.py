@@ -145,6 +145,7 @@ LAYER_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("image_mb_hops", "images × hops", "bytes"),
     ("training_mb_hops", "training data × hops", "bytes"),
     ("busiest_cluster_share", "at the busiest cluster", "percent"),
+    ("kept_share", "of what landed kept", "percent"),
     ("pictures_lost", "pictures lost", "plain"),
     ("answers_lost", "answers lost", "plain"),
     ("sent_again", "sent again", "plain"),

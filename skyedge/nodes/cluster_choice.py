@@ -157,6 +157,7 @@ class ClusterChoice:
 
     def _observe(self, cluster: str, status: int, now: Instant) -> None:
         if self._outlier is not None:
+            self._sweep(now)
             self._outlier.observe(cluster, status, now / MILLISECOND)
 
     def _sweep(self, now: Instant) -> None:

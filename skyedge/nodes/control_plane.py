@@ -186,7 +186,8 @@ class ControlPlane:
         self._out.discard(name)
         runs = {other: replicas for other, replicas in self._wanted.items() if replicas}
         found = self._profile.model.place(now, frozenset(self._out), runs, {})
-        effects = self._order({**runs, **found}, now) if found else []
+        added = all(found.get(other, 0) >= replicas for other, replicas in runs.items())
+        effects = self._order(found, now) if added and found else []
         return [*effects, *self._line.send(name, Run, now, replicas=self._wanted[name]), *self._tell(now)]
 
     def _served(self, event: Serving, now: Instant) -> list[Effect]:

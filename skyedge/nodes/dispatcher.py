@@ -4,6 +4,9 @@ A dispatcher stands where the plain backhaul to one cloud does.  It keeps what i
 is done: a transfer that nobody takes within the time-out, or whose pictures are not answered within a longer one, has
 failed, and so has one on a cluster of which the control plane says that it serves no more.  What has failed is sent again,
 at most so many times, after a pause that grows as Envoy's does; after that it is lost, and the dispatcher says so.
+
+A cluster that did not answer last time is asked first whether it is there, as by a connection that has to be made anew: what
+goes to a dead cluster is a few bytes then, and not the pictures.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import numpy as np
 
 from skyedge.events import After, Effect, Event, Items, Record, Woken
 from skyedge.nodes.cluster_choice import ClusterChoice
-from skyedge.nodes.messages import Accepted, Completed, Message, Told, settle
+from skyedge.nodes.messages import Accepted, Alive, Completed, Message, Probe, Told, settle
 from skyedge.nodes.terrestrial_line import TerrestrialLine
 from skyedge.time import FOREVER, Instant
 
@@ -45,6 +48,7 @@ class _Transfer:
     items: Items
     attempt: int
     deadline: Instant
+    probing: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,11 +76,14 @@ class Dispatcher:
         self._transfers: dict[int, _Transfer] = {}
         self._waiting: dict[int, _Waiting] = {}
         self._sent = dict.fromkeys(choice.names, 0)
+        self._silent: set[str] = set()
+        self._landed = 0
         self._again = 0
         self._lost = 0
 
     def carry(self, items: Items, now: Instant) -> list[Effect]:
         """Send each item to a cluster, no earlier than its ``at``."""
+        self._landed += len(items)
         return self._dispatch(items, 0, "", now)
 
     def earliest_send(self) -> Instant:
@@ -91,6 +98,8 @@ class Dispatcher:
                 return self._wake(key, now)
             case Accepted():
                 return [*settle(event, self._line.source), *self._accepted(event, now)]
+            case Alive():
+                return [*settle(event, self._line.source), *self._alive(event, now)]
             case Completed():
                 self._close(event.number)
                 return settle(event, self._line.source)
@@ -107,6 +116,7 @@ class Dispatcher:
         left += [waiting.items for waiting in self._waiting.values()]
         figures = {
             "node": self._line.source,
+            "landed": self._landed,
             "sent": dict(self._sent),
             "sent_again": self._again,
             "lost": self._lost,
@@ -137,6 +147,11 @@ class Dispatcher:
 
     def _submit(self, cluster: str, items: Items, attempt: int, now: Instant) -> list[Effect]:
         self._count += 1
+        if cluster in self._silent:
+            deadline = now + 2 * self._line.latency_us(cluster) + self._rules.timeout_us
+            self._transfers[self._count] = _Transfer(cluster, items, attempt, deadline, probing=True)
+            probe = self._line.send(cluster, Probe, now, number=self._count)
+            return [*probe, After(deadline, REASON, self._count)]
         effects, arrives_at = self._line.carry(cluster, self._count, items, now)
         deadline = arrives_at + self._line.latency_us(cluster) + self._rules.timeout_us
         self._transfers[self._count] = _Transfer(cluster, items, attempt, deadline)
@@ -144,10 +159,19 @@ class Dispatcher:
         self._again += len(items) if attempt else 0
         return [*effects, After(deadline, REASON, self._count)]
 
+    def _alive(self, event: Alive, now: Instant) -> list[Effect]:
+        self._silent.discard(event.sender)
+        transfer = self._transfers.get(event.number)
+        if transfer is None or not transfer.probing:
+            return []
+        del self._transfers[event.number]
+        return self._submit(transfer.cluster, transfer.items, transfer.attempt, now)
+
     def _accepted(self, event: Accepted, now: Instant) -> list[Effect]:
         transfer = self._transfers.get(event.number)
         if transfer is None:
             return []
+        self._silent.discard(event.sender)
         if event.refused:
             return self._fail(event.number, now)
         self._choice.heard(transfer.cluster, event.behind_s, now)
@@ -179,6 +203,7 @@ class Dispatcher:
             return []
         if blame:
             self._choice.failed(transfer.cluster, now)
+            self._silent.add(transfer.cluster)
         return self._try_again(transfer.items, transfer.attempt, transfer.cluster, now)
 
     def _try_again(self, items: Items, attempt: int, avoid: str, now: Instant) -> list[Effect]:

@@ -59,6 +59,18 @@ class Completed(Message, frozen=True, eq=False):
     number: int
 
 
+class Probe(Message, frozen=True, eq=False):
+    """Is a cluster there that did not answer before?  Transfer ``number`` waits for a word."""
+
+    number: int
+
+
+class Alive(Message, frozen=True, eq=False):
+    """It is."""
+
+    number: int
+
+
 class Told(Message, frozen=True, eq=False):
     """The control plane says how many replicas serve on each cluster; -1 for a cluster that is out."""
 

@@ -23,6 +23,7 @@ from skyedge.nodes.backhaul import split_scenes
 from skyedge.nodes.cloud_pool import hand_over
 from skyedge.nodes.messages import (
     Accepted,
+    Alive,
     Answered,
     Asked,
     Completed,
@@ -30,6 +31,7 @@ from skyedge.nodes.messages import (
     Fetched,
     Holds,
     Message,
+    Probe,
     Run,
     Serving,
     Submitted,
@@ -226,6 +228,9 @@ class RegionalCluster:
         )
         return [*effects, *accepted]
 
+    def _probed(self, event: Probe, now: Instant) -> list[Effect]:
+        return self._line.send(event.sender, Alive, now, number=event.number)
+
     def _keep(self, answers: Items, now: Instant) -> list[Effect]:
         """Keep answers, and tell peers of those that are news."""
         if not self._profile.announces or not len(answers):
@@ -295,6 +300,7 @@ class RegionalCluster:
 
     _REACTIONS: ClassVar[dict[type[Message], Callable[[RegionalCluster, Any, Instant], list[Effect]]]] = {
         Submitted: _take,
+        Probe: _probed,
         Holds: _note,
         Told: _told,
         Run: _ordered,
