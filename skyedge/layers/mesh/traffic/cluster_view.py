@@ -17,11 +17,11 @@ from itertools import accumulate
 import numpy as np
 
 from skyedge.layers.mesh.balancing import ACTIVE_REQUEST_BIAS
-from skyedge.layers.mesh.defaults import hash_policy
 from skyedge.layers.mesh.endpoint_table import EndpointTable
 from skyedge.layers.mesh.hash_tables import MAGLEV_SIZE, MINIMUM_RING_SIZE, hash_ring, maglev_table
-from skyedge.layers.mesh.objects import HASHING, Balancer, Caller, TrafficPolicy, Warmup
+from skyedge.layers.mesh.objects import HASHING, USUAL_TABLES, Balancer, Caller, TrafficPolicy, Warmup
 from skyedge.layers.mesh.outlier import OutlierConfig, OutlierDetector
+from skyedge.layers.mesh.picking import hash_name
 from skyedge.layers.mesh.pools import Cluster, grouped, pools
 from skyedge.layers.mesh.traffic.slow_start import grown_weight
 
@@ -143,7 +143,7 @@ class ClusterView:
             Choice(
                 pool.rows.tolist(),
                 pool.weights.tolist(),
-                [one.address for row in pool.rows.tolist() if (one := self._table.endpoints[row]) is not None],
+                [hash_name(one) for row in pool.rows.tolist() if (one := self._table.endpoints[row]) is not None],
                 self.active,
                 self._cluster.policy,
                 self._started_us,
@@ -185,7 +185,7 @@ class Choice:
         self._balancer = policy.balancer
         if self._balancer in HASHING and (policy.load_balancing is None or policy.load_balancing.hash_key is None):
             self._balancer = Balancer.RANDOM
-        self._hashing = policy.load_balancing.hashing if policy.load_balancing is not None else None
+        self._sizes = policy.load_balancing.hashing if policy.load_balancing is not None else USUAL_TABLES
         self._turns: list[tuple[float, int, int]] = []
         self._table: Callable[[int], int] | None = None
         self._warmup: Warmup | None = policy.load_balancing.warmup if policy.load_balancing is not None else None
@@ -236,10 +236,8 @@ class Choice:
         ]
 
     def _hash_table(self) -> Callable[[int], int]:
-        assert self._hashing is not None
-        kind, size = hash_policy(self._hashing)
-        if self._balancer is Balancer.MAGLEV or kind == "MAGLEV":
-            table = maglev_table(self._keys, self._own, size if kind == "MAGLEV" and size else MAGLEV_SIZE)
+        if self._balancer is Balancer.MAGLEV:
+            table = maglev_table(self._keys, self._own, self._sizes.table_size or MAGLEV_SIZE)
             return lambda hashed: int(table[hashed % table.size])
-        ring = hash_ring(self._keys, self._own, size or MINIMUM_RING_SIZE)
-        return lambda hashed: ring.host(int(np.uint64(hashed)))
+        least = self._sizes.ring_size or self._sizes.minimum_ring_size or MINIMUM_RING_SIZE
+        return hash_ring(self._keys, self._own, least).host

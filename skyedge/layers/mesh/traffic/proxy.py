@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Generic, TypeVar
 
+from skyedge.layers.mesh.hashed_keys import hashed_text
 from skyedge.layers.mesh.hashing import xxhash64
 from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.http_route import Draws, HttpRoute, Outcome, answer, first_match
@@ -148,19 +149,7 @@ class Proxy(Generic[Ticket]):
         self.lanes: dict[tuple[str, str, int | None], Lane[Ticket] | None] = {}
 
 
-def hashed(key: HashKey | None, request: HttpRequest, caller: str) -> int | None:
+def hashed(key: HashKey | None, request: HttpRequest, caller: Caller) -> int | None:
     """What consistent hashing goes by; None if the request does not carry it."""
-    if key is None:
-        return None
-    value: str | None
-    if key.source_address:
-        value = caller
-    elif key.header:
-        value = request.header(key.header)
-    elif key.cookie:
-        crumbs = (crumb.strip().partition("=") for crumb in (request.header("cookie") or "").split(";"))
-        # A cookie that the proxy makes is new each time here: requests from outside remember nothing.
-        value = next((text for name, _, text in crumbs if name == key.cookie), None)
-    else:
-        value = request.query().get(key.query_parameter)
-    return None if value is None else xxhash64(value)
+    text = None if key is None else hashed_text(key, request, caller)
+    return None if text is None else xxhash64(text)

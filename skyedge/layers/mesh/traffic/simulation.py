@@ -148,7 +148,7 @@ class Simulation:
         if not request.mirror:
             request.policy = request.way.retries(consistent_hash=lane.consistent_hash)
         if lane.consistent_hash:
-            request.hashed = hashed(lane.hash_key, request.http, proxy.caller.name)
+            request.hashed = hashed(lane.hash_key, request.http, proxy.caller)
         if request.way.timeout_us is not None:
             self._at(now + request.way.timeout_us, self._timed_out, request)
         self._try(request, now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from skyedge.layers.mesh.objects import MeshEndpoint
@@ -45,13 +47,24 @@ class Station(Generic[Item]):
         self.number = number
         self.free = behaviour.concurrency
         self.line: WaitingLine[Item] = WaitingLine(classes)
-        name = f"{endpoint.service}/{endpoint.address}"
-        self.name = name
-        self.work_us = times_us(stream(seed, name, "service time"), behaviour.service_time)
-        self.chance = uniform(stream(seed, name, "failures"))
-        self.calls_chance = uniform(stream(seed, name, "calls"))
+        self.name = f"{endpoint.service}/{endpoint.address}"
+        self._seed = seed
         self._refusing = tuple(one for one in behaviour.failing if one.how is Failure.REFUSE)
         self._striking = tuple(one for one in behaviour.failing if one.how is not Failure.REFUSE)
+
+    @cached_property
+    def work_us(self) -> Callable[[], int]:
+        """Gives the next time of service."""
+        return times_us(stream(self._seed, self.name, "service time"), self.behaviour.service_time)
+
+    @cached_property
+    def calls_chance(self) -> Callable[[], float]:
+        """Gives the chance of the next call to another service."""
+        return uniform(stream(self._seed, self.name, "calls"))
+
+    @cached_property
+    def _failure_chance(self) -> Callable[[], float]:
+        return uniform(stream(self._seed, self.name, "failures"))
 
     def refuses(self, at_us: int) -> bool:
         """Whether connections are refused and cut off at a time."""
@@ -60,6 +73,6 @@ class Station(Generic[Item]):
     def failure(self, at_us: int) -> Failing | None:
         """What strikes the request that it begins to work on; a share is drawn for each failing that is on."""
         for one in self._striking:
-            if one.start_us <= at_us < one.end_us and (one.share >= 1.0 or self.chance() < one.share):
+            if one.start_us <= at_us < one.end_us and (one.share >= 1.0 or self._failure_chance() < one.share):
                 return one
         return None
