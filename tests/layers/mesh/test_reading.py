@@ -207,10 +207,11 @@ def test_a_gateway_has_hosts_and_routes_of_its_own():
 apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: door}
-spec: {servers: [{port: {number: 80}, hosts: ["a.example.com"]}]}
+spec: {selector: {app: ingress}, servers: [{port: {number: 80}, hosts: ["a.example.com"]}]}
 """
     texts = [*A, door, virtual(TO_A, hosts="[a.example.com, b.example.com]", extra=", gateways: [door]")]
-    reading = read(*texts)
+    reading = read(*texts, pod("i", "ingress"))
+    assert reading.caller("default/door").locality == Locality("eu", "eu-1")
     gateway, inside = (reading.mesh_for(reading.caller(name)) for name in ("default/door", "a1"))
     assert gateway.virtual_services[0].hosts == ("a.example.com",)
     assert routed(texts, "default/door", host="a.example.com")[1].status == 200

@@ -44,6 +44,19 @@ class Scope:
         )
 
 
+@dataclass(frozen=True)
+class Door:
+    """A gateway.
+
+    Attributes:
+        hosts: that it lets in, some with a namespace before them.
+        selector: labels of the pods that are it.
+    """
+
+    hosts: tuple[str, ...]
+    selector: Mapping[str, str]
+
+
 @dataclass(frozen=True, eq=False)
 class MeshReading:
     """What the files said, and what in them is worth a word.
@@ -53,7 +66,7 @@ class MeshReading:
         services: by host.
         endpoints: by (host, address).
         behind: the workload behind an endpoint, by (host, address), as far as it is known.
-        doors: hosts of each gateway.
+        doors: gateways by ``NAMESPACE/NAME``.
     """
 
     workloads: tuple[Workload, ...]
@@ -63,7 +76,7 @@ class MeshReading:
     routes: tuple[Routes, ...]
     rules: tuple[Rules, ...]
     admission: Admission
-    doors: Mapping[str, tuple[str, ...]]
+    doors: Mapping[str, Door]
     scopes: tuple[Scope, ...]
     warnings: tuple[str, ...]
     _meshes: dict[tuple[str, str, Scope | None], Mesh] = field(default_factory=dict, init=False, repr=False)
@@ -93,7 +106,7 @@ class MeshReading:
         if found:
             return found[0].caller
         if name in self.doors:
-            return Caller(name, namespace=name.partition("/")[0], gateway=name)
+            return self._at(name)
         known_places = {one.locality for one in self.workloads} | {one.locality for one in self.endpoints}
         places = sorted(known_places - {NOWHERE})
         for place in places:
@@ -105,6 +118,14 @@ class MeshReading:
         known += [*self.doors, *("/".join(word for word in (p.region, p.zone, p.subzone) if word) for p in places)]
         message = f"'{name}' is no workload, no gateway and no locality of an endpoint"
         raise InputError(message, nearest=nearest(name, known))
+
+    def _at(self, gateway: str) -> Caller:
+        """A gateway as a caller: where the first of its pods is, or nowhere."""
+        wanted = self.doors[gateway].selector
+        pod = next((one for one in self.workloads if wanted and wanted.items() <= one.labels.items()), None)
+        if pod is None:
+            return Caller(gateway, namespace=gateway.partition("/")[0], gateway=gateway)
+        return replace(pod.caller, name=gateway, gateway=gateway)
 
     def workload(self, caller: Caller) -> Workload | None:
         """The workload that is a caller; None if it is none."""
@@ -158,7 +179,7 @@ class MeshReading:
             return None
         kept = []
         for host in virtual.hosts:
-            for door in self.doors.get(gateway, ()):
+            for door in self.doors[gateway].hosts:
                 space, slash, name = door.rpartition("/")
                 if slash and space not in ("*", virtual.namespace) and not (space == "." and self._is_at(gateway, virtual)):
                     continue
@@ -198,8 +219,8 @@ def read_mesh(manifests: Manifests) -> MeshReading:
     known_workloads = list({id(one): one for one in (*workloads, *answering.workloads.values())}.values())
     admission = read_admission(manifests, known_workloads, warnings)
     doors = {
-        gateway_name(one.object.metadata.name, namespace_of(one.object.metadata)): tuple(
-            host.lower() for server in one.object.spec.servers for host in server.hosts
+        gateway_name(one.object.metadata.name, namespace_of(one.object.metadata)): Door(
+            tuple(host.lower() for server in one.object.spec.servers for host in server.hosts), one.object.spec.selector
         )
         for one in manifests.of(Gateway)
     }
@@ -218,12 +239,12 @@ def read_mesh(manifests: Manifests) -> MeshReading:
     )
 
 
-def _check_doors(routes: Sequence[Routes], doors: Mapping[str, tuple[str, ...]], warnings: list[str]) -> None:
+def _check_doors(routes: Sequence[Routes], doors: Mapping[str, Door], warnings: list[str]) -> None:
     for one in routes:
         for number, gateway in enumerate(one.shown.thing.gateways):
             if gateway == MESH_GATEWAY:
                 continue
-            names = [door.rpartition("/")[2] for door in doors[gateway]]
+            names = [door.rpartition("/")[2] for door in doors[gateway].hosts]
             if not any(fits(name, host) or fits(host, name) for host in one.shown.thing.hosts for name in names):
                 said = one.manifest.object.spec.gateways[number]
                 place = one.manifest.place("spec", "gateways", number)
