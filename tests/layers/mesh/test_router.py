@@ -168,6 +168,20 @@ def test_a_new_endpoint_does_not_inherit_the_requests_of_one_that_is_gone():
     assert router.table.active[after].tolist() == [1]
 
 
+def test_the_circle_goes_on_where_it_was_after_nobody_was_there():
+    router = Router(small(Balancer.ROUND_ROBIN), Caller())
+    key = router.keys.numbers([HttpRequest("a.example")])
+    turns = []
+    for turn in range(6):
+        turns += router.route(key, some(1)).endpoints.tolist()
+        if turn == 2:
+            router.update("a.example", ())
+            assert router.route(key, some(1)).status.tolist() == [503]
+            router.update("a.example", small().endpoints)
+    addresses = [router.table.endpoints[row].address[-1] for row in turns[3:]]
+    assert addresses == ["3", "0", "1"]
+
+
 def test_an_endpoint_of_half_the_weight_has_less_in_hand_by_the_root_of_it():
     router = Router(small(count=2), Caller())
     keys = np.zeros(3000, np.intp) + router.keys.number(HttpRequest("a.example"))
