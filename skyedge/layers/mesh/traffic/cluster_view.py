@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from itertools import accumulate
 
@@ -22,8 +22,13 @@ from skyedge.layers.mesh.hash_tables import MAGLEV_SIZE, MINIMUM_RING_SIZE, hash
 from skyedge.layers.mesh.objects import HASHING, USUAL_TABLES, Balancer, Caller, TrafficPolicy, Warmup
 from skyedge.layers.mesh.outlier import OutlierConfig, OutlierDetector
 from skyedge.layers.mesh.picking import hash_name
-from skyedge.layers.mesh.pools import Cluster, grouped, pools
+from skyedge.layers.mesh.pools import Cluster, Pool, grouped, pools
+from skyedge.layers.mesh.retries import RetryPolicy
 from skyedge.layers.mesh.traffic.slow_start import grown_weight
+
+NOWHERE_SHUT: frozenset[int] = frozenset()
+TRIES_A_PRIORITY = 2
+"""After so many tries their priorities are left (Istio's ``update_frequency`` for Envoy's previous priorities)."""
 
 
 class ClusterView:
@@ -52,6 +57,8 @@ class ClusterView:
         self._groups = grouped(cluster, self._table, caller)
         self._started_us = started_us
         self.rows: list[int] = self._groups.rows.tolist()
+        sizes = np.diff(self._groups.starts)
+        self._priority = dict(zip(self.rows, np.repeat(self._groups.priorities, sizes).tolist(), strict=True))
         config = cluster.policy.outlier_config
         self._detector = OutlierDetector([str(row) for row in self.rows], config) if config is not None else None
         self._config = config or OutlierConfig()
@@ -61,6 +68,7 @@ class ClusterView:
         self._next_sweep_us = self._config.interval_ms * 1000
         self._choices: list[Choice] = []
         self._reach: list[float] = []
+        self._others: dict[frozenset[int], tuple[list[Choice], list[float]]] = {}
         self._rebuild()
 
     @property
@@ -68,32 +76,44 @@ class ClusterView:
         """Numbers of endpoints that are out."""
         return self._out
 
-    def choose(self, draw: Callable[[], float], now_us: int, hashed: int | None = None) -> int | None:
+    def choose(
+        self, draw: Callable[[], float], now_us: int, hashed: int | None = None, shut: frozenset[int] = NOWHERE_SHUT
+    ) -> int | None:
         """The number of the endpoint for one request; None if no healthy one is left.
 
         Args:
             draw: gives the next number from [0, 1).
             now_us: times must not go back.
             hashed: of what the request is hashed by, None if it has none.
+            shut: priorities that it should not go to, unless nobody else is well.
         """
         if self._ever_out and now_us >= self._next_sweep_us:
             self.catch_up(now_us)
-        if not self._choices:
+        choices, reach = self._elsewhere(shut) if shut else (self._choices, self._reach)
+        if not choices:
             return None
         at = 0
-        if len(self._choices) > 1:
-            at = min(bisect_right(self._reach, draw() * self._reach[-1]), len(self._choices) - 1)
-        return self._choices[at].choose(draw, now_us, hashed)
+        if len(choices) > 1:
+            at = min(bisect_right(reach, draw() * reach[-1]), len(choices) - 1)
+        return choices[at].choose(draw, now_us, hashed)
 
     def choose_another(
-        self, draw: Callable[[], float], now_us: int, hashed: int | None, tried: Collection[int], tries: int
+        self, draw: Callable[[], float], now_us: int, hashed: int | None, tried: Sequence[int], policy: RetryPolicy
     ) -> int | None:
-        """As :meth:`choose`, drawing up to ``tries`` times again while one comes out that was tried before."""
-        chosen = self.choose(draw, now_us, hashed)
-        for _ in range(tries):
+        """As :meth:`choose`, for a retry.
+
+        Where the policy says so: drawing again, up to a few times, while one comes out that was tried before; and leaving
+        the priorities that were tried, at every second try (``retryRemoteLocalities``).
+        """
+        shut = NOWHERE_SHUT
+        if policy.other_priorities:
+            counted = len(tried) // TRIES_A_PRIORITY * TRIES_A_PRIORITY
+            shut = frozenset(self._priority[one] for one in tried[:counted])
+        chosen = self.choose(draw, now_us, hashed, shut)
+        for _ in range(policy.host_selection_attempts if policy.avoid_previous_hosts else 0):
             if chosen not in tried:
                 break
-            chosen = self.choose(draw, now_us, hashed)
+            chosen = self.choose(draw, now_us, hashed, shut)
         return chosen
 
     def answered(self, endpoint: int, status: int, now_us: int) -> None:
@@ -135,11 +155,25 @@ class ClusterView:
 
     def _rebuild(self) -> None:
         """Work out again who is chosen from, and how often."""
-        self._table.ejected[:] = False
-        self._table.ejected[sorted(self._out)] = True
-        found = pools(self._cluster, self._groups, self._table)
+        self._others.clear()
+        found = self._pools(NOWHERE_SHUT)
         self.in_panic = any(pool.in_panic for pool in found)
-        self._choices = [
+        self._choices, self._reach = self._choices_of(found)
+
+    def _elsewhere(self, shut: frozenset[int]) -> tuple[list[Choice], list[float]]:
+        if shut not in self._others:
+            found = self._pools(shut)
+            self._others[shut] = self._choices_of(found) if found else (self._choices, self._reach)
+        return self._others[shut]
+
+    def _pools(self, shut: frozenset[int]) -> list[Pool]:
+        out = self._out | {row for row in self.rows if self._priority[row] in shut}
+        self._table.ejected[:] = False
+        self._table.ejected[sorted(out)] = True
+        return pools(self._cluster, self._groups, self._table)
+
+    def _choices_of(self, found: Sequence[Pool]) -> tuple[list[Choice], list[float]]:
+        choices = [
             Choice(
                 pool.rows.tolist(),
                 pool.weights.tolist(),
@@ -150,7 +184,7 @@ class ClusterView:
             )
             for pool in found
         ]
-        self._reach = list(accumulate(pool.share for pool in found))
+        return choices, list(accumulate(pool.share for pool in found))
 
 
 class Choice:

@@ -158,9 +158,8 @@ class Simulation:
             return
         lane, policy = request.lane, request.policy
         assert lane is not None
-        if request.tried and policy is not None and policy.avoid_previous_hosts:
-            tries = policy.host_selection_attempts
-            endpoint = lane.cluster.choose_another(lane.draw, now, request.hashed, request.tried, tries)
+        if request.tried and policy is not None:
+            endpoint = lane.cluster.choose_another(lane.draw, now, request.hashed, request.tried, policy)
         else:
             endpoint = lane.cluster.choose(lane.draw, now, request.hashed)
         if endpoint is None:

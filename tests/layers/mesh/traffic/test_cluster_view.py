@@ -20,6 +20,7 @@ from skyedge.layers.mesh.objects import (
     Warmup,
 )
 from skyedge.layers.mesh.pools import cluster_of
+from skyedge.layers.mesh.retries import RetryPolicy
 from skyedge.layers.mesh.traffic.cluster_view import Choice, ClusterView
 from skyedge.layers.mesh.traffic.slow_start import grown_weight
 from tests.layers.mesh.traffic.worlds import CALLER, HOST
@@ -129,8 +130,21 @@ def test_in_panic_the_unwell_are_asked_too_and_without_it_nobody_is():
 
 def test_a_retry_avoids_who_was_tried_as_long_as_its_draws_last():
     seen = view(near=2, far=0)
-    assert seen.choose_another(drawing(0.0, 0.0, 0.9, 0.9), 0, None, [0], 5) == 1
-    assert seen.choose_another(lambda: 0.0, 0, None, [0], 5) == 0
+    assert seen.choose_another(drawing(0.0, 0.0, 0.9, 0.9), 0, None, [0], RetryPolicy()) == 1
+    assert seen.choose_another(lambda: 0.0, 0, None, [0], RetryPolicy()) == 0
+    assert seen.choose_another(drawing(0.0, 0.0), 0, None, [0], RetryPolicy(avoid_previous_hosts=False)) == 0
+
+
+def test_a_retry_may_leave_the_priorities_that_were_tried_at_every_second_try():
+    seen, policy = view(), RetryPolicy(other_priorities=True, avoid_previous_hosts=False)
+    draw = np.random.default_rng(1).random
+
+    def reached(tried):
+        return {seen.choose_another(lambda: float(draw()), 0, None, tried, policy) for _ in range(100)}
+
+    assert (reached([0]), reached([0, 1]), reached([0, 1, 2])) == ({0, 1}, {2, 3}, {2, 3})
+    assert reached([0, 1, 2, 3]) == {0, 1}  # nowhere is left, so it begins again
+    assert chosen_from(seen) == {0, 1}
 
 
 def test_a_caller_in_another_place_sees_other_priorities():
