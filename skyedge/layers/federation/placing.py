@@ -146,11 +146,13 @@ def _place_in_turn(batch: Batch, room: ReservedRoom) -> Placements:
         room.refresh(flavour)
         progress.place(mine)
         runs = batch.there(mine)
-        added = progress.outcome.replicas[row] - (0 if runs is None else runs[0][0])
-        for cluster in np.flatnonzero(added > 0).tolist():
-            homeless = int(added[cluster]) - room.take(flavour, cluster, int(added[cluster]))
-            if homeless:
-                waiting.setdefault(row, {})[batch.federation.names[cluster]] = homeless
+        added = progress.outcome.replicas[row].astype(np.int64)
+        if runs is not None:
+            added = np.maximum(added - runs[0][0], 0)
+        homeless = added - room.take(flavour, added)
+        if homeless.any():
+            names = batch.federation.names
+            waiting[row] = {names[place]: int(homeless[place]) for place in np.flatnonzero(homeless).tolist()}
     return progress.placements(waiting)
 
 

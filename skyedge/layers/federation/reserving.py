@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skyedge.layers.federation.nodes import Nodes
+from skyedge.layers.federation.nodes import Nodes, Places
 from skyedge.layers.federation.objects import PODS, Workload
 from skyedge.layers.federation.room import UNLIMITED, Flavour, Habitat, Room
 from skyedge.layers.federation.webster import Counts, Figures, Flags
@@ -42,32 +42,44 @@ class ReservedRoom(Room):
         (place,) = self.places([flavour])
         seen = self._seen.setdefault(flavour, np.zeros(len(self._changed), np.int64))
         stale = np.flatnonzero(self._changed > seen)
-        for cluster in stale.tolist():
-            self._table[place, cluster] = min(float(self._fits_on(flavour, cluster).sum()), UNLIMITED)
+        rows, owner = self._rows(stale)
+        fits = np.bincount(owner, self._fits_on(flavour, rows), len(stale))
+        self._table[place, stale] = np.minimum(fits, UNLIMITED)
         seen[stale] = self._now
 
-    def take(self, flavour: Flavour, cluster: int, replicas: int) -> int:
-        """Give replicas their places on a cluster's nodes; how many found one."""
+    def take(self, flavour: Flavour, replicas: Counts) -> Counts:
+        """Give replicas their places on the nodes of each cluster; how many found one, both (clusters,)."""
+        clusters = np.flatnonzero(replicas > 0)
+        rows, owner = self._rows(clusters)
+        wanted = replicas[clusters].astype(np.float64)
         # Nobody asks one node for more than all of them, so that sums stay finite.
-        fits = np.minimum(self._fits_on(flavour, cluster), replicas)
-        given = np.clip(replicas - (np.cumsum(fits) - fits), 0, fits)
+        fits = np.minimum(self._fits_on(flavour, rows), wanted[owner])
+        before = np.cumsum(fits) - fits
+        before -= before[np.searchsorted(owner, owner)]
+        given = np.clip(wanted[owner] - before, 0, fits)
         for name, amount in flavour.request:
             if name in self.nodes.free:
-                self.nodes.free[name][self._rows(cluster)] -= given * amount
+                self.nodes.free[name][rows] -= given * amount
         self._now += 1
-        self._changed[cluster] = self._now
-        return int(given.sum())
+        self._changed[clusters] = self._now
+        found = np.zeros(len(replicas), np.int64)
+        found[clusters] = np.bincount(owner, given, len(clusters))
+        return found
 
-    def _rows(self, cluster: int) -> slice:
-        return slice(int(self._bounds[cluster]), int(self._bounds[cluster + 1]))
+    def _rows(self, clusters: Places) -> tuple[Places, Places]:
+        """The nodes of some clusters, and for each the place of its cluster among these."""
+        first, length = self._bounds[clusters], self._bounds[clusters + 1] - self._bounds[clusters]
+        owner = np.repeat(np.arange(len(clusters)), length)
+        return np.repeat(first - np.cumsum(length) + length, length) + np.arange(len(owner)), owner
 
-    def _fits_on(self, flavour: Flavour, cluster: int) -> Figures:
-        """Replicas that fit on each node of a cluster, (its nodes,)."""
-        rows = self._rows(cluster)
-        fits = np.full(rows.stop - rows.start, np.inf)
+    def _fits_on(self, flavour: Flavour, rows: Places) -> Figures:
+        """Replicas that fit on each of some nodes, (rows,)."""
+        fits = np.full(len(rows), np.inf)
         for name, amount in flavour.request:
-            if name != PODS or PODS in self.nodes.free:
-                np.minimum(fits, self.nodes.amounts(name, rows) / amount, out=fits)
+            if name in self.nodes.free:
+                np.minimum(fits, self.nodes.free[name][rows] / amount, out=fits)
+            elif name != PODS:
+                fits[:] = 0.0
         admitting = self._admitting.get(flavour.habitat)
         if admitting is None:
             classes = [flavour.habitat.admits(one) for one in self.nodes.classes]

@@ -173,7 +173,9 @@ def _give_the_clear(seats: Counts, to_give: Counts, weights: Figures) -> Counts:
     votes, held = positive.sum(axis=1), seats.sum(axis=1)
     # A party has as many seats as its quotients reach a divisor, votes / (2 k + 1) >= divisor: about votes / (2 divisor).
     per_vote = (to_give + held) / np.maximum(votes, 1.0)
-    best_per_vote = np.zeros(len(seats))
+    # Rounding gives no party more than half a seat too many, so this is never too much for those that start without any.
+    safe = (to_give - (positive > 0).sum(axis=1) / 2) / np.maximum(votes, 1.0)
+    best_per_vote = np.where(held == 0, np.maximum(safe, 0.0), 0.0)
     for _ in range(GUESSES):
         guess = _at(per_vote, positive, seats)
         short = to_give + held - guess.sum(axis=1)
