@@ -42,7 +42,7 @@ def station(attempts=2, rules=None, replicas=None):
 
 
 def items(count, at=0):
-    scenes, kinds = np.arange(count, dtype=np.int32), np.full(count, KIND_SCENE, np.uint8)
+    scenes = np.arange(count, dtype=np.int32)
     sizes, times = np.full(count, 1000), np.full(count, at, np.int64)
     return Items(
         scenes, np.full(count, KIND_SCENE, np.uint8), sizes, times, scenes.astype(np.int16), np.ones(count, np.float32)
