@@ -14,6 +14,7 @@ from skyedge.errors import nearest
 from skyedge.kube import karmada, karmada_overrides, workloads
 from skyedge.kube import karmada_workloads as bindings
 from skyedge.kube.cluster import ConfigMap, Node, PriorityClass
+from skyedge.kube.flagger import Canary
 from skyedge.kube.governance import ClusterRule
 from skyedge.kube.istio_access import AuthorizationPolicy, PeerAuthentication
 from skyedge.kube.istio_hosts import Gateway, ServiceEntry, Sidecar, WorkloadEntry
@@ -86,6 +87,7 @@ MESH = (
     Kind("networking.istio.io", "Sidecar", Sidecar, _NETWORKING, namespaced=True),
     Kind("security.istio.io", "AuthorizationPolicy", AuthorizationPolicy, _SECURITY, namespaced=True),
     Kind("security.istio.io", "PeerAuthentication", PeerAuthentication, _SECURITY, namespaced=True),
+    Kind("flagger.app", "Canary", Canary, ("v1beta1",), namespaced=True),
 )
 """What the service mesh reads."""
 
@@ -157,6 +159,7 @@ KNOWN_ELSEWHERE = {
     "security.istio.io": "RequestAuthentication",
     "telemetry.istio.io": "Telemetry",
     "extensions.istio.io": "WasmPlugin",
+    "flagger.app": "MetricTemplate AlertProvider",
 }
 """Kinds that a cluster has and that a reader which was not given them passes over."""
 
