@@ -71,7 +71,7 @@ def first_s(timeline, event: Event) -> float:
 
 
 @st.composite
-def federations(draw):
+def federations(draw, latest_s=1200):
     clusters, workloads = draw(st.integers(2, 5)), draw(st.integers(1, 4))
     places = [(workload, cluster) for workload in range(workloads) for cluster in range(clusters)]
     chosen = draw(st.lists(st.sampled_from(places), min_size=1, max_size=8, unique=True))
@@ -79,14 +79,14 @@ def federations(draw):
     room = draw(st.lists(st.integers(0, 12), min_size=clusters, max_size=clusters))
     down = []
     for cluster in range(clusters):
-        edges = sorted(draw(st.lists(st.integers(10, 1200), max_size=4, unique=True)))
+        edges = sorted(draw(st.lists(st.integers(10, latest_s), max_size=4, unique=True)))
         down += [(cluster, start, end) for start, end in zip(edges[::2], edges[1::2], strict=False)]
         if len(edges) % 2:  # the last never returns
             down.append((cluster, edges[-1], math.inf))
     return running, clusters, down, room, workloads
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(federations(), st.sampled_from(sorted(SETTINGS)))
 def test_room_is_neither_made_nor_lost(federation, name):
     running, clusters, down, room, workloads = federation
@@ -103,7 +103,7 @@ def test_room_is_neither_made_nor_lost(federation, name):
     assert (homes.room >= 0).all()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(federations())
 def test_skyedge_evicts_nothing_without_somewhere_to_go_and_deletes_nothing_alone(federation):
     running, clusters, down, room, workloads = federation
@@ -124,6 +124,29 @@ def test_skyedge_evicts_nothing_without_somewhere_to_go_and_deletes_nothing_alon
         assert there[workload] >= wanted[workload]
         if healthy.all():
             assert there[workload] == wanted[workload]
+
+
+@settings(max_examples=200, deadline=None)
+@given(federations(latest_s=60), st.sampled_from([0.0, 1.0, 6.0]))
+def test_clusters_that_come_and_go_in_the_middle_of_moves_lose_nothing(federation, decision_s):
+    running, clusters, down, room, workloads = federation
+    seen = [Sighting(cluster, start + 0.3, start + 0.6, end + 0.3) for cluster, start, end in down]
+    settings_ = replace(SKYEDGE, decision_s=decision_s)
+    timeline, homes, *_ = fail(settings_, running, clusters, down, room, workloads, seen=seen)
+    for row in timeline.rows_of(Event.HEALTHY):
+        at_s, where = timeline.at_s[row], timeline.cluster[row]
+        assert not any(cluster == where and start <= at_s < end for cluster, start, end in down)
+    before, after, wanted, there = Counter(), Counter(), Counter(), Counter()
+    for workload, cluster, count in running:
+        before[cluster] += count
+        wanted[workload] += count
+    for (workload, cluster), count in left(timeline).items():
+        after[cluster] += count
+        there[workload] += count
+    assert [before[cluster] + room[cluster] - after[cluster] for cluster in range(clusters)] == homes.room.tolist()
+    assert timeline.deleted_alone == 0
+    waits = (timeline.copies.healthy_at_s == math.inf) & (timeline.copies.deleted_at_s == math.inf)
+    assert there == wanted if not waits.any() else there >= wanted
 
 
 @settings(max_examples=50, deadline=None)
