@@ -1,8 +1,8 @@
 """The same rules as the router's, one request at a time, on dictionaries and lists; slow, and meant to be read.
 
 It shares with the router the objects that go in and the functions that decide one thing (a rule's match, the load of
-priorities, the balancers), which have tests of their own, but none of the columns.  What a name stands for is found once, who
-is in which pool anew after every change, everything else for every request.
+priorities, the balancers), which have tests of their own, but none of the columns.  What a name stands for is found once,
+who is in which pool anew after every change, everything else for every request.
 """
 
 from __future__ import annotations
