@@ -198,6 +198,11 @@ class Room:
                 self._places[flavour] = len(self._places)
         return [self._places[flavour] for flavour in flavours]
 
+    def of(self, flavours: Sequence[Flavour]) -> Counts:
+        """The room for each flavour, (flavours, clusters)."""
+        places = self.places(flavours)
+        return self._table[places]
+
     def update(self, nodes: Nodes, cluster: int) -> None:
         """The nodes of one cluster have changed, and those of no other."""
         self.nodes = nodes
