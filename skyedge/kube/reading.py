@@ -33,10 +33,10 @@ class Manifest(Generic[Object]):
     document: Document
     path: Path
     whole: Mapping[str, Raw] | None = None
-    """All that was written, of a kind that is handed on (:attr:`~skyedge.kube.registry.Kind.handed_on`)."""
+    """All that was written, of a kind that is handed on or kept whole (see :class:`~skyedge.kube.registry.Kind`)."""
 
     def plain(self) -> dict[str, Any]:
-        """All that was written, as plain data of the caller's own; nothing, of a kind that is not handed on."""
+        """All that was written, as plain data of the caller's own; nothing, of a kind that is not kept whole."""
         return {key: msgspec.json.decode(text) for key, text in (self.whole or {}).items()}
 
     def place(self, *path: str | int) -> str:
@@ -177,7 +177,7 @@ class Reader:
         made = reader.read_fields(given)
         if not kind.bare_keys and not made.metadata.name:  # type: ignore[attr-defined]
             raise Problem(("metadata",), "'name' is missing")
-        whole = given if kind.handed_on else None
+        whole = given if kind.handed_on or kind.kept_whole else None
         self.manifests.by_type.setdefault(kind.type, []).append(Manifest(made, document, path, whole))
 
     def _kind(self, given: dict[str, Raw]) -> Kind | None:

@@ -36,6 +36,7 @@ class Kind:
         namespaced: whether two namespaces may each have one of the same name.
         bare_keys: for a file that is no object of the API, the keys by which it is told.
         handed_on: whether all of a manifest is kept, and none of it therefore passed over.
+        kept_whole: whether all of a manifest is kept for who looks at it as plain data, though it goes nowhere.
     """
 
     group: str
@@ -45,6 +46,7 @@ class Kind:
     namespaced: bool = False
     bare_keys: frozenset[str] = frozenset()
     handed_on: bool = False
+    kept_whole: bool = False
 
     @property
     def api_versions(self) -> tuple[str, ...]:
@@ -92,7 +94,7 @@ MESH = (
 """What the service mesh reads."""
 
 FEDERATION = (
-    Kind("cluster.karmada.io", "Cluster", karmada.Cluster, ("v1alpha1",)),
+    Kind("cluster.karmada.io", "Cluster", karmada.Cluster, ("v1alpha1",), kept_whole=True),
     Kind("policy.karmada.io", "PropagationPolicy", karmada.PropagationPolicy, ("v1alpha1",), namespaced=True),
     Kind("policy.karmada.io", "ClusterPropagationPolicy", karmada.ClusterPropagationPolicy, ("v1alpha1",)),
     Kind("policy.karmada.io", "OverridePolicy", karmada_overrides.OverridePolicy, ("v1alpha1",), namespaced=True),

@@ -7,7 +7,7 @@ figure that is none.  All else that an author would want to know of at once is a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from skyedge.errors import InputError, nearest
@@ -21,15 +21,26 @@ from skyedge.kube.pods import requested
 from skyedge.layers.federation.manifest_overrides import Changes
 from skyedge.layers.federation.objects import Cluster, Workload
 from skyedge.layers.federation.policy import OverridePolicy
+from skyedge.layers.federation.reading.autoscalers import read_scalers
 from skyedge.layers.federation.reading.checks import check_federation
 from skyedge.layers.federation.reading.clusters import clusters_without_nodes, read_clusters
 from skyedge.layers.federation.reading.figures import data_bytes, demands
+from skyedge.layers.federation.reading.governance import (
+    ORIGIN,
+    PHASE,
+    Governance,
+    governed_clusters,
+    read_memberships,
+    read_quotas,
+    read_rules,
+)
 from skyedge.layers.federation.reading.notices import Notices, doubled
 from skyedge.layers.federation.reading.resources import (
     Policies,
     ReadPolicy,
     ReadResource,
     ResourceKey,
+    key_of,
     read_resources,
     title_of,
 )
@@ -64,11 +75,12 @@ class FederationReading:
     """What the files said, and what in them is worth a word.
 
     Attributes:
-        clusters: in the order of their names.
+        clusters: in the order of their names, with the taints of their phases and of taint policies.
         selected: what policies send to clusters, in the order of kind, namespace and name.
         followers: what needs no policy, since it follows; a resource that a policy selects may follow as well.
         unselected: what no policy speaks for, and nothing that is sent needs.
         overrides: all override policies.
+        governance: rules, quotas, autoscalers, and the life of clusters.
     """
 
     clusters: tuple[Cluster, ...]
@@ -77,6 +89,7 @@ class FederationReading:
     unselected: tuple[ReadResource, ...]
     overrides: tuple[OverridePolicy[Changes], ...]
     warnings: tuple[str, ...]
+    governance: Governance = field(default_factory=Governance)
 
     @property
     def workloads(self) -> tuple[Workload, ...]:
@@ -96,6 +109,7 @@ def read_federation(manifests: Manifests) -> FederationReading:
     clusters = read_clusters(manifests, _asked(resources.values()), notices)
     if not clusters:
         raise InputError("there is no Cluster in this, so there is nowhere to go")
+    clusters = governed_clusters(manifests, clusters, notices)
     policies = Policies(manifests)
     speakers = {key: read for key, one in resources.items() if (read := policies.speaker(one.resource, notices))}
     workloads = _Workloads(manifests, clusters, resources, notices)
@@ -111,7 +125,26 @@ def read_federation(manifests: Manifests) -> FederationReading:
     overrides = {id(manifest): override_policy_of(manifest) for manifest in given}
     check_federation(manifests, clusters, policies, speakers, resources, overrides, notices)
     _check_wishes(selected, clusters_without_nodes(manifests), notices)
-    return FederationReading(clusters, selected, followers, unselected, tuple(overrides.values()), notices.sentences)
+    governance = _governance(manifests, clusters, selected, notices)
+    changes = tuple(overrides.values())
+    return FederationReading(clusters, selected, followers, unselected, changes, notices.sentences, governance)
+
+
+def _governance(
+    manifests: Manifests, clusters: tuple[Cluster, ...], selected: tuple[Selected, ...], notices: Notices
+) -> Governance:
+    given = {manifest.object.metadata.name: manifest for manifest in manifests.of(ClusterManifest)}
+    workloads = {key_of(one.read.resource): one.workload for one in selected}
+    return Governance(
+        rules=read_rules(manifests, clusters, notices),
+        quotas=read_quotas(manifests, notices),
+        scalers=read_scalers(manifests, sorted(given), workloads, notices),
+        memberships=read_memberships(manifests),
+        registered=frozenset(
+            name for name, one in given.items() if {ORIGIN, PHASE} & one.object.metadata.annotations.keys()
+        ),
+        plain={name: manifest.plain() for name, manifest in given.items()},
+    )
 
 
 def _unique_clusters(manifests: Manifests) -> None:
