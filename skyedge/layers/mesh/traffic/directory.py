@@ -5,7 +5,8 @@ All of it is made when it is first asked for, so that a large mesh costs what it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from skyedge.errors import InputError, nearest
@@ -25,6 +26,7 @@ from skyedge.layers.mesh.objects import (
     effective_policy,
 )
 from skyedge.layers.mesh.pools import cluster_of
+from skyedge.layers.mesh.router import destination_rules
 from skyedge.layers.mesh.traffic.behaviour import Behaviours, Call, Place, one_way_us
 from skyedge.layers.mesh.traffic.cluster_view import ClusterView
 from skyedge.layers.mesh.traffic.connections import ConnectionPool
@@ -83,7 +85,8 @@ class Directory(Generic[Ticket]):
         for endpoint in mesh.endpoints:
             self._members.setdefault(endpoint.service, []).append(endpoint)
         self._views: dict[str, Mesh] = {}
-        self._rules: dict[int, Domains[DestinationRule]] = {}
+        self._rules: dict[tuple[int, str], Domains[DestinationRule]] = {}
+        self._outside: set[str] = set()
         self._tables: dict[str, EndpointTable] = {}
         self._hosts: dict[tuple[int, str, str], VirtualHosts] = {}
         self._proxies: dict[str, Proxy[Ticket]] = {}
@@ -121,16 +124,20 @@ class Directory(Generic[Ticket]):
             if hosts is None:
                 hosts = self._hosts[key] = VirtualHosts(seen, caller)
             found = hosts.find(request.host)
+            # The proxy knows who its caller is, whatever the request says.
+            mine = replace(request, source_labels=caller.labels, source_namespace=caller.namespace, gateway=caller.gateway)
             if found is not None:
-                way = Way(request, found.routes, defaults.retries)
+                way = Way(mine, found.routes, defaults.retries)
             elif caller.gateway != MESH_GATEWAY:
-                way = Way(request, (), defaults.retries)
+                way = Way(mine, (), defaults.retries)
             elif defaults.allow_any:
-                straight = HttpRoute(destinations=(Destination(without_port(request.host)),))
-                way = Way(request, (straight,), defaults.retries)
+                host = without_port(request.host)
+                self._outside.add(host)
+                straight = HttpRoute(destinations=(Destination(host),))
+                way = Way(mine, (straight,), defaults.retries)
             else:
-                way = Way(request, (), defaults.retries, BAD_GATEWAY)
-            way.service_class = self.controls.classes.number(request, caller.labels, way.name)
+                way = Way(mine, (), defaults.retries, BAD_GATEWAY)
+            way.service_class = self.controls.classes.number(mine, caller.labels, way.name)
             proxy.ways[id(request)] = way
         return way
 
@@ -142,11 +149,22 @@ class Directory(Generic[Ticket]):
             self._views[caller.name] = self.controls.view(caller)
         return self._views[caller.name]
 
-    def lane(self, proxy: Proxy[Ticket], to: Destination) -> Lane[Ticket] | None:
-        """The lane to a destination; None if the mesh has no such subset."""
-        key = (to.host, to.subset, to.port)
+    def reroute(self, view: Callable[[Caller], Mesh]) -> None:
+        """Forget what came of the routes until now; lanes that have been made stay."""
+        self.controls = replace(self.controls, view=view)
+        self._views.clear()
+        self._hosts.clear()
+        self._rules.clear()
+        for proxy in self.proxies:
+            proxy.ways.clear()
+            proxy.lanes = {key: lane for key, lane in proxy.lanes.items() if lane is not None}
+
+    def lane(self, proxy: Proxy[Ticket], to: Destination, port: int) -> Lane[Ticket] | None:
+        """The lane to a destination, for a request to a port; None if the mesh has no such service or subset."""
+        asked = to.port if to.port is not None else port
+        key = (to.host, to.subset, asked)
         if key not in proxy.lanes:
-            proxy.lanes[key] = self._lane(proxy, to)
+            proxy.lanes[key] = self._lane(proxy, to, asked)
         return proxy.lanes[key]
 
     def station(self, endpoint: MeshEndpoint) -> Station[Ticket]:
@@ -172,7 +190,7 @@ class Directory(Generic[Ticket]):
             count += call.count > count and station.calls_chance() < call.count - count
             key = (station.number, number, id(parent) if call.headers_kept else 0)
             if count and key not in self._further:
-                self._further[key] = (self._further_request(proxy.caller, call, parent), parent)
+                self._further[key] = (self._further_request(call, parent), parent)
             for _ in range(count):
                 yield proxy, self._further[key][0]
 
@@ -182,7 +200,7 @@ class Directory(Generic[Ticket]):
         namespace = known.namespace if known is not None else ""
         return Caller(station.name, one.locality, one.labels, namespace, one.network, one.node)
 
-    def _further_request(self, caller: Caller, call: Call, parent: HttpRequest) -> HttpRequest:
+    def _further_request(self, call: Call, parent: HttpRequest) -> HttpRequest:
         known = self.known[call.service]
         return HttpRequest(
             call.service,
@@ -190,8 +208,6 @@ class Directory(Generic[Ticket]):
             call.method,
             known.ports[0].number if known.ports else 80,
             headers={name: value for name in call.headers_kept if (value := parent.header(name)) is not None},
-            source_labels=caller.labels,
-            source_namespace=caller.namespace,
         )
 
     def number(self, kind: str, names: list[str] | list[Locality], name: object) -> int:
@@ -209,26 +225,29 @@ class Directory(Generic[Ticket]):
         """The number of a locality."""
         return self.number("locality", self.localities, locality)
 
-    def _lane(self, proxy: Proxy[Ticket], to: Destination) -> Lane[Ticket] | None:
+    def _lane(self, proxy: Proxy[Ticket], to: Destination, asked: int) -> Lane[Ticket] | None:
+        if to.host not in self.known and to.host not in self._outside:
+            return None
         seen = self.seen_by(proxy.caller)
-        rules = self._rules.get(id(seen))
-        if rules is None:
-            rules = self._rules[id(seen)] = Domains((rule.host, rule) for rule in seen.rules)
-        rule = rules.find(to.host.lower())
+        spoken_by = (id(seen), proxy.caller.namespace)
+        if spoken_by not in self._rules:
+            self._rules[spoken_by] = destination_rules(seen, proxy.caller)
+        rule = self._rules[spoken_by].find(to.host.lower())
         subset = rule.subset(to.subset) if rule is not None and to.subset else None
         if to.subset and subset is None:
             return None
         service = self.known.get(to.host) or Service(to.host)
-        port = to.port if to.port is not None else service.ports[0].number if service.ports else None
+        numbers = [one.number for one in service.ports]
+        port = asked if asked in numbers or len(numbers) != 1 else numbers[0]
         policy = effective_policy(rule, to.subset, port)
-        cluster = cluster_of(service, to.subset, to.port, subset.labels if subset else {}, policy, self.mesh.defaults)
+        cluster = cluster_of(service, to.subset, port, subset.labels if subset else {}, policy, self.mesh.defaults)
         table = self._table(to.host)
         endpoints = [one for one in table.endpoints if one is not None]
         stations = tuple(self.station(one) for one in endpoints)
         limits = policy.connections or NO_LIMITS
         spoken = next((one.protocol.upper() for one in service.ports if one.number == port), "")
         timeout_s = self.mesh.defaults.connect_timeout_s if limits.connect_timeout_s is None else limits.connect_timeout_s
-        name = f"{proxy.caller.name}>{to.host}|{to.subset}|{to.port or ''}"
+        name = f"{proxy.caller.name}>{to.host}|{to.subset}|{port}"
         return Lane(
             host=to.host,
             subset_name=to.subset,
@@ -261,14 +280,14 @@ class Directory(Generic[Ticket]):
 
     def _table(self, host: str) -> EndpointTable:
         if host not in self._tables:
-            members = self._members.get(host, [])
-            if host not in self.known and not members:  # outside of the mesh: one endpoint, far from everybody
-                members = [MeshEndpoint(host, host)]
+            # Outside of the mesh there is one endpoint, in no known place.
+            members = self._members.get(host, []) if host in self.known else [MeshEndpoint(host, host)]
             self._tables[host] = EndpointTable([host], members)
         return self._tables[host]
 
     def _check(self) -> None:
-        asked: list[tuple[str, str]] = [(host, "a behaviour") for host in self.behaviours.services]
+        asked: list[tuple[str, str]] = [(host, "an endpoint") for host in self._members]
+        asked += [(host, "a behaviour") for host in self.behaviours.services]
         asked += [(host, "a behaviour") for host, _ in self.behaviours.endpoints]
         asked += [(host, "a retry budget") for host in self.controls.retry_budgets]
         asked += [(host, "a rate limit") for host in self.controls.rate_limits]

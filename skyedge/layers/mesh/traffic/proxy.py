@@ -146,7 +146,7 @@ class Proxy(Generic[Ticket]):
         self.number = number
         self.draw = draw
         self.ways: dict[int, Way] = {}
-        self.lanes: dict[tuple[str, str, int | None], Lane[Ticket] | None] = {}
+        self.lanes: dict[tuple[str, str, int], Lane[Ticket] | None] = {}
 
 
 def hashed(key: HashKey | None, request: HttpRequest, caller: Caller) -> int | None:

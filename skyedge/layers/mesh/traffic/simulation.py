@@ -10,11 +10,11 @@ What the caller has given up the endpoint still works on: it cannot know (assume
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from skyedge.errors import InputError
 from skyedge.layers.mesh.http_route import GRPC_OF_HTTP, HTTP_OF_GRPC, Destination
-from skyedge.layers.mesh.objects import Mesh
+from skyedge.layers.mesh.objects import Caller, Mesh
 from skyedge.layers.mesh.traffic.behaviour import ALWAYS, Behaviours, Failure
 from skyedge.layers.mesh.traffic.calls import NOBODY, Flags, Traffic
 from skyedge.layers.mesh.traffic.columns import traffic_of
@@ -89,12 +89,25 @@ class Simulation:
             request = self._requests[number]
             self._events.run_until(request.start_us)
             self._events.now_us = request.start_us
+            request.way = directory.way(request.proxy, request.http)  # routes may have changed meanwhile
             self._begin(request, request.start_us)
         self._events.run_until(ALWAYS)
         for request in self._requests:
             if not request.done:
                 request.give_up(self._events.now_us, DC)
         return traffic_of(directory, self._requests, self._attempts, self._seed, self._events.now_us)
+
+    def at(self, at_us: int, act: Callable[[int], None]) -> None:
+        """Have ``act(now_us)`` called while requests run, before those that begin at that time."""
+        self._at(at_us, lambda what, now_us: what(now_us), act)
+
+    def reroute(self, view: Callable[[Caller], Mesh]) -> None:
+        """From now on callers follow other routes; connections, and what proxies know of endpoints, stay."""
+        self._directory.reroute(view)
+
+    def ended(self, begin_us: int, end_us: int) -> Iterator[Attempt]:
+        """Attempts that have ended from one time up to, but not at, another."""
+        return (one for one in self._attempts if begin_us <= one.end_us < end_us)
 
     # At the caller's proxy, on the way out.
 
@@ -134,7 +147,7 @@ class Simulation:
 
     def _send_to(self, request: Request, to: Destination, now: int) -> None:
         directory, proxy = self._directory, request.proxy
-        lane = proxy.lanes.get((to.host, to.subset, to.port)) or directory.lane(proxy, to)
+        lane = directory.lane(proxy, to, request.http.port)
         if lane is None:
             request.service = directory.service_number(to.host)
             self._end(request, UNAVAILABLE, NOBODY, NC, now)
