@@ -8,6 +8,7 @@ from skyedge.layers.mesh.retries import RetryPolicy
 from skyedge.layers.mesh.traffic.calls import NEVER, NOBODY
 from skyedge.layers.mesh.traffic.connections import Connection
 from skyedge.layers.mesh.traffic.proxy import Lane, Proxy, Way
+from skyedge.layers.mesh.traffic.request import TimedRequest
 from skyedge.layers.mesh.traffic.retry_decision import Ending
 from skyedge.layers.mesh.traffic.station import Station
 
@@ -63,6 +64,21 @@ class Request:
         self.grpc_status = NOBODY
         self.end_us = NEVER
         self.done = False
+
+    @classmethod
+    def asked(cls, number: int, timed: TimedRequest, proxy: Proxy[Attempt], way: Way) -> Request:
+        """One from outside."""
+        request = cls(number, number, proxy, timed.http, way, way.service_class, timed.at_us)
+        request.request_bytes, request.response_bytes = timed.request_bytes, timed.response_bytes
+        return request
+
+    def further(
+        self, number: int, attempt: Attempt, proxy: Proxy[Attempt], http: HttpRequest, way: Way, now_us: int
+    ) -> Request:
+        """One that an endpoint makes while it works on this."""
+        request = Request(number, self.root, proxy, http, way, self.service_class, now_us)
+        request.parent = attempt
+        return request
 
     def mirrored(self, number: int, now_us: int) -> Request:
         """A copy, whose answer nobody sees."""

@@ -30,6 +30,7 @@ Ticket = TypeVar("Ticket")
 
 Chance = tuple[float, float, float, float]
 """As :class:`~skyedge.layers.mesh.http_route.Draws`: destination, abort, delay, mirror."""
+NO_CHANCE = (0.0, 0.0, 0.0, 0.0)
 
 
 class Way:

@@ -22,16 +22,14 @@ from skyedge.layers.mesh.traffic.connections import Connection, Moved, Verdict
 from skyedge.layers.mesh.traffic.directory import Directory
 from skyedge.layers.mesh.traffic.events import Events
 from skyedge.layers.mesh.traffic.life import Attempt, Request
-from skyedge.layers.mesh.traffic.proxy import Lane, hashed
+from skyedge.layers.mesh.traffic.proxy import NO_CHANCE, Lane, hashed
 from skyedge.layers.mesh.traffic.rate_limits import TOO_MANY_REQUESTS
 from skyedge.layers.mesh.traffic.request import Controls, TimedRequest
 from skyedge.layers.mesh.traffic.retry_budget import backoff_s
 from skyedge.layers.mesh.traffic.retry_decision import Ending, may_be_repeated
 
-OK, FORBIDDEN, FAILED, UNAVAILABLE, TOO_LATE = 200, 403, 500, 503, 504
+OK, FORBIDDEN, FAILED, UNAVAILABLE, TOO_LATE, GRPC_TOO_LATE = 200, 403, 500, 503, 504, 4
 UO, UT, UF, UC, UH, URX, NR, NC, RL, DI, FI, DC = (flag.value for flag in Flags if flag)
-NO_CHANCE = (0.0, 0.0, 0.0, 0.0)
-GRPC_TOO_LATE = 4
 
 
 def simulate(
@@ -55,8 +53,7 @@ def simulate(
         Requests in the order given, those that endpoints made and mirrored copies after them.
 
     Raises:
-        InputError: if a time is negative, two callers share a name, or as
-            :class:`~skyedge.layers.mesh.traffic.directory.Directory`.
+        InputError: if a time is negative, two callers share a name, or as :class:`Directory`.
     """
     return Simulation(mesh, behaviours or Behaviours(), seed, controls or Controls()).run(requests)
 
@@ -81,10 +78,7 @@ class Simulation:
             raise InputError(f"request {order[0]} is at {requests[order[0]].at_us} µs, before the start")
         for number, one in enumerate(requests):
             proxy = directory.proxy(one.caller)
-            way = directory.way(proxy, one.http)
-            request = Request(number, number, proxy, one.http, way, way.service_class, one.at_us)
-            request.request_bytes, request.response_bytes = one.request_bytes, one.response_bytes
-            self._requests.append(request)
+            self._requests.append(Request.asked(number, one, proxy, directory.way(proxy, one.http)))
         for number in order:
             request = self._requests[number]
             self._events.run_until(request.start_us)
@@ -137,8 +131,8 @@ class Simulation:
         if outcome.destination is None or way.route is None:
             grpc = NOBODY if outcome.grpc_status is None else outcome.grpc_status
             self._end(request, outcome.status, grpc, 0, now)
-            return
-        self._send_to(request, way.route.destinations[outcome.destination], now)
+        else:
+            self._send_to(request, way.route.destinations[outcome.destination], now)
 
     def _mirror(self, request: Request, to: Destination, now: int) -> None:
         copy = request.mirrored(len(self._requests), now)
@@ -294,10 +288,8 @@ class Simulation:
         children: list[Request] = []
         for proxy, http in self._directory.further(attempt.station, parent.http):
             way = self._directory.way(proxy, http)
-            child = Request(len(self._requests), parent.root, proxy, http, way, parent.service_class, now)
-            child.parent = attempt
-            children.append(child)
-            self._requests.append(child)
+            children.append(parent.further(len(self._requests), attempt, proxy, http, way, now))
+            self._requests.append(children[-1])
         attempt.children = len(children)
         if not children:
             self._answer(attempt, OK, now)
@@ -369,9 +361,7 @@ class Simulation:
     def _over(self, attempt: Attempt, ending: Ending, status: int, grpc: int, flags: int, now: int) -> None:
         self._leave(attempt, ending, status, grpc, flags, now)
         request, policy = attempt.request, attempt.request.policy
-        if request.holds_retry:
-            attempt.lane.retries.give_back()
-            request.holds_retry = False
+        self._give_back(request)
         failed = status >= 400 or grpc > 0
         if failed and policy is not None and may_be_repeated(policy, ending, status, grpc if grpc >= 0 else None):
             pool = attempt.lane.pool
@@ -396,9 +386,7 @@ class Simulation:
         request.done, request.end_us = True, now
         request.status, request.grpc_status = status, grpc
         request.flags |= flags
-        if request.holds_retry and request.lane is not None:
-            request.lane.retries.give_back()
-            request.holds_retry = False
+        self._give_back(request)
         if status >= 400 or grpc > 0:
             request.response_bytes = 0
         attempt = request.parent
@@ -408,3 +396,8 @@ class Simulation:
         attempt.child_failed |= status >= 400 or grpc > 0
         if attempt.children == 0 and not attempt.done:
             self._answer(attempt, FAILED if attempt.child_failed else OK, now)
+
+    def _give_back(self, request: Request) -> None:
+        if request.holds_retry and request.lane is not None:
+            request.lane.retries.give_back()
+            request.holds_retry = False
