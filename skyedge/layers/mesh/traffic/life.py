@@ -87,6 +87,12 @@ class Request:
         copy.request_bytes, copy.response_bytes = self.request_bytes, self.response_bytes
         return copy
 
+    def give_back(self) -> None:
+        """If it is a retry that counts as in hand, it no longer does."""
+        if self.holds_retry and self.lane is not None:
+            self.lane.retries.give_back()
+            self.holds_retry = False
+
     def give_up(self, now_us: int, flag: int) -> None:
         """Time ended first: nobody would ever have answered."""
         if self.attempt is not None:

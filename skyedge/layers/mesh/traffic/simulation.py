@@ -361,7 +361,7 @@ class Simulation:
     def _over(self, attempt: Attempt, ending: Ending, status: int, grpc: int, flags: int, now: int) -> None:
         self._leave(attempt, ending, status, grpc, flags, now)
         request, policy = attempt.request, attempt.request.policy
-        self._give_back(request)
+        request.give_back()
         failed = status >= 400 or grpc > 0
         if failed and policy is not None and may_be_repeated(policy, ending, status, grpc if grpc >= 0 else None):
             pool = attempt.lane.pool
@@ -386,7 +386,7 @@ class Simulation:
         request.done, request.end_us = True, now
         request.status, request.grpc_status = status, grpc
         request.flags |= flags
-        self._give_back(request)
+        request.give_back()
         if status >= 400 or grpc > 0:
             request.response_bytes = 0
         attempt = request.parent
@@ -396,8 +396,3 @@ class Simulation:
         attempt.child_failed |= status >= 400 or grpc > 0
         if attempt.children == 0 and not attempt.done:
             self._answer(attempt, FAILED if attempt.child_failed else OK, now)
-
-    def _give_back(self, request: Request) -> None:
-        if request.holds_retry and request.lane is not None:
-            request.lane.retries.give_back()
-            request.holds_retry = False
