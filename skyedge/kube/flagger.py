@@ -74,12 +74,13 @@ class ThresholdRange(Shape, frozen=True, kw_only=True):
 class CanaryMetric(Shape, frozen=True, kw_only=True):
     """A figure that is looked at after each interval; ``threshold`` is an older word for one end of its range."""
 
-    unmodelled = "query templateVariables"
+    unmodelled = "templateVariables"
 
     name: str
     interval: str | None = None
     threshold: float | None = None
     threshold_range: ThresholdRange | None = None
+    query: str = ""
     template_ref: Reference | None = None
 
     def check(self) -> None:

@@ -111,9 +111,9 @@ def _rule(manifest: kube.DestinationRule, namespace: str) -> DestinationRule:
     policy = spec.traffic_policy or kube.TrafficPolicy()
     return DestinationRule(
         host=whole_name(spec.host, namespace),
-        policy=_policy(policy),
-        subsets=tuple(Subset(one.name, one.labels, _policy(one.traffic_policy)) for one in spec.subsets),
-        port_policies={one.port.number: _policy(one) for one in policy.port_level_settings},
+        policy=read_policy(policy),
+        subsets=tuple(Subset(one.name, one.labels, read_policy(one.traffic_policy)) for one in spec.subsets),
+        port_policies={one.port.number: read_policy(one) for one in policy.port_level_settings},
         namespace=namespace,
         name=manifest.metadata.name,
     )
@@ -127,7 +127,8 @@ def _merged(first: DestinationRule, second: DestinationRule) -> DestinationRule:
     return replace(first, policy=chosen.policy, port_policies=chosen.port_policies, subsets=(*first.subsets, *more))
 
 
-def _policy(said: kube.TrafficPolicy | kube.PortTrafficPolicy | None) -> TrafficPolicy:
+def read_policy(said: kube.TrafficPolicy | kube.PortTrafficPolicy | None) -> TrafficPolicy:
+    """A policy of traffic; None is nothing said."""
     if said is None:
         return NOTHING_SAID
     return TrafficPolicy(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from skyedge.errors import InputError, nearest
 from skyedge.kube import Manifest, Manifests
@@ -38,7 +39,7 @@ Written = Manifest[kube.VirtualService]
 class Origin:
     """Where a rule was written."""
 
-    manifest: Written
+    manifest: Manifest[Any]
     path: Path
 
     def place(self, *path: str | int) -> str:
@@ -55,7 +56,7 @@ class Routes:
     """A virtual service, where it was written, and each of its rules."""
 
     shown: Shown[VirtualService]
-    manifest: Written
+    manifest: Manifest[Any]
     origins: tuple[Origin, ...]
 
 
@@ -209,7 +210,7 @@ def _rule(rule: kube.HttpRoute, origin: Origin, namespace: str, matches: tuple[H
         cors=None if rule.cors_policy is None else _cors(rule.cors_policy),
         name=rule.name,
         timeout_s=seconds_or_none(rule.timeout),
-        retries=None if rule.retries is None else _retries(rule.retries),
+        retries=None if rule.retries is None else read_retries(rule.retries),
     )
 
 
@@ -299,7 +300,8 @@ def _cors(cors: kube.Cors) -> CorsPolicy:
     )
 
 
-def _retries(retries: kube.HttpRetry) -> RetryWish:
+def read_retries(retries: kube.HttpRetry) -> RetryWish:
+    """What a rule wants to be repeated."""
     return RetryWish(
         retries.attempts,
         retries.retry_on,
