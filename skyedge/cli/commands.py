@@ -310,6 +310,7 @@ def route(
     traces: Annotated[Path | None, typer.Option(help="Write traces, as OpenTelemetry JSON.")] = None,
     metrics: Annotated[Path | None, typer.Option(help="Write metrics, as Prometheus text.")] = None,
     topology: Annotated[Path | None, typer.Option(help="Write who calls whom, as .dot or .mmd.")] = None,
+    rollout: Annotated[str | None, typer.Option(help="Try a new version on them: the name of a Canary.")] = None,
 ) -> None:
     """Send requests through a service mesh: rule, destination, endpoint, retries, ejections, latency."""
     from skyedge.cli.route import route_command
@@ -325,6 +326,7 @@ def route(
         rate_per_s=rate,
         delays=delay or [],
         outputs={"traces": traces, "metrics": metrics, "topology": topology},
+        rollout=rollout,
     )
 
 

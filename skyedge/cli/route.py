@@ -17,6 +17,7 @@ from rich.text import Text
 
 from skyedge.cli.route_figures import as_mapping
 from skyedge.cli.route_requests import Asked, requests_of
+from skyedge.cli.route_rollout import rolled_out, sentence
 from skyedge.errors import InputError, nearest
 from skyedge.kube import MESH, Manifests, read_manifests
 from skyedge.kube.documents import STANDARD_INPUT
@@ -59,14 +60,18 @@ def route_command(
     rate_per_s: float,
     delays: Sequence[str],
     outputs: Mapping[str, Path | None],
+    rollout: str | None = None,
 ) -> None:
     """Read manifests, send requests through the mesh and print what became of them.
 
     Args:
+        rollout: the name of a canary that they meet.
         outputs: files for ``traces``, ``metrics`` and ``topology``; None for those that are not wanted.
     """
     if [*files, requests].count(STANDARD_INPUT) > 1:
         raise InputError("standard input can be read only once")
+    if rollout is not None and explain:
+        raise InputError("--explain is about single requests; a rollout says after each interval what it found")
     _check_outputs(outputs)
     manifests = read_manifests([_found(file) for file in files], kinds=MESH, strict=strict)
     if not manifests.by_type:
@@ -75,10 +80,16 @@ def route_command(
     if strict and reading.warnings:
         raise InputError(f"{reading.warnings[0]} (strict)")
     network = Network(between_us=_delays(delays, reading))
-    asked = requests_of(requests if requests.isdecimal() else _found(requests), reading, source, seed, rate_per_s)
-    traffic = _simulated(manifests, reading, asked, network, seed)
+    requests = requests if requests.isdecimal() else _found(requests)
     warnings = [*manifests.warnings(), *reading.warnings]
-    result = as_mapping(reading, asked, traffic, warnings, explain=explain)
+    if rollout is not None:
+        given = {"source": source, "seed": seed, "rate_per_s": rate_per_s, "network": network}
+        result, traffic = rolled_out(manifests, reading, rollout, requests, **given)
+        result["warnings"] = [*warnings, *result["warnings"]]
+    else:
+        asked = requests_of(requests, reading, source, seed, rate_per_s)
+        traffic = _simulated(manifests, reading, asked, network, seed)
+        result = as_mapping(reading, asked, traffic, warnings, explain=explain)
     _write(outputs, traffic)
     if form == "json":
         print(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
@@ -148,8 +159,12 @@ def _print(result: dict[str, Any]) -> None:
     console, warn = Console(), Console(stderr=True)
     if not console.is_terminal:
         console = Console(width=max(console.width, 180))
-    for sentence in result["warnings"]:
-        warn.print(f"warning: {sentence}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+    for warning in result["warnings"]:
+        warn.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+    if "rollout" in result:
+        _print_rows(console, "intervals", result["intervals"])
+        console.print(sentence(result), highlight=False, soft_wrap=True)
+        return
     split = result["split"]
     _print_rows(console, "requests", result["requests"], skipped=("why", "flags"))
     for number, request in enumerate(result["requests"][:MOST_ROWS], 1):
