@@ -24,11 +24,15 @@ UNKNOWN = "unknown"
 
 LABELS = (
     *("reporter", "source_workload", "source_workload_namespace", "source_app", "source_version"),
+    *("source_canonical_service", "source_canonical_revision"),
     *("destination_workload", "destination_workload_namespace", "destination_app", "destination_version"),
+    *("destination_canonical_service", "destination_canonical_revision"),
     *("destination_service", "destination_service_name", "destination_service_namespace"),
     *("request_protocol", "response_code", "grpc_response_status", "response_flags", "connection_security_policy"),
 )
-"""Of every series, in this order (Istio's standard labels)."""
+"""Of every series, in this order: Istio's standard labels, but for principals, which nobody has here."""
+LATEST = "latest"
+"""The canonical revision of what names no version (Istio)."""
 
 
 @dataclass(frozen=True)
@@ -130,14 +134,21 @@ def _names(calls: Calls, codes: Sequence[int]) -> tuple[str, ...]:
     caller, service, endpoint, grpc, status, grpc_status, flags = codes
     source, host = calls.callers[caller], calls.services[service]
     namespace = calls.service_namespaces[service] or UNKNOWN
-    workload = app = version = workload_namespace = UNKNOWN
+    calling = (source.workload or UNKNOWN, source.namespace or UNKNOWN, source.app or UNKNOWN, source.version or UNKNOWN)
+    canonical = (source.app or source.workload or UNKNOWN, source.version or LATEST)
+    called = (UNKNOWN,) * 6
     if endpoint != NOBODY:
         one = calls.endpoints[endpoint]
-        workload, app, version = one.workload, one.app or UNKNOWN, one.version or UNKNOWN
-        workload_namespace = namespace
+        called = (
+            one.workload,
+            namespace,
+            one.app or UNKNOWN,
+            one.version or UNKNOWN,
+            one.app or one.workload,
+            one.version or LATEST,
+        )
     return (
-        *(source.workload or UNKNOWN, source.namespace or UNKNOWN, source.app or UNKNOWN, source.version or UNKNOWN),
-        *(workload, workload_namespace, app, version, host, host.partition(".")[0], namespace),
+        *(*calling, *canonical, *called, host, host.partition(".")[0], namespace),
         *("grpc" if grpc else "http", str(status), str(grpc_status) if grpc_status != NOBODY else "", flag_text(flags)),
     )
 
