@@ -252,7 +252,7 @@ class Batch:
         self.overflows, self.scored = overflows > 0, scored > 0
 
     def _cells(self) -> None:
-        """What workloads themselves say of clusters: where they run, and where they are driven from."""
+        """What workloads themselves say of clusters: where they run, are driven from, or may have only so many."""
         column = self.federation.column
         there = [
             (row, place, number)
@@ -264,12 +264,20 @@ class Batch:
         leaving = [
             (row, place)
             for row, one in enumerate(self.workloads)
-            if one.evicting
-            for name in one.evicting
+            if one.evicting or one.barred
+            for name in (*one.evicting, *one.barred)
+            if (place := column(name)) is not None
+        ]
+        limits = [
+            (row, place, most)
+            for row, one in enumerate(self.workloads)
+            if one.room_limit
+            for name, most in one.room_limit.items()
             if (place := column(name)) is not None
         ]
         self._there = np.array(there, np.int64).reshape(-1, 3)
         self._leaving = np.array(sorted(leaving), np.int64).reshape(-1, 2)
+        self._limits = np.array(limits, np.int64).reshape(-1, 3)
         if self._there[:, 2].min(initial=0) < 0:
             raise InputError("a workload runs a negative number of replicas somewhere")
 
@@ -321,13 +329,17 @@ class Batch:
     def room_of(self, rows: Places) -> Counts:
         """How many more replicas of some workloads fit, (rows, clusters).
 
-        Without any limit it is as many as are wanted, as in Karmada; for a workload without replicas it is nothing.
+        Without any limit it is as many as are wanted, as in Karmada; for a workload without replicas it is nothing.  A quota
+        may leave less.
         """
         room: Counts = self.room.table[self.flavour[rows]]
         wanted = self.replicas[rows]
         endless = np.flatnonzero((room >= UNLIMITED).any(axis=1))
         room[endless] = np.where(room[endless] >= UNLIMITED, wanted[endless, None], room[endless])
         room[wanted == 0] = 0
+        limits = self._of_rows(self._limits, rows)
+        row, place = limits[:, 0], limits[:, 1]
+        room[row, place] = np.minimum(room[row, place], limits[:, 2])
         return room
 
     def marks_of(self, rows: Places, present: Flags | None) -> Counts:

@@ -24,6 +24,7 @@ FILTERS = {
     "affinity": ("is not meant by its affinity", "are not meant by its affinity"),
     "spread": ("does not say what it is spread by", "do not say what it is spread by"),
     "eviction": ("drives it out", "drive it out"),
+    "barred": ("is closed to it", "are closed to it"),
 }
 """In their order, with what is said of one cluster and of several."""
 
@@ -129,6 +130,7 @@ def _turned_away(batch: Batch, workload: int, group: int) -> list[str]:
         "affinity": meant,
         "spread": federation.has_fields([constraint.field for constraint in one.rules.spread]),
         "eviction": ~evicting,
+        "barred": np.array([name not in one.barred for name in federation.names], np.bool_),
     }
     return [next((name for name in FILTERS if not passes[name][place]), "") for place in range(len(federation))]
 
@@ -156,6 +158,8 @@ def _because(batch: Batch, workload: int, group: int, place: int, reason: str) -
             values = {"provider": cluster.provider, "region": cluster.region, "zone": cluster.zones}
             missing = [one.field for one in one.rules.spread if not values.get(one.field, True)]
             return f"does not say its {' and '.join(missing)}"
+        case "barred":
+            return one.barred[cluster.name]
     return FILTERS[reason][0]
 
 

@@ -108,6 +108,8 @@ class Workload:
         uid: its unique name, which decides ties; see :func:`skyedge.layers.federation.division.ties_descend`.
         scheduled: replicas that run already, by cluster.
         evicting: clusters that it is being driven from: it does not go back there.
+        barred: clusters that it may not be on, whatever its rules say, each with why, as what is said of the cluster.
+        room_limit: by cluster, how many more replicas it may have there, whatever room there is; as quotas say.
         fresh: whether all of it is divided anew, though it runs.
         group: the affinity group that it was placed by; those before it are not tried again, as in Karmada.
         priority: who is first where the room that others leave counts; higher first.
@@ -122,6 +124,8 @@ class Workload:
     uid: str = ""
     scheduled: Mapping[str, int] = field(default_factory=dict)
     evicting: frozenset[str] = frozenset()
+    barred: Mapping[str, str] = field(default_factory=dict)
+    room_limit: Mapping[str, int] = field(default_factory=dict)
     fresh: bool = False
     group: str = ""
     priority: int = 0
