@@ -85,6 +85,28 @@ def test_what_is_explained_is_what_was_decided(members, apps):
             assert {verdict.cluster: verdict.replicas for verdict in verdicts if verdict.chosen} == placements.of(row)
 
 
+@settings(max_examples=40)
+@given(
+    st.lists(st.integers(0, 9), min_size=3, max_size=6),
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 2)), min_size=1, max_size=5),
+    st.sampled_from([Strategy.DYNAMIC_WEIGHT, Strategy.AGGREGATED]),
+    st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 3)),
+)
+def test_each_tier_takes_what_has_no_room_on_those_before_it(cores, wanted, strategy, scheduled):
+    federation = Federation.of([Cluster(name, pools=pool(free)) for name, free in zip("abcdef", cores, strict=False)])
+    tiers = [ClusterAffinity(cluster_names=names) for names in (("a", "b"), ("c",), ("d", "e", "f", "a"))]
+    rules = [
+        PlacementRules((AffinityGroup("g", tiers[first], tuple(tiers[first + 1 :])),), strategy=strategy)
+        for first in range(3)
+    ]
+    apps = [
+        app(f"app-{number}", replicas, rules[first], scheduled=scheduled) for number, (replicas, first) in enumerate(wanted)
+    ]
+    placements = place(federation, apps)
+    for row, one in enumerate(apps):
+        assert placements.of(row) == (place_one(federation, one).replicas or {})
+
+
 def test_nothing_is_placed_of_nothing():
     assert place(Federation.of([]), []).replicas.shape == (0, 0)
     placements = place(Federation.of([]), [app("a", 1, PlacementRules())])
