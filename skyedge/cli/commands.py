@@ -273,6 +273,15 @@ def federate(
         typer.Option(help="A cluster that dies, now or so long after; again for another.", metavar="CLUSTER@T"),
     ] = None,
     failover: Annotated[str | None, typer.Option(help="Who answers to that: skyedge, or karmada-defaults …")] = None,
+    drain: Annotated[
+        list[str] | None, typer.Option(help="A cluster that is emptied, now or so long after.", metavar="CLUSTER@T")
+    ] = None,
+    upgrade: Annotated[
+        list[str] | None, typer.Option(help="The same, to be upgraded and come back.", metavar="CLUSTER@T")
+    ] = None,
+    leave: Annotated[
+        list[str] | None, typer.Option(help="The same, to leave the federation.", metavar="CLUSTER@T")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the moments of reports and the starts of containers.")] = None,
 ) -> None:
     """Place the workloads of a federation of clusters over its members, by their policies."""
@@ -287,6 +296,7 @@ def federate(
         at=at,
         fail=fail or [],
         failover=failover,
+        planned={"drain": drain or [], "upgrade": upgrade or [], "leave": leave or []},
         seed=seed,
     )
 

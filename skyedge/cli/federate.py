@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import typer
 import yaml
 
+from skyedge.cli.federate_governance import governance_rows, refusal_words
 from skyedge.errors import InputError
 from skyedge.kube import FEDERATION, read_manifests
 from skyedge.kube.documents import STANDARD_INPUT
-from skyedge.layers.federation.columns import Federation
 from skyedge.layers.federation.division import Strategy
 from skyedge.layers.federation.explaining import Verdict, explain
+from skyedge.layers.federation.governing import Governed, govern
 from skyedge.layers.federation.leaving import leaving
-from skyedge.layers.federation.placing import Placements, place
+from skyedge.layers.federation.placing import Placements
 from skyedge.layers.federation.policy import Resource
-from skyedge.layers.federation.reading import FederationReading, read_federation
-from skyedge.layers.federation.works import Work, works_of
+from skyedge.layers.federation.reading import read_federation
+from skyedge.layers.federation.works import Work
 from skyedge.resources import check_folder, find
 from skyedge.time import SECOND, parse_utc
 
@@ -41,17 +43,30 @@ def federate_command(
     at: str | None,
     fail: Sequence[str],
     failover: str | None,
+    planned: Mapping[str, Sequence[str]],
     seed: int | None,
 ) -> None:
-    """Read manifests, place what they hold, and print who runs what; and, if clusters are to fail, what happens then."""
+    """Read manifests, place what they hold, and print who runs what; and what happens if clusters fail, or are moved.
+
+    Args:
+        planned: what ``--drain``, ``--upgrade`` and ``--leave`` ask for.
+
+    Raises:
+        InputError: for whatever is wrong with the files or the options; nothing is printed then.
+        typer.Exit: with 1, if ``strict`` and a rule is broken; all is printed then.
+    """
     from skyedge.cli.federate_failover import DEFAULT_FAILOVER, read_failures, timeline_rows
+    from skyedge.cli.federate_moves import planned_rows, read_moves
     from skyedge.cli.federate_printing import print_result
 
     if list(files).count(STANDARD_INPUT) > 1:
         raise InputError("standard input can be read only once")
-    lonely = [option for option, value in (("--failover", failover), ("--seed", seed)) if value is not None]
-    if lonely and not fail:
-        raise InputError("this is an option of --fail, and nothing fails", where=lonely[0])
+    if failover is not None and not fail:
+        raise InputError("this is an option of --fail, and nothing fails", where="--failover")
+    if seed is not None and not fail and not any(planned.values()):
+        raise InputError("this is an option of --fail and of planned moves, and there are none", where="--seed")
+    if fail and any(planned.values()):
+        raise InputError("clusters fail or are moved as planned; both at once are not modelled", where="--fail")
     if manifests_folder is not None:
         check_folder(manifests_folder, where="--manifests")
     now_s = _at(at)
@@ -61,27 +76,26 @@ def federate_command(
     reading = read_federation(manifests)
     if strict and reading.warnings:
         raise InputError(f"{reading.warnings[0]} (strict)")
-    failures = read_failures(fail, [cluster.name for cluster in reading.clusters], now_s)
-    placements = place(Federation.of(reading.clusters), reading.workloads)
-    works = works_of(reading, [placements.of(row) for row in range(len(reading.selected))])
+    names = [cluster.name for cluster in reading.clusters]
+    failures = read_failures(fail, names, now_s)
+    moves = read_moves(planned, names, now_s)
+    governed = govern(reading)
     warnings = [*manifests.warnings(), *reading.warnings]
-    result = as_mapping(reading, placements, works, warnings, explain=explain, now_s=now_s)
+    result = as_mapping(governed, warnings, explain=explain, now_s=now_s)
     if failures:
         answer, key = failover or DEFAULT_FAILOVER, seed or 0
-        result["timeline"] = timeline_rows(reading, placements, failures, failover=answer, seed=key, now_s=now_s)
+        result["timeline"] = timeline_rows(governed, failures, failover=answer, seed=key, now_s=now_s)
+    if moves:
+        result["timeline"] = planned_rows(governed, moves, seed=seed or 0, now_s=now_s)
     if manifests_folder is not None:
-        write_manifests(works, manifests_folder)
+        write_manifests(governed.works, manifests_folder)
     print_result(result, form)
+    if strict and governed.violations:
+        raise typer.Exit(1)
 
 
 def as_mapping(
-    reading: FederationReading,
-    placements: Placements,
-    works: Sequence[Work],
-    warnings: Sequence[str],
-    *,
-    explain: bool = False,
-    now_s: float | None = None,
+    governed: Governed, warnings: Sequence[str], *, explain: bool = False, now_s: float | None = None
 ) -> dict[str, Any]:
     """All of a decision by name, in the order of kind, namespace and name: what ``-o json`` prints.
 
@@ -89,8 +103,10 @@ def as_mapping(
     cluster (a list of clusters, if it has no replicas); ``not_placed`` why not; ``followers`` what goes along with whom.
     ``overcommitted`` says by cluster and resource how many times what is free all the workloads together ask for: each is
     placed by the room that there is for it alone.  ``leaving`` says who is driven out by a taint, and when.  ``manifests``
-    are those of each cluster.  ``why`` is there if it was asked for.
+    are those of each cluster.  ``why`` is there if it was asked for.  What governs the federation adds what it has to say:
+    :func:`skyedge.cli.federate_governance.governance_rows`.
     """
+    reading, placements = governed.reading, governed.placements
     placed, not_placed, why = [], [], {}
     for row, one in enumerate(reading.selected):
         workload, name = one.workload, title(one.read.resource)
@@ -104,7 +120,9 @@ def as_mapping(
             said["how"] = STRATEGIES[workload.rules.strategy] if workload.replicas else "on each"
             placed.append(said | {"clusters": share if workload.replicas else list(share)})
         else:
-            not_placed.append(said | {"reason": placements.reason(row)})
+            over = governed.refused.get(row)
+            reason = placements.reason(row) if over is None else refusal_words(over, workload.scheduled)
+            not_placed.append(said | {"reason": reason})
         if explain:
             why[name] = [as_row(verdict) for verdict in explained(placements, row)]
     followers = []
@@ -113,15 +131,16 @@ def as_mapping(
         needed_by = [title(reading.selected[row].read.resource) for row in follower.needed_by]
         followers.append({"resource": title(follower.read.resource), "needed_by": needed_by, "clusters": clusters})
     by_cluster: dict[str, list[dict[str, Any]]] = {}
-    for work in works:
+    for work in governed.works:
         by_cluster.setdefault(work.cluster, []).append(work.manifest)
+    stuck = {(one.row, one.cluster) for one in governed.stuck}
     return {
         "summary": {
             "clusters": len(reading.clusters),
             "placed": len(placed),
             "not_placed": len(not_placed),
             "replicas": int(placements.replicas.sum()),
-            "manifests": len(works),
+            "manifests": len(governed.works),
         },
         "placed": placed,
         "not_placed": not_placed,
@@ -131,11 +150,13 @@ def as_mapping(
         "leaving": [
             {"resource": title(reading.selected[one.workload].read.resource), "cluster": one.cluster, "after_s": one.after_s}
             for one in leaving(reading.clusters, reading.workloads, now_s)
+            if (one.workload, one.cluster) not in stuck
         ],
+        **governance_rows(governed),
         **({"why": why} if explain else {}),
         "overridden": [
             {"cluster": work.cluster, "resource": title(work.resource), "by": list(work.overridden_by)}
-            for work in works
+            for work in governed.works
             if work.overridden_by
         ],
         "manifests": by_cluster,

@@ -7,10 +7,10 @@ from typing import Any
 
 from skyedge.errors import InputError, nearest
 from skyedge.layers.federation.failover_settings import settings_named
-from skyedge.layers.federation.placing import Placements
-from skyedge.layers.federation.reading import FederationReading
+from skyedge.layers.federation.governing import Governed
+from skyedge.layers.federation.objects import Cluster, Workload
 from skyedge.layers.federation.remaining import remaining
-from skyedge.layers.federation.timeline import Failure, failover_timeline
+from skyedge.layers.federation.timeline import Failure, TimelineRow, failover_timeline
 from skyedge.time import SECOND, format_utc, parse_duration, parse_utc
 
 DEFAULT_FAILOVER = "skyedge"
@@ -29,12 +29,16 @@ def read_failures(options: Sequence[str], clusters: Sequence[str], now_s: float 
             raise InputError(f"there is no cluster '{name}'", where="--fail", nearest=nearest(name, clusters))
         if name in failures:
             raise InputError(f"'{name}' fails once", where="--fail")
-        failures[name] = Failure(name, _seconds(text, now_s) if at else 0.0)
+        failures[name] = Failure(name, seconds_after(text, now_s, where="--fail") if at else 0.0)
     return list(failures.values())
 
 
-def _seconds(text: str, now_s: float | None) -> float:
-    """So many seconds after now."""
+def seconds_after(text: str, now_s: float | None, *, where: str) -> float:
+    """T of ``CLUSTER@T`` as so many seconds after now: a duration, or a time in UTC.
+
+    Raises:
+        InputError: if it is no time, or lies before now.
+    """
     try:
         if text.replace(".", "", 1).isdecimal():
             return parse_duration(float(text)) / SECOND
@@ -46,17 +50,11 @@ def _seconds(text: str, now_s: float | None) -> float:
             return after_s
         return parse_duration(text) / SECOND
     except InputError as error:
-        raise InputError(error.message, where="--fail") from None
+        raise InputError(error.message, where=where) from None
 
 
 def timeline_rows(
-    reading: FederationReading,
-    placements: Placements,
-    failures: Sequence[Failure],
-    *,
-    failover: str,
-    seed: int,
-    now_s: float | None,
+    governed: Governed, failures: Sequence[Failure], *, failover: str, seed: int, now_s: float | None
 ) -> list[dict[str, Any]]:
     """What happens, a mapping for each event, in the order of time.
 
@@ -64,18 +62,33 @@ def timeline_rows(
         InputError: if there are no such settings, or two workloads that run share a name.
     """
     settings = settings_named(failover, where="--failover")
-    rows = [row for row, one in enumerate(reading.selected) if one.workload.replicas and placements.placed[row]]
-    workloads = [reading.selected[row].workload for row in rows]
+    left, workloads, shares = running_now(governed, where="--fail")
+    return as_rows(failover_timeline(left, workloads, shares, failures, settings, seed=seed), now_s)
+
+
+def running_now(governed: Governed, *, where: str) -> tuple[tuple[Cluster, ...], list[Workload], dict[str, dict[str, int]]]:
+    """What a timeline begins with: clusters with what is left on them, workloads, and their replicas by name and cluster.
+
+    Raises:
+        InputError: if two workloads that run share a name.
+    """
+    placements = governed.placements
+    rows = [row for row, one in enumerate(governed.reading.selected) if one.workload.replicas and placements.placed[row]]
+    workloads = [governed.reading.selected[row].workload for row in rows]
     shares = {workload.name: placements.of(row) for row, workload in zip(rows, workloads, strict=True)}
     if len(shares) < len(rows):
         names = [workload.name for workload in workloads]
         twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"two workloads are called '{twice}', and a timeline could not tell them apart", where="--fail")
+        raise InputError(f"two workloads are called '{twice}', and a timeline could not tell them apart", where=where)
     added = placements.added
     clusters = placements.clusters
     new = [{clusters[at]: int(count) for at, count in enumerate(added[row].tolist()) if count > 0} for row in rows]
-    left = remaining(reading.clusters, workloads, new)
-    events = failover_timeline(left, workloads, shares, failures, settings, seed=seed)
+    left = remaining(governed.reading.clusters, workloads, new)
+    return left, workloads, shares
+
+
+def as_rows(events: Sequence[TimelineRow], now_s: float | None) -> list[dict[str, Any]]:
+    """Events as they are printed."""
     return [
         {
             **({"at": format_utc(round((now_s + event.at_s) * SECOND))} if now_s is not None else {}),

@@ -43,6 +43,16 @@ def _print_tables(result: Mapping[str, Any]) -> None:
     for name, verdicts in result.get("why", {}).items():
         columns = ("cluster", "replicas", "score", "room", "running", "tier", "because")
         _print_rows(console, f"clusters for {name}", verdicts, columns)
+    _print_rows(console, "members", result.get("members", ()), ("cluster", "origin", "phase"))
+    of_scaled = ("resource", "autoscaler", "replicas", "wanted", "because")
+    _print_rows(console, "scaled by what is measured", result.get("scaled", ()), of_scaled)
+    of_rules = ("rule", "cluster", "resource", "enforced", "what")
+    _print_rows(console, "broken rules", result.get("violations", ()), of_rules)
+    for row in result.get("refused", ()):
+        console.print(row["words"], style="red", highlight=False, markup=False, soft_wrap=True)
+    for row in result.get("stuck", ()):
+        words = f"{row['cluster']} cannot be drained of {row['resource']} ({row['replicas']:,} replicas): {row['because']}"
+        console.print(words, style="red", highlight=False, markup=False, soft_wrap=True)
     _print_rows(console, "driven out by a taint", result["leaving"], ("resource", "cluster", "after_s"))
     for cluster, times in result["overcommitted"].items():
         words = ", ".join(f"{factor:.2g} times the {resource}" for resource, factor in times.items())

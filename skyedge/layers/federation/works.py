@@ -61,7 +61,8 @@ def _divided(one: Selected, share: Mapping[str, int]) -> dict[str, PlainManifest
     """The manifest of a resource for each of its clusters, before overrides."""
     manifest, workload = stripped(one.read.plain), one.workload
     if workload.rules.strategy is Strategy.DUPLICATED or not workload.replicas:
-        return dict.fromkeys(share, manifest)
+        scaled = workload.replicas != one.read.manifest.object.replicas
+        return dict.fromkeys(share, with_replicas(manifest, workload.replicas) if scaled else manifest)
     completions = divided_completions(manifest, share, workload.uid)
     return {
         cluster: with_replicas(manifest, replicas, None if completions is None else completions.get(cluster, 0))

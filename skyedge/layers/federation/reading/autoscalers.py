@@ -146,7 +146,7 @@ def _check(manifest: Manifest[Any], scaler: Scaler, clusters: Collection[str], w
             elif not workload.scheduled.get(name):
                 what = f"no binding says that {workload.name} runs on {name} now, so what is measured there has no weight"
                 notices.say(manifest, path, what)
-        if measured and not workload.shape.request.get(resource):
+        if measured and not dict(workload.shape.request).get(resource):
             what = f"{workload.name} asks for no {resource}, so a percentage of it says nothing"
             notices.say(manifest, path, what)
     for key in manifest.object.metadata.annotations:

@@ -1,0 +1,135 @@
+"""What a timeline begins with, and how what was played is told: numbers inside, names and sentences outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from skyedge.errors import InputError, nearest
+from skyedge.layers.elastic.profile import Image, StartUp
+from skyedge.layers.federation.data import Network
+from skyedge.layers.federation.failover_events import Copies, Event, Timeline
+from skyedge.layers.federation.objects import Cluster, Workload
+from skyedge.layers.federation.rehoming import PolicyHomes
+from skyedge.layers.federation.starting import Starting
+
+VERBS = {"leave": "leaves", "have": "has", "go": "goes", "serve": "serves", "are": "is", "stay": "stays"}
+"""Of sentences about replicas: how they go on after one replica."""
+
+
+@dataclass(frozen=True)
+class TimelineRow:
+    """One thing that happened.
+
+    Attributes:
+        at_s: when, on the clock of whoever asked.
+        event: the name of an :class:`~skyedge.layers.federation.failover_events.Event` in small letters, or what a planned
+            move calls it.
+        cluster: where.
+        workload: NAMESPACE/NAME; empty if it is about the cluster itself.
+        replicas: how many; 0 if it is about the cluster itself.
+        words: a sentence for a reader.
+    """
+
+    at_s: float
+    event: str
+    cluster: str
+    workload: str
+    replicas: int
+    words: str
+
+
+Sentence = Callable[[Event, float, int], str]
+"""Of what happened, when and on which cluster: what is said of it, with ``{cluster}``, ``{workload}``, ``{replicas}``, and
+verbs in braces (:data:`VERBS`)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Clusters by name, workloads that run on them, the more important first, and their replicas by cluster."""
+
+    clusters: Sequence[Cluster]
+    names: tuple[str, ...]
+    number: Mapping[str, int]
+    workloads: tuple[Workload, ...]
+    shares: tuple[Mapping[str, int], ...]
+
+    @classmethod
+    def of(
+        cls, clusters: Sequence[Cluster], workloads: Sequence[Workload], placements: Mapping[str, Mapping[str, int]]
+    ) -> Scene:
+        """From what was placed.
+
+        Args:
+            clusters: their pools hold what is left beside ``placements``.
+            workloads: in any order.
+            placements: replicas by name of the workload and of the cluster.
+
+        Raises:
+            InputError: if a placement names what is not there.
+        """
+        names = tuple(sorted(cluster.name for cluster in clusters))
+        number = {name: place for place, name in enumerate(names)}
+        in_order = tuple(sorted(workloads, key=lambda workload: (-workload.priority, workload.name)))
+        known = {workload.name for workload in in_order}
+        for name, share in placements.items():
+            if name not in known:
+                raise InputError(f"there is no workload '{name}'", nearest=nearest(name, known))
+            stranger = next((cluster for cluster in sorted(share) if cluster not in number), None)
+            if stranger is not None:
+                raise InputError(f"{name} runs on '{stranger}', which is no cluster", nearest=nearest(stranger, number))
+        return cls(clusters, names, number, in_order, tuple(placements.get(one.name, {}) for one in in_order))
+
+    def copies(self) -> Copies:
+        """What runs at the beginning, in the order of workloads and clusters."""
+        rows = [
+            (row, self.number[name], share[name])
+            for row, share in enumerate(self.shares)
+            for name in sorted(share)
+            if share[name] > 0
+        ]
+        columns = np.array(rows, np.int64).reshape(-1, 3).T
+        return Copies.running(columns[0].astype(np.intp), columns[1].astype(np.intp), columns[2])
+
+    def homes(self) -> PolicyHomes:
+        """Where copies may go, by the workloads' own policies."""
+        return PolicyHomes(self.clusters, self.workloads, self.shares)
+
+    def starting(self, seed: int) -> Starting:
+        """How long they take to start: as containers of :mod:`skyedge.layers.elastic.profile`, all in one region."""
+        one_region = np.ones((1, 1))
+        network = Network(np.zeros(len(self.names), np.intp), one_region, one_region, one_region.astype(np.int64))
+        return Starting(StartUp(), Image(), network, len(self.workloads), seed)
+
+    def told(
+        self, timeline: Timeline, sentence: Sentence, names: Mapping[Event, str], without: Sequence[Event] = ()
+    ) -> list[TimelineRow]:
+        """What was played, as rows.
+
+        Args:
+            timeline: what was played.
+            sentence: what is said of each event.
+            names: of events that are called otherwise here.
+            without: events that are not told.
+        """
+        told = []
+        columns = (timeline.at_s, timeline.event, timeline.workload, timeline.cluster, timeline.replicas)
+        for at_s, event, workload, cluster, replicas in zip(*(column.tolist() for column in columns), strict=True):
+            what = Event(event)
+            if what in without:
+                continue
+            whose = self.workloads[workload].name if workload >= 0 else ""
+            verbs = VERBS if replicas == 1 else {verb: verb for verb in VERBS}
+            words = sentence(what, at_s, cluster).format(
+                cluster=self.names[cluster], workload=whose, replicas=counted(replicas), **verbs
+            )
+            name = names.get(what, what.name.lower().replace("_", " "))
+            told.append(TimelineRow(at_s, name, self.names[cluster], whose, replicas, words))
+        return told
+
+
+def counted(replicas: int) -> str:
+    """``1 replica``, ``2 replicas``."""
+    return f"{replicas:,} {'replica' if replicas == 1 else 'replicas'}"
