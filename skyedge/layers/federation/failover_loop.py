@@ -209,7 +209,7 @@ class _Loop:
         """Take from the queue what the rate lets go, and find homes for all of it at once."""
         rate = self._settings.rate
         if rate is None:
-            due = [copy for copy in self._queue if self._is_to_leave(copy)]
+            due = [copy for copy in dict.fromkeys(self._queue) if self._is_to_leave(copy)]  # one may be due twice
             self._queue.clear()
         else:
             while self._queue and not self._is_to_leave(self._queue[0]):

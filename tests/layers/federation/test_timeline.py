@@ -228,6 +228,13 @@ def test_karmada_finds_a_place_again_for_what_it_deleted_once_the_cluster_is_rea
     assert 1530 <= first_s(timeline, Event.HEALTHY) <= 1560
 
 
+def test_when_several_clusters_return_at_once_a_workload_is_placed_once():
+    down = [(1, 10.0, math.inf), (2, 10.0, 11.0), (3, 10.0, 11.0)]
+    seen = [Sighting(cluster, start + 0.3, start + 0.6, end + 0.3) for cluster, start, end in down]
+    timeline, *_ = fail(replace(SKYEDGE, decision_s=0.0), [(0, 1, 1)], 4, down, [0, 0, 0, 2], seen=seen)
+    assert left(timeline) == Counter({(0, 3): 1})
+
+
 def test_what_is_not_healthy_elsewhere_yet_stays_with_a_cluster_that_is_back():
     seen = [Sighting(0, 52.0, 53.0, 58.0)]
     timeline, *_ = fail(SKYEDGE, [(0, 0, 3)], 2, [(0, 50.0, 55.0)], [0, 5], seen=seen)
