@@ -205,6 +205,29 @@ def pool_waits(records: Records) -> str:
     return svg(draw, 11.0, 3.6)
 
 
+def cluster_shares(records: Records) -> str:
+    """Which cluster looked at which share of the pictures, arm by arm; nothing where there is no federation."""
+    federated = {arm: record.federation["clusters"] for arm, record in records.items() if "clusters" in record.federation}
+    if not federated:
+        return ""
+    names = list(dict.fromkeys(row["cluster"] for rows in federated.values() for row in rows))
+
+    def draw(axes: Axes) -> None:
+        for place, rows in enumerate(federated.values()):
+            answered = {row["cluster"]: row["answered"] for row in rows}
+            total, left = max(1, sum(answered.values())), 0.0
+            for number, name in enumerate(names):
+                share = answered.get(name, 0) / total
+                label = name if place == 0 else None
+                axes.barh(place, share, left=left, color=COLOURS[number % len(COLOURS)], label=label)
+                left += share
+        axes.set(yticks=range(len(federated)), yticklabels=list(federated), xlabel="share of the pictures", xlim=(0, 1))
+        axes.invert_yaxis()
+        axes.legend(fontsize="small", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+
+    return svg(draw, 11.0, 0.8 + 0.35 * len(federated))
+
+
 def confusions(records: Records, world: World, deadlines_us: Mapping[str, int]) -> str:
     """Truth against answer, in shares of the truth, for each arm."""
     scored = worth_answering(world.scenes, max(deadlines_us.values()), world.end)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from skyedge.experiment.records import TIERS, RunRecord
 from skyedge.experiment.spec import Experiment
 from skyedge.experiment.world import World
 from skyedge.runtime.model_executor import ModelExecutor
-from skyedge.time import format_utc, parse_duration
+from skyedge.time import FOREVER, SECOND, format_utc, parse_duration
 
 GALLERY_SCENES = 24
 FRUGAL = 0.9
@@ -61,6 +62,7 @@ def write_report(
         figures.gauges(records, world, "charge", "battery charge, %", 100.0),
         "<h2>From capture to answer</h2>" + figures.latencies(records, world, deadlines),
         *_pools(records),
+        *_federation(records),
         "<h2>By climate zone</h2>" + figures.zones(outcome),
         "<h2>By class</h2>" + figures.confusions(records, world, deadlines),
         "<h2>Gallery</h2>" + _gallery(experiment, world, records, executor, deadlines),
@@ -72,6 +74,27 @@ def write_report(
 def _pools(records: Mapping[str, RunRecord]) -> list[str]:
     drawn = figures.pool_waits(records)
     return ["<h2>From the pool to the answer</h2>" + drawn] if drawn else []
+
+
+def _federation(records: Mapping[str, RunRecord]) -> list[str]:
+    drawn = figures.cluster_shares(records)
+    if not drawn:
+        return []
+    rows = [(arm, row) for arm, record in records.items() for row in record.federation.get("failovers", ())]
+    items = [f"<li>{html.escape(arm)}: {html.escape(_failover(row))}</li>" for arm, row in rows]
+    return ["<h2>Which cluster looked at the pictures</h2>" + drawn, f"<ul>{''.join(items)}</ul>" if items else ""]
+
+
+def _failover(row: Mapping[str, Any]) -> str:
+    """A failover in a sentence."""
+    declared_s, serving_s = ((row[name] - row["out_at"]) / SECOND for name in ("declared_at", "serving_at"))
+    seen = f"{row['cluster']} was out, and declared so after {declared_s:.1f} s"
+    if not row["moved_to"]:
+        return f"{seen}; nothing was moved"
+    moved = f"{seen}; what it ran went to {', '.join(row['moved_to'])}"
+    return (
+        f"{moved} and served there after {serving_s:.0f} s" if row["serving_at"] < FOREVER else f"{moved}, and never served"
+    )
 
 
 def _claims(outcome: Outcome) -> str:

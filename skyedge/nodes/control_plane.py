@@ -97,6 +97,7 @@ class ControlPlane:
         self._profile = profile
         self._line = TerrestrialLine(profile.name, profile.line)
         self._wanted = dict.fromkeys(profile.clusters, 0) | dict(profile.initial)
+        self._ordered = dict(self._wanted)
         self._ready = dict(self._wanted)
         self._out: set[str] = set()
         self._with_image = {name for name, replicas in profile.initial.items() if replicas}
@@ -164,7 +165,8 @@ class ControlPlane:
                 return self._turn(key, now)
             case _:
                 again = self._at(now + self._profile.rebalance_us, "rebalance", 0)
-                return [again, *self._order(self._profile.model.place(now, frozenset(self._out), {}, {}), now)]
+                found = self._profile.model.place(now, frozenset(self._out), {}, {})
+                return [again, *(self._order(found, now) if found else [])]
 
     def _lose(self, number: int, now: Instant) -> list[Effect]:
         """A cluster is out: the rest takes over what it ran, if it can, and everybody is told to go elsewhere."""
@@ -188,7 +190,7 @@ class ControlPlane:
         found = self._profile.model.place(now, frozenset(self._out), runs, {})
         added = all(found.get(other, 0) >= replicas for other, replicas in runs.items())
         effects = self._order(found, now) if added and found else []
-        return [*effects, *self._line.send(name, Run, now, replicas=self._wanted[name]), *self._tell(now)]
+        return [*effects, *self._run(name, now), *self._tell(now)]
 
     def _served(self, event: Serving, now: Instant) -> list[Effect]:
         if self._ready[event.sender] == event.replicas or event.sender in self._out:
@@ -198,7 +200,7 @@ class ControlPlane:
             there = all(self._ready[name] >= self._wanted[name] for name in failover.moved_to)
             if failover.serving_at == FOREVER and failover.moved_to and there:
                 failover.serving_at = now
-        return self._tell(now)
+        return [*self._tell(now), *self._push(now)]
 
     def _turn(self, number: int, now: Instant) -> list[Effect]:
         """A training has come round: decide where, by what clusters have said, and send it their data."""
@@ -223,22 +225,33 @@ class ControlPlane:
     # ------------------------------------------------------------------------------------------ within
 
     def _order(self, wanted: Mapping[str, int], now: Instant) -> list[Effect]:
-        """Let clusters run what is wanted of them now; an image travels with the order where there is none yet."""
+        """Let clusters run what is wanted of them from now on."""
+        self._wanted = {name: wanted.get(name, 0) for name in self._profile.clusters}
+        return self._push(now)
+
+    def _push(self, now: Instant) -> list[Effect]:
+        """Order what is wanted and was not ordered: more at once, less only when all that is to be more serves.
+
+        An image travels with the order to a cluster that never had it.
+        """
         effects: list[Effect] = []
-        for name in self._profile.clusters:
-            replicas = wanted.get(name, 0)
-            if replicas == self._wanted[name]:
-                continue
-            self._wanted[name] = replicas
-            if name in self._out:
-                continue
-            if replicas and name not in self._with_image and self._profile.image_bytes:
+        names = [name for name in self._profile.clusters if name not in self._out]
+        for name in names:
+            if self._wanted[name] > self._ordered[name]:
+                image: dict[str, Any] = {}
+                if name not in self._with_image and self._profile.image_bytes:
+                    image = {"size_bytes": self._profile.image_bytes, "traffic": "model"}
                 self._with_image.add(name)
-                image: dict[str, Any] = {"size_bytes": self._profile.image_bytes, "traffic": "model"}
-                effects += self._line.send(name, Run, now, replicas=replicas, **image)
-            else:
-                effects += self._line.send(name, Run, now, replicas=replicas)
+                effects += self._run(name, now, **image)
+        if all(self._ready[name] >= self._wanted[name] for name in names):
+            for name in names:
+                if self._wanted[name] < self._ordered[name]:
+                    effects += self._run(name, now)
         return effects
+
+    def _run(self, name: str, now: Instant, **image: Any) -> list[Effect]:
+        self._ordered[name] = self._wanted[name]
+        return self._line.send(name, Run, now, replicas=self._wanted[name], **image)
 
     def _tell(self, now: Instant) -> list[Effect]:
         replicas = tuple((name, -1 if name in self._out else self._ready[name]) for name in self._profile.clusters)

@@ -8,6 +8,7 @@ import pytest
 from skyedge.errors import InputError
 from skyedge.experiment.federation_layer import rules_from
 from skyedge.experiment.federation_metrics import ALL_FEDERATION_METRICS
+from skyedge.experiment.figures import cluster_shares
 from skyedge.experiment.loading import canonical, load_experiment
 from skyedge.experiment.metrics import METRICS, measure
 from skyedge.experiment.preflight import check_experiment
@@ -198,6 +199,16 @@ def test_what_has_moved_stays_where_it_went():
     assert sum(clusters.values()) == 1
 
 
+def test_replicas_that_follow_the_passes_stop_only_when_the_new_ones_serve():
+    one = "{spreadConstraints: [{spreadByField: cluster, minGroups: 1, maxGroups: 1}]}"
+    rules = f"{{placement: {one}, scores: {{contact-window: 1}}}}"
+    record, _ = run(f"layers.federation.policy={rules}", "layers.federation.rebalance=1h")
+    still, _ = run(f"layers.federation.policy={rules}")
+    assert sum(row["replica_s"] > 0 for row in record.federation["clusters"]) > 1
+    assert not len(record.lost.get("scene", ()))
+    assert said(record) == said(still)
+
+
 def test_with_other_clusters_to_go_to_the_mesh_alone_loses_nothing():
     record, _ = run("faults=[{kind: cluster-outage, target: north, after: 0h, duration: 47h}]")
     assert not len(record.lost.get("scene", ()))
@@ -240,6 +251,13 @@ def test_a_training_runs_where_most_of_its_data_is_and_only_the_rest_moves():
 
 
 # ------------------------------------------------------------------------------------------------ what is said
+
+
+def test_shares_of_clusters_are_drawn_only_where_there_are_clusters():
+    plain, _ = run_arm(load_experiment("slice", BENT), "bent", 0, None)
+    assert cluster_shares({"plain": plain}) == ""
+    drawn = cluster_shares({"plain": plain, "regional": run()[0]})
+    assert all(name in drawn for name in ("regional", "north", "south", "away"))
 
 
 def test_every_figure_of_a_federation_can_be_claimed():
