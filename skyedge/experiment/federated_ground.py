@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from skyedge.errors import InputError
 from skyedge.experiment.federation_layer import CONTROL_PLANE, WHERE, Federation
 from skyedge.experiment.mesh_layer import Mesh, user_of
-from skyedge.experiment.spec import Experiment
+from skyedge.experiment.spec import Experiment, Terrestrial
 from skyedge.experiment.world import CLOUD, World, edge_of
 from skyedge.layers.federation.detection import Spells, Weather, watch
 from skyedge.layers.federation.failover_settings import FailoverSettings
@@ -170,6 +170,11 @@ def check_federated(experiment: Experiment, sky: World) -> None:
         raise InputError("a federation has no cloud pool that could be elastic or scheduled", where="layers")
     if experiment.cloud.replicas != 1:
         raise InputError("layers.federation says how many replicas there are: leave this out", where="cloud.replicas")
+    usual = Terrestrial()
+    for key in ("latency_ms", "hops"):
+        if getattr(experiment.terrestrial, key) != getattr(usual, key):
+            words = "with regional clusters this follows from distances: leave it out, or see layers.federation.network"
+            raise InputError(words, where=f"terrestrial.{key}")
     network, _ = _geography(federation, mesh, sky)
     model, _ = propagations(federation, network, sky)
     _placed_at_start(model, sky)

@@ -321,6 +321,7 @@ def test_a_whole_propagation_policy_says_the_same_as_its_placement():
             "there is no cluster 'x'",
         ),
         ("cloud.replicas=2", "leave this out"),
+        ("terrestrial.hops=5", "follows from distances"),
         ("layers.elastic={}", "no cloud pool"),
         ("layers.mesh.timeout=1s", "no word comes back within 1s"),
         ("layers.mesh.balance=distribute", "go together"),

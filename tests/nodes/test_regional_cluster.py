@@ -1,10 +1,9 @@
 """A regional cluster answers what it has taken, loses what an outage finds undone, and says what it has to users."""
 
 import numpy as np
-import pytest
 
 from skyedge.events import KIND_RESULT, KIND_SCENE, Ended, Items, Started
-from skyedge.layers.paths.terrestrial import Place, TerrestrialNetwork, TerrestrialRules
+from skyedge.layers.paths.terrestrial import Place, TerrestrialNetwork
 from skyedge.nodes.answering import ModelService
 from skyedge.nodes.messages import (
     Accepted,
@@ -224,9 +223,3 @@ def test_a_cluster_says_that_it_is_alive_if_it_is():
     assert not sent(drive, Alive)
     drive.give(message(Probe, "site", number=5), 3 * MINUTE)
     assert [word.number for word in sent(drive, Alive)] == [5]
-
-
-@pytest.mark.parametrize(("km", "hops"), [(0.0, 2), (500.0, 2), (1000.0, 3), (8000.0, 12)])
-def test_hops_grow_with_the_route_and_twice_the_hops_is_twice_as_many(km, hops):
-    assert TerrestrialRules().path(km).hops == hops
-    assert TerrestrialRules(4, 500.0).path(km).hops in (2 * hops, 2 * hops + 1)
