@@ -167,7 +167,7 @@ class Explainer:
                 words.append(f"left out just then: {', '.join(out)}")
         verdict = self._keeper.verdict(asked.caller, endpoint, asked.http)
         if not verdict.allowed:
-            words.append(f"denied by {verdict.why}")
+            words.append(f"denied: {verdict.why}")
         flagged = [text for flag, text in FLAG_WORDS.items() if one.flags & flag.value]
         words.append(f"{one.status or 'no answer'} after {one.ms:.1f} ms" + (f" ({', '.join(flagged)})" if flagged else ""))
         return ", ".join(words)

@@ -22,6 +22,7 @@ from skyedge.kube.istio_routes import VirtualService
 from skyedge.kube.istio_traffic import DestinationRule
 from skyedge.kube.pods import Pod
 from skyedge.kube.problem import Problem
+from skyedge.kube.security_groups import SecurityGroup
 from skyedge.kube.services import Endpoints, EndpointSlice, Service
 from skyedge.kube.shape import Shape, right_word
 from skyedge.kube.volcano import HyperNode, Job, PodGroup, Queue, SchedulerConfiguration
@@ -90,6 +91,7 @@ MESH = (
     Kind("security.istio.io", "AuthorizationPolicy", AuthorizationPolicy, _SECURITY, namespaced=True),
     Kind("security.istio.io", "PeerAuthentication", PeerAuthentication, _SECURITY, namespaced=True),
     Kind("flagger.app", "Canary", Canary, ("v1beta1",), namespaced=True),
+    Kind("skyedge", "SecurityGroup", SecurityGroup),
 )
 """What the service mesh reads."""
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from skyedge.errors import InputError, nearest
 from skyedge.layers.mesh.access import About, Action, Condition, Operation, Peer, Policy, Rule, Source, decide, within
+from skyedge.layers.mesh.access import Verdict as PolicyVerdict
 from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.objects import Service
 
@@ -200,8 +201,16 @@ def allowed(
     peer = caller.peer(named=caller.has_proxy and mode is not TlsMode.DISABLE)
     asked, policies = _asked(admission, service, request)
     found = decide(policies, asked, peer, port)
-    said = f"policy {found.policy}" if found.policy else "no policy asks for more"
-    return Verdict(found.allowed, said)
+    return Verdict(found.allowed, _said(found, policies))
+
+
+def _said(found: PolicyVerdict, policies: Sequence[Policy]) -> str:
+    if not found.policy:
+        return "no policy asks for more"
+    if found.allowed:
+        return f"policy {found.policy} lets it in"
+    denied = any(policy.name == found.policy and policy.action is Action.DENY for policy in policies)
+    return f"policy {found.policy} keeps it out" if denied else f"no rule of policy {found.policy} lets it in"
 
 
 def allowed_matrix(

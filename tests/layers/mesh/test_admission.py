@@ -198,7 +198,7 @@ def test_a_security_group_lets_in_what_it_names_and_nothing_else():
 
 def test_a_verdict_says_whose_word_it_is():
     said = allowed(Admission((allow(OF_THE_SHOP),)), CALLERS[2], SERVICES[0], 80, GET)
-    assert (said.allowed, said.why) == (False, "policy allow")
+    assert (said.allowed, said.why) == (False, "no rule of policy allow lets it in")
     said = allowed(Admission(groups=GROUPS), CALLERS[2], SERVICES[1], 80, GET)
     assert said.why == "no rule of security group sealed lets spy in"
 

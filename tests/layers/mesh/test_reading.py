@@ -406,7 +406,7 @@ spec: {action: DENY, rules: [{when: [{key: "request.headers[x-bad]", values: ["*
     assert keeper.allows(b, to, HttpRequest("a", "/x/1"))
     assert not keeper.allows(b, to, HttpRequest("a", "/y"))
     assert not keeper.allows(a, to, HttpRequest("a", "/x/1"))
-    assert keeper.verdict(b, to, HttpRequest("a", "/x/1", headers={"x-bad": "1"})).why == "policy default/deny"
+    assert keeper.verdict(b, to, HttpRequest("a", "/x/1", headers={"x-bad": "1"})).why == "policy default/deny keeps it out"
     (other,) = [one for one in reading.endpoints if one.address == "b1"]
     assert keeper.allows(a, other, HttpRequest("b"))
 

@@ -1,4 +1,4 @@
-"""``AuthorizationPolicy`` and ``PeerAuthentication``: who may call whom, and whether callers are known at all."""
+"""Who may call whom: ``AuthorizationPolicy``, ``PeerAuthentication``, and skyedge's own ``SecurityGroup``."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from skyedge.layers.mesh.access import (
 )
 from skyedge.layers.mesh.admission import Admission, PeerAuthentication, TlsMode
 from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, namespace_of
+from skyedge.layers.mesh.reading.security_groups import read_security_groups
 from skyedge.layers.mesh.reading.workloads import TRUST_DOMAIN, Workload
 
 WITHOUT_VALUE = (
@@ -35,10 +36,10 @@ _ABOUT = {one.value: one for one in About if one is not About.NOTHING}
 
 
 def read_admission(manifests: Manifests, workloads: Sequence[Workload], warnings: list[str]) -> Admission:
-    """All policies, by name, and the modes of mutual TLS.
+    """All policies, by name, the modes of mutual TLS, and security groups.
 
     Raises:
-        InputError: for a policy that selects nothing, an address that is none, an attribute that there is not.
+        InputError: for a policy or a group that selects nothing, an address that is none, an attribute that there is not.
     """
     written = sorted(manifests.of(kube.AuthorizationPolicy), key=lambda one: _name(one))
     policies = []
@@ -54,7 +55,8 @@ def read_admission(manifests: Manifests, workloads: Sequence[Workload], warnings
         if not any(policy.is_for(one.namespace, one.labels) for one in workloads):
             raise _nobody(manifest, policy, workloads)
         policies.append(policy)
-    return Admission(tuple(policies), tuple(_authentication(one) for one in manifests.of(kube.PeerAuthentication)))
+    authentications = tuple(_authentication(one) for one in manifests.of(kube.PeerAuthentication))
+    return Admission(tuple(policies), authentications, read_security_groups(manifests, workloads))
 
 
 def _authentication(manifest: Manifest[kube.PeerAuthentication]) -> PeerAuthentication:

@@ -112,7 +112,8 @@ class Gatekeeper:
 
     @cached_property
     def _asks(self) -> bool:
-        return bool(self.reading.admission.policies or self.reading.admission.authentications)
+        said = self.reading.admission
+        return bool(said.policies or said.authentications or said.groups)
 
     def allows(self, caller: Caller, endpoint: MeshEndpoint, request: HttpRequest) -> bool:
         """Whether an endpoint answers a caller."""
