@@ -272,6 +272,12 @@ class ControlPlane:
                 stamps = (Stamp("control", reports * CONTROL_BYTES, reports),)
                 for state in SENT_AND_THERE if reports else ():
                     effects += entries(name, self.name, hops, stamps, state)
+        if not self._profile.moves:
+            # Seen it was, and that is all.
+            for number, seen in enumerate(self._profile.watched):
+                if seen.declared_at < now:
+                    ran = self._profile.initial.get(seen.cluster, 0)
+                    self._failovers[number] = _Failover(seen.cluster, seen.out_at, seen.declared_at, ran, [], FOREVER)
         for number in sorted(self._failovers):
             effects.append(Record("failovers", asdict(self._failovers[number])))
         return effects

@@ -90,6 +90,9 @@ def test_who_moves_nothing_tells_nothing():
     drive.run_until(HOUR)
     assert drive.sent == []
     assert drive.node.earliest_send() == FOREVER
+    drive.give(Ended(), HOUR)
+    (row,) = [record.columns for record in drive.records if record.table == "failovers"]
+    assert (row["declared_at"], row["moved_to"]) == (A_OUT.declared_at, [])  # seen it was, all the same
 
 
 def test_less_is_ordered_only_when_more_serves():
