@@ -279,9 +279,7 @@ def federate(
     upgrade: Annotated[
         list[str] | None, typer.Option(help="The same, to be upgraded and come back.", metavar="CLUSTER@T")
     ] = None,
-    leave: Annotated[
-        list[str] | None, typer.Option(help="The same, to leave the federation.", metavar="CLUSTER@T")
-    ] = None,
+    leave: Annotated[list[str] | None, typer.Option(help="The same, to leave the federation.", metavar="CLUSTER@T")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the moments of reports and the starts of containers.")] = None,
 ) -> None:
     """Place the workloads of a federation of clusters over its members, by their policies."""

@@ -10,7 +10,8 @@ from skyedge.layers.federation.failover_settings import settings_named
 from skyedge.layers.federation.governing import Governed
 from skyedge.layers.federation.objects import Cluster, Workload
 from skyedge.layers.federation.remaining import remaining
-from skyedge.layers.federation.timeline import Failure, TimelineRow, failover_timeline
+from skyedge.layers.federation.scene import TimelineRow
+from skyedge.layers.federation.timeline import Failure, failover_timeline
 from skyedge.time import SECOND, format_utc, parse_duration, parse_utc
 
 DEFAULT_FAILOVER = "skyedge"

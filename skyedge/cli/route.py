@@ -83,8 +83,9 @@ def route_command(
     requests = requests if requests.isdecimal() else _found(requests)
     warnings = [*manifests.warnings(), *reading.warnings]
     if rollout is not None:
-        given = {"source": source, "seed": seed, "rate_per_s": rate_per_s, "network": network}
-        result, traffic = rolled_out(manifests, reading, rollout, requests, **given)
+        result, traffic = rolled_out(
+            manifests, reading, rollout, requests, source=source, seed=seed, rate_per_s=rate_per_s, network=network
+        )
         result["warnings"] = [*warnings, *result["warnings"]]
     else:
         asked = requests_of(requests, reading, source, seed, rate_per_s)

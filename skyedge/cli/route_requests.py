@@ -23,7 +23,7 @@ from skyedge.errors import InputError, nearest
 from skyedge.kube.documents import read_file
 from skyedge.layers.mesh.http_match import How, HttpMatch, HttpRequest, StringMatch
 from skyedge.layers.mesh.locality import NOWHERE
-from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller
+from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh
 from skyedge.layers.mesh.reading import MeshReading
 from skyedge.layers.mesh.traffic import TimedRequest
 from skyedge.streams import stream
@@ -115,18 +115,21 @@ def made_up(reading: MeshReading, caller: Caller | None, count: int, seed: int, 
         InputError: if there is nobody to call.
     """
     random = stream(seed, "route", "requests")
+    menu = _Menu(reading)
     callers = [caller] if caller is not None else _callers(reading)
-    choices = [(one, wishes) for one in callers if (wishes := _wishes(reading, one))]
+    choices = [one for one in callers if menu.of(one)]
     if not choices:  # everybody answers for the only service there is
-        choices = [(one, wishes) for one in callers if (wishes := _wishes(reading, one, its_own=True))]
+        menu.its_own = True
+        choices = [one for one in callers if menu.of(one)]
     if not choices:
         who = "nobody" if caller is None else f"'{caller.name}'"
         raise InputError(f"{who} sees a host to call" if caller is None else f"{who} sees no host to call", where="--from")
     times_us = np.rint(np.cumsum(random.exponential(1e6 / rate_per_s, count))).astype(np.int64).tolist()
     asked = []
     for number, (who_draw, wish_draw) in enumerate(random.random((count, 2)).tolist()):
-        sender, wishes = choices[int(who_draw * len(choices))]
-        asked.append(Asked(times_us[number], sender, wishes[int(wish_draw * len(wishes))]))
+        sender = choices[int(who_draw * len(choices))]
+        wishes = menu.of(sender)
+        asked.append(Asked(times_us[number], sender, menu.request(sender, wishes[int(wish_draw * len(wishes))])))
     return asked
 
 
@@ -140,36 +143,64 @@ def _callers(reading: MeshReading) -> list[Caller]:
     ]
 
 
-def _wishes(reading: MeshReading, caller: Caller, *, its_own: bool = False) -> list[HttpRequest]:
-    """One request for each condition of each rule that a caller can name, and one for each service without rules.
+@dataclass(frozen=True)
+class _Wish:
+    """A host, and the condition of a rule that is to be met, or the port of a service without rules."""
 
-    Args:
-        its_own: whether it calls services for which it answers itself too.
-    """
-    mesh = reading.mesh_for(caller)
-    answered = {
-        endpoint.service
-        for endpoint in (() if its_own else mesh.endpoints)
-        if (one := reading.behind.get((endpoint.service, endpoint.address))) is not None
-        and f"{one.namespace}/{one.name}" == caller.name
-    }
-    wishes, spoken_of = [], set()
-    for virtual in mesh.virtual_services:
-        if caller.gateway not in virtual.gateways:
-            continue
-        for host in virtual.hosts:
-            spoken_of.add(host)
+    host: str
+    match: HttpMatch | None
+    port: int = 80
+
+
+class _Menu:
+    """What callers can ask for: found once for all that see the same, and made a request only when it is drawn."""
+
+    def __init__(self, reading: MeshReading) -> None:
+        self._reading = reading
+        self.its_own = False
+        """Whether callers call services that they answer for themselves too."""
+        self._all: dict[tuple[int, str], list[_Wish]] = {}
+        self._of: dict[tuple[int, str, frozenset[str]], list[_Wish]] = {}
+        self._made: dict[tuple[str, int], HttpRequest] = {}
+        self._answers: dict[str, set[str]] = {}
+        for (host, _), one in reading.behind.items():
+            self._answers.setdefault(f"{one.namespace}/{one.name}", set()).add(host)
+
+    def of(self, caller: Caller) -> list[_Wish]:
+        """One for each condition of each rule and for each service without rules, but for services it answers for itself."""
+        mesh = self._reading.mesh_for(caller)
+        own = frozenset() if self.its_own else frozenset(self._answers.get(caller.name, ()))
+        key = (id(mesh), caller.gateway, own)
+        if key not in self._of:
+            if key[:2] not in self._all:
+                self._all[key[:2]] = list(_wishes(mesh, caller.gateway))
+            every = self._all[key[:2]]
+            self._of[key] = [wish for wish in every if wish.host not in own] if own else every
+        return self._of[key]
+
+    def request(self, caller: Caller, wish: _Wish) -> HttpRequest:
+        """The request; the same object each time, so that its rules are looked up once."""
+        key = (caller.name, id(wish))
+        if key not in self._made:
+            host = wish.host
             name = host.replace("*", "www", 1) if host.startswith("*.") else host.replace("*", "www.example.com")
-            if host in answered:
-                continue
-            conditions = [match for route in virtual.http for match in (route.matches or (HttpMatch(),))]
-            wishes += [_sent_by(caller, _meeting(match, name)) for match in conditions]
-    if caller.gateway == MESH_GATEWAY:
+            plain = HttpRequest(name, port=wish.port) if wish.match is None else _meeting(wish.match, name)
+            self._made[key] = _sent_by(caller, plain)
+        return self._made[key]
+
+
+def _wishes(mesh: Mesh, gateway: str) -> Iterator[_Wish]:
+    spoken_of = set()
+    for virtual in mesh.virtual_services:
+        if gateway in virtual.gateways:
+            for host in virtual.hosts:
+                spoken_of.add(host)
+                for route in virtual.http:
+                    yield from (_Wish(host, match) for match in route.matches or (HttpMatch(),))
+    if gateway == MESH_GATEWAY:
         for service in mesh.services:
-            if service.host not in spoken_of | answered and "*" not in service.host:
-                port = service.ports[0].number if service.ports else 80
-                wishes.append(_sent_by(caller, HttpRequest(service.host, port=port)))
-    return wishes
+            if service.host not in spoken_of and "*" not in service.host:
+                yield _Wish(service.host, None, service.ports[0].number if service.ports else 80)
 
 
 def _meeting(match: HttpMatch, host: str) -> HttpRequest:

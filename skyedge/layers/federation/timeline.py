@@ -22,6 +22,7 @@ from skyedge.layers.federation.failover_loop import run_failover
 from skyedge.layers.federation.failover_settings import SKYEDGE, FailoverSettings
 from skyedge.layers.federation.objects import Cluster, Taint, Workload
 from skyedge.layers.federation.rehoming import PolicyHomes
+from skyedge.layers.federation.scene import TimelineRow
 from skyedge.layers.federation.starting import Starting
 
 NOT_READY = Taint("cluster.karmada.io/not-ready", "", "NoExecute", 0.0)
@@ -60,28 +61,6 @@ class Failure:
     cluster: str
     at_s: float = 0.0
     until_s: float = math.inf
-
-
-@dataclass(frozen=True)
-class TimelineRow:
-    """One thing that happened.
-
-    Attributes:
-        at_s: when, on the clock of the failures.
-        event: ``down``, ``suspected``, ``detected``, ``tainted``, ``evicted``, ``nowhere``, ``replaced``, ``started``,
-            ``healthy``, ``deleted``, ``kept``, ``called off``, ``up`` or ``recovered``.
-        cluster: where.
-        workload: NAMESPACE/NAME; empty if it is about the cluster itself.
-        replicas: how many; 0 if it is about the cluster itself.
-        words: a sentence for a reader.
-    """
-
-    at_s: float
-    event: str
-    cluster: str
-    workload: str
-    replicas: int
-    words: str
 
 
 def failover_timeline(

@@ -28,10 +28,11 @@ from skyedge.layers.federation.failover_settings import (
 from skyedge.layers.federation.objects import Cluster, NodePool, Toleration, Workload
 from skyedge.layers.federation.placement import PlacementRules
 from skyedge.layers.federation.policy import Resource
+from skyedge.layers.federation.scene import TimelineRow
 from skyedge.layers.federation.service import serve
 from skyedge.layers.federation.spare_room import SpareRoom
 from skyedge.layers.federation.starting import Starting
-from skyedge.layers.federation.timeline import Failure, TimelineRow, failover_timeline
+from skyedge.layers.federation.timeline import Failure, failover_timeline
 from skyedge.layers.scheduler.objects import PodShape
 
 UNTIL_S = 3000.0

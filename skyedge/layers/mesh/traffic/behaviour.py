@@ -34,7 +34,7 @@ class Place(Protocol):
 
 
 class Shape(Enum):
-    """Failure times of service are distributed."""
+    """How times of service are distributed."""
 
     CONSTANT = "constant"
     EXPONENTIAL = "exponential"
