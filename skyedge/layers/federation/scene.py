@@ -10,6 +10,7 @@ import numpy as np
 from skyedge.errors import InputError, nearest
 from skyedge.layers.elastic.profile import Image, StartUp
 from skyedge.layers.federation.data import Network
+from skyedge.layers.federation.division import Strategy
 from skyedge.layers.federation.failover_events import Copies, Event, Timeline
 from skyedge.layers.federation.objects import Cluster, Workload
 from skyedge.layers.federation.rehoming import PolicyHomes
@@ -83,12 +84,15 @@ class Scene:
         return cls(clusters, names, number, in_order, tuple(placements.get(one.name, {}) for one in in_order))
 
     def copies(self) -> Copies:
-        """What runs at the beginning, in the order of workloads and clusters."""
+        """What runs at the beginning and would move, in the order of workloads and clusters.
+
+        A duplicated workload that runs elsewhere too does not: each cluster has all of it, and it ends with its cluster.
+        """
         rows = [
             (row, self.number[name], share[name])
-            for row, share in enumerate(self.shares)
+            for row, (workload, share) in enumerate(zip(self.workloads, self.shares, strict=True))
             for name in sorted(share)
-            if share[name] > 0
+            if share[name] > 0 and (workload.rules.strategy is not Strategy.DUPLICATED or _alone(share))
         ]
         columns = np.array(rows, np.int64).reshape(-1, 3).T
         return Copies.running(columns[0].astype(np.intp), columns[1].astype(np.intp), columns[2])
@@ -128,6 +132,10 @@ class Scene:
             name = names.get(what, what.name.lower().replace("_", " "))
             told.append(TimelineRow(at_s, name, self.names[cluster], whose, replicas, words))
         return told
+
+
+def _alone(share: Mapping[str, int]) -> bool:
+    return sum(count > 0 for count in share.values()) == 1
 
 
 def counted(replicas: int) -> str:

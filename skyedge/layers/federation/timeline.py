@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from skyedge.errors import InputError, nearest
-from skyedge.layers.elastic.profile import Image, StartUp
-from skyedge.layers.federation.data import Network
 from skyedge.layers.federation.detection import Sighting, Spells, Weather, watch
 from skyedge.layers.federation.failover import evicted_after_s
-from skyedge.layers.federation.failover_events import Copies, Event
+from skyedge.layers.federation.failover_events import Event
 from skyedge.layers.federation.failover_loop import run_failover
 from skyedge.layers.federation.failover_settings import SKYEDGE, FailoverSettings
 from skyedge.layers.federation.objects import Cluster, Taint, Workload
-from skyedge.layers.federation.rehoming import PolicyHomes
-from skyedge.layers.federation.scene import TimelineRow
-from skyedge.layers.federation.starting import Starting
+from skyedge.layers.federation.scene import Scene, TimelineRow
 
 NOT_READY = Taint("cluster.karmada.io/not-ready", "", "NoExecute", 0.0)
 """What a dead cluster is tainted with."""
@@ -36,21 +32,21 @@ SENTENCES = {
     Event.SUSPECTED: "a report of {cluster} is missed",
     Event.DETECTED: "{cluster} is taken for dead",
     Event.TAINTED: "{cluster} is tainted: nothing new goes there, and what does not tolerate it leaves",
-    Event.EVICTED: "{replicas} of {workload} leave {cluster}",
-    Event.NOWHERE: "{replicas} of {workload} have no home but {cluster}",
-    Event.REPLACED: "{replicas} of {workload} go to {cluster}",
+    Event.EVICTED: "{replicas} of {workload} {leave} {cluster}",
+    Event.NOWHERE: "{replicas} of {workload} {have} no home but {cluster}",
+    Event.REPLACED: "{replicas} of {workload} {go} to {cluster}",
     Event.DATA_THERE: "the data of {workload} is on {cluster}",
-    Event.STARTED: "{replicas} of {workload} have started on {cluster}",
-    Event.HEALTHY: "{replicas} of {workload} serve on {cluster}",
-    Event.DELETED: "{replicas} of {workload} are deleted on {cluster}",
-    Event.KEPT: "{replicas} of {workload} stay on {cluster}, which is back",
-    Event.CALLED_OFF: "{replicas} of {workload} are not needed on {cluster}",
+    Event.STARTED: "{replicas} of {workload} {have} started on {cluster}",
+    Event.HEALTHY: "{replicas} of {workload} {serve} on {cluster}",
+    Event.DELETED: "{replicas} of {workload} {are} deleted on {cluster}",
+    Event.KEPT: "{replicas} of {workload} {stay} on {cluster}, which is back",
+    Event.CALLED_OFF: "{replicas} of {workload} {are} not needed on {cluster}",
     Event.UP: "{cluster} is back",
     Event.RECOVERED: "{cluster} is taken for well again",
 }
 
 
-GIVEN_UP = "{replicas} of {workload} are given up on {cluster}, which is gone"
+GIVEN_UP = "{replicas} of {workload} {are} given up on {cluster}, which is gone"
 """Of a copy that is deleted where nobody answers."""
 
 
@@ -85,69 +81,38 @@ def failover_timeline(
     Raises:
         InputError: if a failure or a placement names what is not there, or a failure ends before it begins.
     """
-    names = sorted(cluster.name for cluster in clusters)
-    number = {name: place for place, name in enumerate(names)}
-    in_order = sorted(workloads, key=lambda workload: (-workload.priority, workload.name))
-    _check(number, in_order, placements, failures)
-    shares = [placements.get(workload.name, {}) for workload in in_order]
-    copies = [
-        (row, number[name], share[name]) for row, share in enumerate(shares) for name in sorted(share) if share[name] > 0
-    ]
+    scene = Scene.of(clusters, workloads, placements)
+    _check(scene.number, failures)
     # Reports begin at nothing, and a cluster that fails then must have reported before.
     first_s = min((failure.at_s for failure in failures), default=0.0)
-    down = Spells.of([(number[failure.cluster], failure.at_s - first_s, failure.until_s - first_s) for failure in failures])
+    down = Spells.of(
+        [(scene.number[failure.cluster], failure.at_s - first_s, failure.until_s - first_s) for failure in failures]
+    )
     moments = [time_s for spell in (down.from_s, down.until_s) for time_s in spell.tolist() if time_s < math.inf]
     until_s = max(moments, default=0.0) + PATIENCE_S
-    seen: list[Sighting] = watch(settings.health, len(names), Weather(down), until_s, seed) if settings.watched else []
-    one_region = np.ones((1, 1))
-    network = Network(np.zeros(len(names), np.intp), one_region, one_region, one_region.astype(np.int64))
-    columns = np.array(copies, np.int64).reshape(-1, 3).T
+    clusters_seen = len(scene.names)
+    seen: list[Sighting] = watch(settings.health, clusters_seen, Weather(down), until_s, seed) if settings.watched else []
     timeline = run_failover(
         settings,
-        Copies.running(columns[0].astype(np.intp), columns[1].astype(np.intp), columns[2]),
-        len(names),
+        scene.copies(),
+        clusters_seen,
         down,
         seen,
-        PolicyHomes(clusters, in_order, shares),
-        Starting(StartUp(), Image(), network, len(in_order), seed),
-        np.array([evicted_after_s([NOT_READY], workload.rules.tolerations, 0.0) for workload in in_order]),
+        scene.homes(),
+        scene.starting(seed),
+        np.array([evicted_after_s([NOT_READY], workload.rules.tolerations, 0.0) for workload in scene.workloads]),
     )
-    told = []
-    for at_s, event, workload, cluster, replicas in zip(
-        timeline.at_s.tolist(),
-        timeline.event.tolist(),
-        timeline.workload.tolist(),
-        timeline.cluster.tolist(),
-        timeline.replicas.tolist(),
-        strict=True,
-    ):
-        what = Event(event)
-        if what is Event.DATA_THERE:
-            continue  # of data nothing is known here
-        whose = in_order[workload].name if workload >= 0 else ""
-        word = "replica" if replicas == 1 else "replicas"
-        sentence = SENTENCES[what]
-        if what is Event.DELETED and down.holds(np.array([cluster]), np.array([[at_s]])).any():
-            sentence = GIVEN_UP
-        words = sentence.format(cluster=names[cluster], workload=whose, replicas=f"{replicas} {word}")
-        event_name = what.name.lower().replace("_", " ")
-        told.append(TimelineRow(first_s + at_s, event_name, names[cluster], whose, replicas, words))
-    return tuple(told)
+
+    def sentence(event: Event, at_s: float, cluster: int) -> str:
+        gone = event is Event.DELETED and down.holds(np.array([cluster]), np.array([[at_s]])).any()
+        return GIVEN_UP if gone else SENTENCES[event]
+
+    # Of data nothing is known here.
+    rows = scene.told(timeline, sentence, {}, (Event.DATA_THERE,))
+    return tuple(replace(row, at_s=first_s + row.at_s) for row in rows)
 
 
-def _check(
-    number: Mapping[str, int],
-    workloads: Sequence[Workload],
-    placements: Mapping[str, Mapping[str, int]],
-    failures: Sequence[Failure],
-) -> None:
-    known = {workload.name for workload in workloads}
-    for name, share in placements.items():
-        if name not in known:
-            raise InputError(f"there is no workload '{name}'", nearest=nearest(name, known))
-        stranger = next((cluster for cluster in sorted(share) if cluster not in number), None)
-        if stranger is not None:
-            raise InputError(f"{name} runs on '{stranger}', which is no cluster", nearest=nearest(stranger, number))
+def _check(number: Mapping[str, int], failures: Sequence[Failure]) -> None:
     for failure in failures:
         if failure.cluster not in number:
             raise InputError(f"there is no cluster '{failure.cluster}'", nearest=nearest(failure.cluster, number))
