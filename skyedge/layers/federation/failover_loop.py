@@ -15,57 +15,14 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.layers.federation.detection import Sighting, Spells
-from skyedge.layers.federation.failover_events import Copies, Event, Floats, Home, Homes, Starts, Timeline
+from skyedge.layers.federation.failover_events import Copies, Event, Floats, Homes, Starts, Timeline
+from skyedge.layers.federation.failover_moves import Copy, Move, Turn
 from skyedge.layers.federation.failover_settings import FailoverSettings
-
-
-class _Turn(IntEnum):
-    """Of what falls on one moment: the order."""
-
-    DOWN = 0
-    UP = 1
-    CLEARED = 2
-    SUSPECTED = 3
-    DECLARED = 4
-    PLACED = 5
-    HEALTHY = 6
-    EXPIRED = 7
-    EVICT = 8
-
-
-@dataclass(slots=True, eq=False)
-class _Copy:
-    workload: int
-    cluster: int
-    replicas: int
-    healthy_at_s: float
-    deleted_at_s: float = math.inf
-    started: bool = True
-    for_move: _Move | None = None
-    move: _Move | None = None
-    expired: bool = False
-    started_at_s: float = math.inf
-    data_at_s: float = math.inf
-
-    @property
-    def there(self) -> bool:
-        return self.deleted_at_s == math.inf
-
-
-@dataclass(slots=True, eq=False)
-class _Move:
-    old: _Copy
-    homes: Sequence[Home]
-    new: list[_Copy] = field(default_factory=list)
-    waiting: int = 0
-    over: bool = False
 
 
 def run_failover(
@@ -95,12 +52,12 @@ def run_failover(
     """
     loop = _Loop(settings, running, clusters, homes, starts, tolerated_s)
     for cluster, from_s, end_s in zip(down.cluster.tolist(), down.from_s.tolist(), down.until_s.tolist(), strict=True):
-        loop.plan(from_s, _Turn.DOWN, cluster)
-        loop.plan(end_s, _Turn.UP, cluster)
+        loop.plan(from_s, Turn.DOWN, cluster)
+        loop.plan(end_s, Turn.UP, cluster)
     for sighting in seen:
-        loop.plan(sighting.suspected_at_s, _Turn.SUSPECTED, sighting.cluster)
-        loop.plan(sighting.declared_at_s, _Turn.DECLARED, sighting.cluster)
-        loop.plan(sighting.cleared_at_s, _Turn.CLEARED, sighting.cluster)
+        loop.plan(sighting.suspected_at_s, Turn.SUSPECTED, sighting.cluster)
+        loop.plan(sighting.declared_at_s, Turn.DECLARED, sighting.cluster)
+        loop.plan(sighting.cleared_at_s, Turn.CLEARED, sighting.cluster)
     return loop.run(until_s)
 
 
@@ -116,23 +73,23 @@ class _Loop:
     ) -> None:
         self._settings, self._homes, self._starts, self._tolerated_s = settings, homes, starts, tolerated_s
         columns = (running.workload, running.cluster, running.replicas, running.healthy_at_s, running.deleted_at_s)
-        self._copies = [_Copy(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
-        self._on: list[list[_Copy]] = [[] for _ in range(clusters)]
-        self._of: dict[int, list[_Copy]] = {}
+        self._copies = [Copy(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+        self._on: list[list[Copy]] = [[] for _ in range(clusters)]
+        self._of: dict[int, list[Copy]] = {}
         for copy in self._copies:
             self._on[copy.cluster].append(copy)
             self._of.setdefault(copy.workload, []).append(copy)
         self._down, self._suspected, self._declared = (np.zeros(clusters, bool) for _ in range(3))
-        self._events: list[tuple[float, _Turn, int, object]] = []
+        self._events: list[tuple[float, Turn, int, object]] = []
         self._planned = 0
-        self._queue: deque[_Copy] = deque()
+        self._queue: deque[Copy] = deque()
         self._next_eviction_s = -math.inf
         self._eviction_planned = False
         self._rows: list[tuple[float, Event, int, int, int]] = []
         self._deleted_alone = 0
-        self._homeless: list[_Move] = []
+        self._homeless: list[Move] = []
 
-    def plan(self, at_s: float, turn: _Turn, what: object = None) -> None:
+    def plan(self, at_s: float, turn: Turn, what: object = None) -> None:
         """Let something happen; what lies at infinity never does."""
         if at_s < math.inf:
             heapq.heappush(self._events, (at_s, turn, self._planned, what))
@@ -141,22 +98,22 @@ class _Loop:
     def run(self, until_s: float) -> Timeline:
         """Take events in order of time, turn and when they were planned."""
         steps = {
-            _Turn.DOWN: self._goes_down,
-            _Turn.UP: self._comes_up,
-            _Turn.CLEARED: self._is_cleared,
-            _Turn.SUSPECTED: self._is_suspected,
-            _Turn.DECLARED: self._is_declared,
-            _Turn.PLACED: self._are_placed,
-            _Turn.HEALTHY: self._may_be_healthy,
-            _Turn.EXPIRED: self._has_expired,
+            Turn.DOWN: self._goes_down,
+            Turn.UP: self._comes_up,
+            Turn.CLEARED: self._is_cleared,
+            Turn.SUSPECTED: self._is_suspected,
+            Turn.DECLARED: self._is_declared,
+            Turn.PLACED: self._are_placed,
+            Turn.HEALTHY: self._may_be_healthy,
+            Turn.EXPIRED: self._has_expired,
         }
         while self._events and self._events[0][0] < until_s:
             now_s, turn, _, what = heapq.heappop(self._events)
-            if turn is _Turn.EVICT:
-                if isinstance(what, _Copy):
+            if turn is Turn.EVICT:
+                if isinstance(what, Copy):
                     self._queue.append(what)
                     continue_at = self._events[0][:2] if self._events else None
-                    if continue_at == (now_s, _Turn.EVICT):
+                    if continue_at == (now_s, Turn.EVICT):
                         continue  # the queue takes all that is due before it is looked at
                 else:
                     self._eviction_planned = False
@@ -231,17 +188,17 @@ class _Loop:
     def _look_again(self, at_s: float) -> None:
         if not self._eviction_planned:
             self._eviction_planned = True
-            self.plan(at_s, _Turn.EVICT)
+            self.plan(at_s, Turn.EVICT)
 
-    def _is_to_leave(self, copy: _Copy) -> bool:
+    def _is_to_leave(self, copy: Copy) -> bool:
         return copy.there and copy.move is None and bool(self._declared[copy.cluster])
 
-    def _find_homes(self, now_s: float, due: list[_Copy]) -> None:
+    def _find_homes(self, now_s: float, due: list[Copy]) -> None:
         settings = self._settings
         workload = np.array([copy.workload for copy in due], np.intp)
         wanted = np.array([copy.replicas for copy in due], np.int64)
         found = self._homes.find(workload, wanted, self._closed(), whole=not settings.checks_room_first)
-        placed: list[_Move] = []
+        placed: list[Move] = []
         for copy, homes in zip(due, found, strict=True):
             new = sum(replicas for _, replicas in homes)
             if new < copy.replicas:
@@ -250,7 +207,7 @@ class _Loop:
                 if not new:
                     continue
                 if new < copy.replicas:  # what has no other home keeps the one it has
-                    stays = _Copy(copy.workload, copy.cluster, copy.replicas - new, copy.healthy_at_s, started=copy.started)
+                    stays = Copy(copy.workload, copy.cluster, copy.replicas - new, copy.healthy_at_s, started=copy.started)
                     if copy.for_move is not None:
                         stays.for_move = copy.for_move
                         copy.for_move.waiting += 1
@@ -258,10 +215,10 @@ class _Loop:
                     self._add(stays)
                     copy.replicas = new
             self._say(now_s, Event.EVICTED, copy.cluster, copy.workload, copy.replicas)
-            copy.move = _Move(copy, homes)
+            copy.move = Move(copy, homes)
             (placed if homes else self._homeless).append(copy.move)
-            self.plan(now_s + settings.graceful_timeout_s, _Turn.EXPIRED, copy)
-        self.plan(now_s + settings.decision_s, _Turn.PLACED, placed)
+            self.plan(now_s + settings.graceful_timeout_s, Turn.EXPIRED, copy)
+        self.plan(now_s + settings.decision_s, Turn.PLACED, placed)
 
     def _try_again(self, now_s: float) -> None:
         """There may be room now: for what was evicted without it, and for what was not evicted for want of it."""
@@ -280,7 +237,7 @@ class _Loop:
                 move.homes = homes
                 self._homeless.remove(move)
         placed = [move for move in waiting if move.homes]
-        self.plan(now_s + self._settings.decision_s, _Turn.PLACED, placed)
+        self.plan(now_s + self._settings.decision_s, Turn.PLACED, placed)
 
     def _closed(self) -> NDArray[np.bool_]:
         """Clusters that take nothing new."""
@@ -289,14 +246,14 @@ class _Loop:
     def _plan_evictions(self, now_s: float, cluster: int) -> None:
         for copy in self._on[cluster]:
             if copy.move is None:
-                self.plan(now_s + float(self._tolerated_s[copy.workload]), _Turn.EVICT, copy)
+                self.plan(now_s + float(self._tolerated_s[copy.workload]), Turn.EVICT, copy)
 
-    def _are_placed(self, now_s: float, moves: list[_Move]) -> None:
+    def _are_placed(self, now_s: float, moves: list[Move]) -> None:
         moves = [move for move in moves if not move.over]
         copies = []
         for move in moves:
             for where, replicas in move.homes:
-                copy = _Copy(move.old.workload, where, replicas, math.inf, started=False, for_move=move)
+                copy = Copy(move.old.workload, where, replicas, math.inf, started=False, for_move=move)
                 move.new.append(copy)
                 move.waiting += 1
                 self._add(copy)
@@ -305,10 +262,10 @@ class _Loop:
                     copies.append(copy)
                 # Declared since it was chosen.  A dead cluster of which nobody knows yet is left in its turn.
                 if self._declared[where] and self._settings.evicts:
-                    self.plan(now_s + float(self._tolerated_s[copy.workload]), _Turn.EVICT, copy)
+                    self.plan(now_s + float(self._tolerated_s[copy.workload]), Turn.EVICT, copy)
         self._start(now_s, copies)
 
-    def _start(self, now_s: float, copies: list[_Copy]) -> None:
+    def _start(self, now_s: float, copies: list[Copy]) -> None:
         if not copies:
             return
         begun = self._starts.begin(
@@ -320,9 +277,9 @@ class _Loop:
         times = (column.tolist() for column in begun)
         for copy, started_s, data_s, ready_s in zip(copies, *times, strict=True):
             copy.started_at_s, copy.data_at_s = started_s, data_s
-            self.plan(ready_s, _Turn.HEALTHY, copy)
+            self.plan(ready_s, Turn.HEALTHY, copy)
 
-    def _may_be_healthy(self, now_s: float, copy: _Copy) -> None:
+    def _may_be_healthy(self, now_s: float, copy: Copy) -> None:
         if copy.started or not copy.there or self._down[copy.cluster]:
             return
         copy.started, copy.healthy_at_s = True, now_s
@@ -331,7 +288,7 @@ class _Loop:
         self._say(now_s, Event.HEALTHY, copy.cluster, copy.workload, copy.replicas)
         self._settle(now_s, copy)
 
-    def _settle(self, now_s: float, copy: _Copy) -> None:
+    def _settle(self, now_s: float, copy: Copy) -> None:
         """A copy for which a move waited runs, or others run in its place."""
         move, copy.for_move = copy.for_move, None
         if move is None or move.over:
@@ -344,7 +301,7 @@ class _Loop:
             self._delete(now_s, move.old)
             self._settle(now_s, move.old)
 
-    def _call_off(self, now_s: float, move: _Move) -> None:
+    def _call_off(self, now_s: float, move: Move) -> None:
         """The old copy is well after all: those of the new ones that do not run yet are not needed."""
         self._say(now_s, Event.KEPT, move.old.cluster, move.old.workload, move.old.replicas)
         move.over = True
@@ -359,7 +316,7 @@ class _Loop:
                 self._say(now_s, Event.CALLED_OFF, copy.cluster, copy.workload, copy.replicas)
                 self._delete(now_s, copy, said=False)
 
-    def _has_expired(self, now_s: float, copy: _Copy) -> None:
+    def _has_expired(self, now_s: float, copy: Copy) -> None:
         if copy.there and copy.move is not None and not copy.move.over:
             if self._down[copy.cluster]:
                 copy.expired = True  # nobody there could delete it; it is deleted when the cluster is back
@@ -369,12 +326,12 @@ class _Loop:
 
     # --------------------------------------------------------------------------------------------- copies
 
-    def _add(self, copy: _Copy) -> None:
+    def _add(self, copy: Copy) -> None:
         self._copies.append(copy)
         self._on[copy.cluster].append(copy)
         self._of.setdefault(copy.workload, []).append(copy)
 
-    def _delete(self, now_s: float, copy: _Copy, said: bool = True) -> None:
+    def _delete(self, now_s: float, copy: Copy, said: bool = True) -> None:
         if not copy.there:
             return
         others = (other for other in self._of[copy.workload] if other is not copy)
@@ -387,7 +344,7 @@ class _Loop:
         if said:
             self._say(now_s, Event.DELETED, copy.cluster, copy.workload, copy.replicas)
 
-    def _serves(self, copy: _Copy) -> bool:
+    def _serves(self, copy: Copy) -> bool:
         return copy.started and copy.there and not self._down[copy.cluster]
 
     def _say(self, at_s: float, event: Event, cluster: int, workload: int = -1, replicas: int = 0) -> None:
