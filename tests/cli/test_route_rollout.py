@@ -8,8 +8,8 @@ import pytest
 from skyedge.cli.app import main
 from skyedge.resources import folder
 
-EXAMPLES = folder("experiments") / "manifests" / "mesh"
-GOOD = (EXAMPLES / "canary-good.yaml").read_text()
+EXAMPLES = folder("experiments") / "manifests" / "canary"
+GOOD = (EXAMPLES / "good.yaml").read_text()
 STEPS = "    maxWeight: 50\n    stepWeight: 10\n"
 
 
@@ -44,7 +44,7 @@ def test_the_good_example_is_promoted(rollout):
 
 
 def test_the_bad_example_is_rolled_back_and_the_table_says_why(rollout):
-    out, _, code = rollout((EXAMPLES / "canary-bad.yaml").read_text(), requests=15000)
+    out, _, code = rollout((EXAMPLES / "bad.yaml").read_text(), requests=15000)
     assert not code
     assert "rolled back: request-success-rate" in out
     assert "is below 99" in out

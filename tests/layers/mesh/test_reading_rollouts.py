@@ -9,7 +9,7 @@ from skyedge.layers.mesh.reading.rollouts import read_rollout
 from skyedge.layers.mesh.rollout import Phase, Status
 from skyedge.resources import folder
 
-GOOD = (folder("experiments") / "manifests" / "mesh" / "canary-good.yaml").read_text()
+GOOD = (folder("experiments") / "manifests" / "canary" / "good.yaml").read_text()
 HOST = "scenes.earth.svc.cluster.local"
 WEB = Caller("earth/web", namespace="earth")
 OWN_ROUTES = """

@@ -1,4 +1,4 @@
-"""Failure endpoints behave: how long they work, how many requests at once, when they fail, whom they call, how far they are.
+"""How endpoints behave: how long they work, how many requests at once, when they fail, whom they call, how far they are.
 
 These are the facts of the world that a mesh's rules meet.  None of them is measured here: the defaults are assumed, and
 whoever simulates says what holds.
@@ -129,7 +129,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """Failure an endpoint behaves.  Work comes first, then calls to others, all at once; the answer when all are back.
+    """How an endpoint behaves.  Work comes first, then calls to others, all at once; the answer when all are back.
 
     Attributes:
         concurrency: requests that it works on at once; one that waits for others keeps no place (assumed: asynchronous).
@@ -178,7 +178,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Behaviours:
-    """Failure every endpoint behaves: its own word, then its service's, then ``usual``.
+    """How every endpoint behaves: its own word, then its service's, then ``usual``.
 
     Attributes:
         endpoints: by service and address.
@@ -191,7 +191,7 @@ class Behaviours:
     network: Network = Network()
 
     def of(self, service: str, address: str) -> Behaviour:
-        """Failure one endpoint behaves."""
+        """How one endpoint behaves."""
         return self.endpoints.get((service, address)) or self.services.get(service) or self.usual
 
 

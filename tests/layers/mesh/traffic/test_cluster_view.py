@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from skyedge.layers.mesh.balancing import least_request, round_robin
+from skyedge.layers.mesh.balancing import effective_weights, least_request, round_robin
 from skyedge.layers.mesh.defaults import OutlierWish
 from skyedge.layers.mesh.endpoint_table import EndpointTable
 from skyedge.layers.mesh.hash_tables import hash_ring, maglev_table
@@ -46,6 +46,9 @@ unit = st.floats(0, 1, exclude_max=True)
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 5)), min_size=1, max_size=6), unit, unit)
 def test_least_request_chooses_what_the_rule_says(endpoints, first, second):
     weights, active = map(list, zip(*endpoints, strict=True))
+    # On the very border between two endpoints the last digit of a sum decides, and either is right.
+    borders = np.cumsum(effective_weights(weights, active))
+    assume(len(set(weights)) == 1 or np.abs(borders / borders[-1] - first).min() > 1e-12)
     chosen = choice(weights, active).choose(drawing(first, second), 0, None)
     assert chosen == least_request(weights, active, (first, second))
 
