@@ -174,12 +174,16 @@ def paths(
         Path | None, typer.Option(help="CSV of what else is on the links: from,to,mbps,class; waits in queues count then.")
     ] = None,
     isl_mbps: Annotated[
-        float, typer.Option(min=0.001, help="With --traffic: a link between satellites carries so much.")
-    ] = 10_000,
-    ground_mbps: Annotated[float, typer.Option(min=0.001, help="With --traffic: a link to the ground does.")] = 4_000,
+        float | None,
+        typer.Option(min=0.001, help="With --traffic: what a link between satellites carries.", show_default="10000"),
+    ] = None,
+    ground_mbps: Annotated[
+        float | None, typer.Option(min=0.001, help="With --traffic: what a link to the ground does.", show_default="4000")
+    ] = None,
     qos: Annotated[
-        int, typer.Option("--class", min=0, max=7, help="With --traffic: the path's class, 0 the most urgent.")
-    ] = 0,
+        int | None,
+        typer.Option("--class", min=0, max=7, help="With --traffic: the path's class, 0 the most urgent.", show_default="0"),
+    ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write every step.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it, as PNG or SVG.")] = None,
 ) -> None:
@@ -198,7 +202,7 @@ def paths(
         keep_within=keep_within,
         store=store,
         affinity=Affinity(land_in, prefer, prefer_within),
-        others=None if traffic is None else Others(traffic, isl_mbps, ground_mbps, qos),
+        others=Others.asked(traffic, isl_mbps, ground_mbps, qos),
         csv_path=csv,
         plot=plot,
     )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,9 +18,10 @@ from rich.table import Table
 
 from skyedge.cli.ground import Ground, Places, Row, ground_of
 from skyedge.cli.paths_traffic import Queues, Traffic, read_traffic
+from skyedge.cli.whole_files import check_files, whole_file
 from skyedge.errors import InputError, nearest
 from skyedge.layers.paths import Journey, earliest_delivery, follow
-from skyedge.resources import check_folder, find
+from skyedge.resources import find
 from skyedge.space.constellation import Constellation, WalkerShell, load_elements
 from skyedge.space.ephemeris import Ephemeris
 from skyedge.space.frames import LIGHT_KM_S
@@ -90,9 +89,29 @@ class Others:
     """Traffic beside the path, from a file, and what links carry; ``own_class`` is the path's."""
 
     file: Path
-    isl_mbps: float
-    ground_mbps: float
+    isl_mbps: float = 10_000
+    ground_mbps: float = 4_000
     own_class: int = 0
+
+    @classmethod
+    def asked(
+        cls, file: Path | None, isl_mbps: float | None, ground_mbps: float | None, own_class: int | None
+    ) -> Others | None:
+        """From the options; None if no traffic was given.
+
+        Raises:
+            InputError: for an option that means nothing without traffic, or a rate that is no number.
+        """
+        given = {"--isl-mbps": isl_mbps, "--ground-mbps": ground_mbps, "--class": own_class}
+        for option, value in given.items():
+            if value is not None and file is None:
+                raise InputError("this is an option of --traffic, and no traffic was given", where=option)
+            if value is not None and not np.isfinite(value):
+                raise InputError("must be a number", where=option)
+        if file is None:
+            return None
+        rates = (cls.isl_mbps if isl_mbps is None else isl_mbps, cls.ground_mbps if ground_mbps is None else ground_mbps)
+        return cls(file, *rates, own_class or cls.own_class)
 
     def read(self, places: Places, ground: Ground, rows: list[Row]) -> Traffic:
         """The traffic between its places."""
@@ -261,7 +280,7 @@ def _lasting(seconds: float) -> str:
 
 
 def _write(path: Path, journey: Journey, topology: Topology, delivered_s: NDArray[np.float64] | None) -> None:
-    with _whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
+    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS if delivered_s is None else [*COLUMNS, STORED])
         for number, route in enumerate(journey.routes):
@@ -302,38 +321,17 @@ def _draw(path: Path, journey: Journey, span: Span, title: str) -> None:
         above.legend(fontsize="small", frameon=False)
     figure.suptitle(title, fontsize="medium")
     try:
-        with _whole(path) as partial:
+        with whole_file(path) as partial:
             figure.savefig(partial)
     finally:
         pyplot.close(figure)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A file beside ``path`` to write, which takes its place at the end, and is gone if there is none."""
-    partial = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        yield partial
-        os.replace(partial, path)
-    except OSError as error:
-        raise InputError(f"cannot write: {error.strerror}", where=path) from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _check_files(csv_path: Path | None, plot: Path | None) -> None:
     """Say before the work that its result could not be written."""
     if plot is not None and plot.suffix.lower() not in PLOTS:
         raise InputError("a plot is a .png, .svg or .pdf file", where=plot)
-    for path, where in ((csv_path, "--csv"), (plot, "--plot")):
-        if path is not None:
-            if path.is_dir():
-                raise InputError(f"{path} is a folder; a file is wanted", where=where)
-            if not path.parent.is_dir():
-                raise InputError(f"there is no folder {path.parent}", where=where)
-            check_folder(path.parent, where=where)
-    if csv_path is not None and plot is not None and csv_path.resolve() == plot.resolve():
-        raise InputError("--csv and --plot name the same file", where=csv_path)
+    check_files({"--csv": csv_path, "--plot": plot})
 
 
 def _of(where: str, parse: Callable[[str], int], text: str) -> int:

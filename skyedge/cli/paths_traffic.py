@@ -125,10 +125,7 @@ def read_traffic(
         if ends == [source]:
             raise InputError("this demand ends where it begins", where=where)
         rate = _figure(line["mbps"], "mbps", where)
-        qos = _figure(line.get("class") or "0", "class", where)
-        if qos != int(qos) or qos >= MOST_CLASSES:
-            raise InputError(f"a class is a whole number from 0 to {MOST_CLASSES - 1}, not {line['class']}", where=where)
-        found.append((source, ends, rate, int(qos)))
+        found.append((source, ends, rate, _class(line.get("class") or "0", where)))
     if not found or not sum(rate for _, _, rate, _ in found):
         raise InputError("there is no traffic in this", where=path)
     if len(found) > MOST_DEMANDS:
@@ -175,3 +172,10 @@ def _figure(text: str, name: str, where: str) -> float:
     if not 0 <= figure < np.inf:
         raise InputError(f"{name} must be a number that is not negative, not '{text}'", where=where)
     return figure
+
+
+def _class(text: str, where: str) -> int:
+    text = text.strip()
+    if text not in map(str, range(MOST_CLASSES)):
+        raise InputError(f"a class is a whole number from 0 to {MOST_CLASSES - 1}, not '{text}'", where=where)
+    return int(text)

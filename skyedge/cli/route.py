@@ -16,8 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from skyedge.cli.route_figures import as_mapping
-from skyedge.cli.route_requests import Asked, requests_of
+from skyedge.cli.route_requests import MOST_REQUESTS, Asked, requests_of
 from skyedge.cli.route_rollout import rolled_out, sentence
+from skyedge.cli.whole_files import check_files, write_all
 from skyedge.errors import InputError, nearest
 from skyedge.kube import MESH, Manifests, read_manifests
 from skyedge.kube.documents import STANDARD_INPUT
@@ -27,7 +28,7 @@ from skyedge.layers.mesh.objects import Mesh
 from skyedge.layers.mesh.reading import MeshReading, read_behaviours, read_controls, read_mesh
 from skyedge.layers.mesh.telemetry import as_dot, as_mermaid, exposition, topology, traces
 from skyedge.layers.mesh.traffic import Network, Traffic, simulate
-from skyedge.resources import check_folder, find
+from skyedge.resources import find
 
 MOST_ROWS = 40
 """A table on a terminal shows so many rows of a sort; JSON and YAML show all."""
@@ -80,7 +81,7 @@ def route_command(
     if strict and reading.warnings:
         raise InputError(f"{reading.warnings[0]} (strict)")
     network = Network(between_us=_delays(delays, reading))
-    requests = requests if requests.isdecimal() else _found(requests)
+    requests = _requests(requests)
     warnings = [*manifests.warnings(), *reading.warnings]
     if rollout is not None:
         result, traffic = rolled_out(
@@ -134,26 +135,37 @@ def _delays(said: Sequence[str], reading: MeshReading) -> dict[tuple[str, str], 
 
 
 def _check_outputs(outputs: Mapping[str, Path | None]) -> None:
-    for name, path in outputs.items():
-        if path is None:
-            continue
-        check_folder(path.parent, where=f"--{name}")
-        if name == "topology" and path.suffix not in TOPOLOGY_FORMS:
-            forms = " or ".join(TOPOLOGY_FORMS)
-            raise InputError(f"the topology is written as {forms}, not '{path.suffix}'", where="--topology")
+    """Say before the work that its result could not be written."""
+    check_files({f"--{name}": path for name, path in outputs.items()})
+    topology_file = outputs.get("topology")
+    if topology_file is not None and topology_file.suffix not in TOPOLOGY_FORMS:
+        forms = " or ".join(TOPOLOGY_FORMS)
+        raise InputError(f"the topology is written as {forms}, not '{topology_file.suffix}'", where="--topology")
 
 
 def _write(outputs: Mapping[str, Path | None], traffic: Traffic) -> None:
-    calls = traffic.calls
+    calls, contents = traffic.calls, dict[Path, bytes]()
     for name, path in outputs.items():
         if path is None:
             continue
         if name == "traces":
-            path.write_bytes(msgspec.json.format(msgspec.json.encode(traces(calls)), indent=1))
+            contents[path] = msgspec.json.format(msgspec.json.encode(traces(calls)), indent=1)
         elif name == "metrics":
-            path.write_text(exposition(calls), encoding="utf-8")
+            contents[path] = exposition(calls).encode()
         else:
-            path.write_text(TOPOLOGY_FORMS[path.suffix](topology(calls)), encoding="utf-8")
+            contents[path] = TOPOLOGY_FORMS[path.suffix](topology(calls)).encode()
+    write_all(contents)
+
+
+def _requests(text: str) -> str:
+    """How many requests to make up, or the file that holds them."""
+    if text.isdecimal():
+        return text
+    try:
+        return _found(text)
+    except InputError as error:
+        words = f"'{text}' is neither a number from 1 to {MOST_REQUESTS:,} nor a file that is there"
+        raise InputError(words, where="--requests", nearest=error.nearest) from None
 
 
 def _print(result: dict[str, Any]) -> None:

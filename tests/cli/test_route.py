@@ -218,3 +218,27 @@ def test_a_mistake_is_one_sentence(route, arguments, stdin, sentence):
 
 def test_the_examples_are_where_the_command_looks_for_them():
     assert all((folder("experiments") / example).is_file() for example in EXAMPLES)
+
+
+def test_of_several_files_none_is_written_if_one_cannot_be(route, tmp_path):
+    asked = ("small.yaml", "--requests", "3", "--traces", "traces.json", "--metrics")
+    for metrics, says in (
+        ("missing/metrics.txt", "--metrics: there is no folder missing"),
+        ("traces.json", "name the same file"),
+    ):
+        out, err, code = route(*asked, metrics)
+        assert code
+        assert not out
+        assert says in " ".join(err.split())
+        assert not (tmp_path / "traces.json").exists()
+    assert not route(*asked, "metrics.txt")[2]
+    assert {path.name for path in tmp_path.iterdir()} >= {"traces.json", "metrics.txt"}
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("requests", ["-1", "abc", "1e3"])
+def test_what_is_neither_a_number_nor_a_file_is_said_to_be(route, requests):
+    out, err, code = route("small.yaml", f"--requests={requests}")
+    assert code
+    assert not out
+    assert f"--requests: '{requests}' is neither a number from 1 to 1,000,000 nor a file" in " ".join(err.split())
