@@ -191,6 +191,7 @@ def _print(result: dict[str, Any]) -> None:
     _print_rows(console, "endpoints", split["endpoints"])
     _print_rows(console, "ejections", result["ejections"])
     _print_rows(console, "services: time from request to answer", result["latency"])
+    _print_rows(console, "classes of service", result["classes"])
     counts = result["summary"]
     words = ", ".join(f"{counts[key]:,} {title}" for key, title in SUMMARY if counts[key] or key in ("answered", "failed"))
     console.print(f"{counts['requests']:,} requests: {words}", highlight=False, soft_wrap=True)

@@ -15,7 +15,7 @@ from skyedge.layers.mesh.explain import place
 from skyedge.layers.mesh.objects import MeshEndpoint
 from skyedge.layers.mesh.reading import Gatekeeper, MeshReading
 from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN
-from skyedge.layers.mesh.telemetry import by_service
+from skyedge.layers.mesh.telemetry import Signals, by_class, by_service
 from skyedge.layers.mesh.traffic import Calls, Flags, Traffic, flag_text
 
 FAILED = 500
@@ -28,7 +28,8 @@ def as_mapping(
 
     ``summary`` counts the requests that came from outside; ``requests`` are these, in the order given; ``split`` counts
     attempts, with those that endpoints made and mirrored copies; ``ejections`` are in order of time; ``latency`` is of whole
-    requests, by the service that was asked for.
+    requests, by the service that was asked for; ``classes`` is the same by class of service, with the mean wait at an
+    endpoint, and empty where all are of one.
     """
     calls = traffic.calls
     tried, explainer = _tried(reading, calls), Explainer(reading, traffic.ejections)
@@ -47,16 +48,10 @@ def as_mapping(
             }
             for one in traffic.ejections
         ],
-        "latency": [
-            {
-                "service": short(one.name[0]),
-                "requests": one.count,
-                "error_share": _rounded(one.error_share),
-                "p50_ms": _rounded(one.p50_ms),
-                "p90_ms": _rounded(one.p90_ms),
-                "p99_ms": _rounded(one.p99_ms),
-            }
-            for one in by_service(calls)
+        "latency": [{"service": short(one.name[0]), **_latency(one)} for one in by_service(calls)],
+        "classes": [
+            {"class": one.name[0], **_latency(one), "wait_ms": _rounded(one.wait_ms)}
+            for one in (by_class(calls) if len(calls.classes) > 1 else ())
         ],
         "warnings": [*warnings, *explainer.unknown_hosts(asked)],
     }
@@ -65,6 +60,16 @@ def as_mapping(
 def short(host: str) -> str:
     """A host without what every service of the cluster has at its end."""
     return host.replace(f".{CLUSTER_DOMAIN}", "")
+
+
+def _latency(one: Signals) -> dict[str, Any]:
+    return {
+        "requests": one.count,
+        "error_share": _rounded(one.error_share),
+        "p50_ms": _rounded(one.p50_ms),
+        "p90_ms": _rounded(one.p90_ms),
+        "p99_ms": _rounded(one.p99_ms),
+    }
 
 
 def _rounded(value: float | None) -> float | None:

@@ -25,6 +25,7 @@ from skyedge.kube.problem import Problem
 from skyedge.kube.security_groups import SecurityGroup
 from skyedge.kube.services import Endpoints, EndpointSlice, Service
 from skyedge.kube.shape import Shape, right_word
+from skyedge.kube.traffic_classes import TrafficClasses
 from skyedge.kube.volcano import HyperNode, Job, PodGroup, Queue, SchedulerConfiguration
 
 
@@ -92,6 +93,7 @@ MESH = (
     Kind("security.istio.io", "PeerAuthentication", PeerAuthentication, _SECURITY, namespaced=True),
     Kind("flagger.app", "Canary", Canary, ("v1beta1",), namespaced=True),
     Kind("skyedge", "SecurityGroup", SecurityGroup),
+    Kind("skyedge", "TrafficClasses", TrafficClasses),
 )
 """What the service mesh reads."""
 

@@ -23,6 +23,7 @@ from skyedge.layers.mesh.objects import Caller, MeshEndpoint, Service
 from skyedge.layers.mesh.reading.mesh import MeshReading
 from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN, namespace_of, right_host, whole_name
 from skyedge.layers.mesh.reading.policies import Precedence
+from skyedge.layers.mesh.reading.traffic_classes import read_classes
 from skyedge.layers.mesh.reading.workloads import TRUST_DOMAIN
 from skyedge.layers.mesh.traffic import (
     Behaviour,
@@ -71,10 +72,11 @@ def read_behaviours(manifests: Manifests, reading: MeshReading, network: Network
 
 
 def read_controls(manifests: Manifests, reading: MeshReading) -> Controls:
-    """Rate limits, retry budgets, and who may call.
+    """Rate limits, retry budgets, classes of service, and who may call.
 
     Raises:
-        InputError: with file, document and path, for a rate limit that is none.
+        InputError: with file, document and path, for a rate limit that is none, and as
+            :func:`~skyedge.layers.mesh.reading.traffic_classes.read_classes`.
     """
     limits = {}
     for manifest in manifests.of(kube.Service):
@@ -92,7 +94,12 @@ def read_controls(manifests: Manifests, reading: MeshReading) -> Controls:
         wish = next((one.retry_budget for one in policies if one is not None and one.retry_budget is not None), None)
         if wish is not None:
             budgets[shown.thing.host] = RetryBudget(wish.percent.value, wish.min_retry_concurrency)
-    return Controls(retry_budgets=budgets, rate_limits=limits, allowed=Gatekeeper(reading).allows)
+    return Controls(
+        retry_budgets=budgets,
+        rate_limits=limits,
+        classes=read_classes(manifests, reading),
+        allowed=Gatekeeper(reading).allows,
+    )
 
 
 @dataclass(frozen=True, eq=False)

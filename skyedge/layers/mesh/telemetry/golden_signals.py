@@ -1,8 +1,8 @@
 """The four golden signals (Beyer et al., Site Reliability Engineering, 2016): traffic, errors, latency, saturation.
 
-For services and for edges the unit is a request as its caller's proxy saw it, with all its retries; for subsets it is an
-attempt, since a request that is repeated may go from one version to another, and each answers for its own.  Copies that a
-mirror sends count for subsets, which have the work, and not for services and edges, whose callers never see them.
+For services, classes and edges the unit is a request as its caller's proxy saw it, with all its retries; for subsets it is
+an attempt, since a request that is repeated may go from one version to another, and each answers for its own.  Copies that
+a mirror sends count for subsets, which have the work, and not for the others, whose callers never see them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ SERVER_ERROR = 500
 
 @dataclass(frozen=True)
 class Signals:
-    """The signals of one service, edge or subset.
+    """The signals of one service, class, edge or subset.
 
     Attributes:
-        name: service; caller and service; service and subset.
+        name: service; class of service; caller and service; service and subset.
         count: requests, or attempts, that ended in the window.
         rate_per_s: of those.
         error_share: statuses from 500 up, errors of gRPC, and those that nobody answered; of those.
@@ -55,6 +55,12 @@ Window = tuple[int, int]
 def by_service(calls: Calls, window: Window | None = None) -> tuple[Signals, ...]:
     """The signals of each service that was called, by name."""
     return _of_requests(calls, window, [calls.requests.service], lambda key: (calls.services[key[0]],))
+
+
+def by_class(calls: Calls, window: Window | None = None) -> tuple[Signals, ...]:
+    """The signals of each class of service that had requests, the most urgent first."""
+    found = _of_requests(calls, window, [calls.requests.service_class], lambda key: (calls.classes[key[0]],))
+    return tuple(sorted(found, key=lambda one: calls.classes.index(one.name[0])))
 
 
 def by_edge(calls: Calls, window: Window | None = None) -> tuple[Signals, ...]:
