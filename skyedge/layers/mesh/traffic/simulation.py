@@ -2,10 +2,8 @@
 
 A loop of events, in integer microseconds and in the order of time, then of scheduling, so that the same mesh, requests and
 seed give the same digits.  At the caller's proxy: route, faults, global rate limits, endpoint, circuit breakers, connection.
-At the endpoint: who may call, local rate limits, the line, the work, further calls.  Back at the proxy: outlier detection,
-then the answer or another try.  The proxies' own time is left out; :mod:`~skyedge.layers.mesh.proxies` says what it costs.
-
-What the caller has given up the endpoint still works on: it cannot know (assumed).
+At the endpoint :mod:`~skyedge.layers.mesh.traffic.serving` goes on.  Back at the proxy: outlier detection, then the answer
+or another try.  The proxies' own time is left out; :mod:`~skyedge.layers.mesh.proxies` says what it costs.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from skyedge.errors import InputError
 from skyedge.layers.mesh.http_route import GRPC_OF_HTTP, HTTP_OF_GRPC, Destination
 from skyedge.layers.mesh.objects import Caller, Mesh
-from skyedge.layers.mesh.traffic.behaviour import ALWAYS, Behaviours, Failure
+from skyedge.layers.mesh.traffic.behaviour import ALWAYS, Behaviours
 from skyedge.layers.mesh.traffic.calls import NOBODY, Flags, Traffic
 from skyedge.layers.mesh.traffic.columns import traffic_of
 from skyedge.layers.mesh.traffic.connections import Connection, Moved, Verdict
@@ -27,8 +25,9 @@ from skyedge.layers.mesh.traffic.rate_limits import TOO_MANY_REQUESTS
 from skyedge.layers.mesh.traffic.request import Controls, TimedRequest
 from skyedge.layers.mesh.traffic.retry_budget import backoff_s
 from skyedge.layers.mesh.traffic.retry_decision import Ending, may_be_repeated
+from skyedge.layers.mesh.traffic.serving import FAILED, OK, UNAVAILABLE, Serving
 
-OK, FORBIDDEN, FAILED, UNAVAILABLE, TOO_LATE, GRPC_TOO_LATE = 200, 403, 500, 503, 504, 4
+TOO_LATE, GRPC_TOO_LATE = 504, 4
 UO, UT, UF, UC, UH, URX, NR, NC, RL, DI, FI, DC = (flag.value for flag in Flags if flag)
 
 
@@ -65,7 +64,8 @@ class Simulation:
         self._events = Events()
         self._at = self._events.at
         self._directory: Directory[Attempt] = Directory(mesh, behaviours, seed, controls, self._events)
-        self._controls = controls
+        self._serving = Serving(self._events, controls.allowed, self._come_back, self._call_on)
+        self._arrive = self._serving.arrive
         self._seed = seed
         self._requests: list[Request] = []
         self._attempts: list[Attempt] = []
@@ -227,61 +227,7 @@ class Simulation:
             delay_us, service_class = lane.delays_us[endpoint], attempt.request.service_class
             link.carry(attempt.request_bytes, service_class, delay_us, self._arrive, attempt, now)
 
-    # At the endpoint.
-
-    def _arrive(self, attempt: Attempt, now: int) -> None:
-        if attempt.done:
-            return
-        station, request = attempt.station, attempt.request
-        if station.refuses(now):
-            self._cut_off(attempt, now)
-            return
-        attempt.arrived_us = now
-        caller = request.proxy.caller
-        if not self._controls.allowed(caller, station.endpoint, request.http):
-            self._answer(attempt, FORBIDDEN, now)
-            return
-        for limiter in station.limiters:
-            key = limiter.limit.key(request.http, caller.name)
-            if key is not None and not limiter.admits(key, now):
-                attempt.flags, attempt.ending = RL, Ending.RATE_LIMITED
-                self._answer(attempt, TOO_MANY_REQUESTS, now)
-                return
-        if station.free:
-            station.free -= 1
-            self._work(attempt, now)
-        elif len(station.line) < station.behaviour.queue_limit:
-            station.line.push(attempt, request.service_class, now)
-        else:
-            self._answer(attempt, UNAVAILABLE, now)
-
-    def _work(self, attempt: Attempt, now: int) -> None:
-        attempt.work_start_us = now
-        self._at(now + attempt.station.work_us(), self._worked, attempt)
-
-    def _worked(self, attempt: Attempt, now: int) -> None:
-        station = attempt.station
-        attempt.work_end_us = now
-        station.free += 1
-        while station.free and len(station.line):
-            following = station.line.pop(now)
-            if not following.done:
-                station.free -= 1
-                self._work(following, now)
-        if station.refuses(now):
-            self._cut_off(attempt, now)
-            return
-        failing = station.failure(attempt.work_start_us)
-        if failing is not None:
-            if failing.how is Failure.STATUS:
-                self._answer(attempt, failing.status, now)
-            elif failing.end_us < ALWAYS:  # what it took and never answered is cut off when it comes back
-                self._at(max(now, failing.end_us), self._cut_off, attempt)
-            return
-        if station.behaviour.calls:
-            self._call_on(attempt, now)
-        else:
-            self._answer(attempt, OK, now)
+    # Further calls of an endpoint, by its own proxy.
 
     def _call_on(self, attempt: Attempt, now: int) -> None:
         parent = attempt.request
@@ -292,31 +238,9 @@ class Simulation:
             self._requests.append(children[-1])
         attempt.children = len(children)
         if not children:
-            self._answer(attempt, OK, now)
+            self._serving.answer(attempt, OK, now)
         for child in children:
             self._begin(child, now)
-
-    def _answer(self, attempt: Attempt, status: int, now: int) -> None:
-        request = attempt.request
-        attempt.reply, attempt.left_us = status, now
-        if attempt.done:  # nobody listens
-            return
-        if status == OK:
-            own = request.response_bytes
-            attempt.response_bytes = attempt.station.behaviour.response_bytes if own is None else own
-        lane, endpoint = attempt.lane, attempt.endpoint
-        link = lane.links_back[endpoint] if lane.links_back else None
-        if link is None:
-            self._at(now + lane.delays_us[endpoint], self._come_back, attempt)
-        else:
-            delay_us = lane.delays_us[endpoint]
-            link.carry(attempt.response_bytes, request.service_class, delay_us, self._come_back, attempt, now)
-
-    def _cut_off(self, attempt: Attempt, now: int) -> None:
-        if attempt.done:
-            return
-        attempt.ending, attempt.flags, attempt.left_us = Ending.RESET, UC, now
-        self._at(now + attempt.lane.delays_us[attempt.endpoint], self._come_back, attempt)
 
     # Back at the caller's proxy.
 
@@ -395,4 +319,4 @@ class Simulation:
         attempt.children -= 1
         attempt.child_failed |= status >= 400 or grpc > 0
         if attempt.children == 0 and not attempt.done:
-            self._answer(attempt, FAILED if attempt.child_failed else OK, now)
+            self._serving.answer(attempt, FAILED if attempt.child_failed else OK, now)
