@@ -65,6 +65,7 @@ def check_folder(path: Path, *, where: object) -> None:
     while not there.exists() and there != there.parent:
         there = there.parent
     if not there.is_dir():
-        raise InputError(f"{there} is no folder, so nothing can be written into {path}", where=where)
+        so = "" if there == path else f", so nothing can be written into {path}"
+        raise InputError(f"{there} is no folder{so}", where=where)
     if not os.access(there, os.W_OK | os.X_OK):
         raise InputError(f"nothing can be written into {there}: permission denied", where=where)

@@ -179,6 +179,8 @@ def as_row(verdict: Verdict) -> dict[str, Any]:
     """A verdict by name: of a candidate its figures, of another the filter that turned it away."""
     if verdict.turned_away:
         return {"cluster": verdict.cluster, "turned_away_by": verdict.turned_away, "because": verdict.because}
+    if verdict.room is None:  # it has no replicas to divide
+        return {"cluster": verdict.cluster, "holds_it": "yes" if verdict.chosen else "no", "score": verdict.marks}
     said = {"cluster": verdict.cluster, "replicas": verdict.replicas, "score": verdict.marks, "room": verdict.room}
     if verdict.running:
         said["running"] = verdict.running

@@ -16,6 +16,9 @@ from skyedge.time import SECOND, format_utc, parse_duration, parse_utc
 
 DEFAULT_FAILOVER = "skyedge"
 
+MOST_NAMES = 8
+"""Of clusters, in a sentence about a name that is like none of them."""
+
 
 def read_failures(options: Sequence[str], clusters: Sequence[str], now_s: float | None) -> list[Failure]:
     """What ``--fail CLUSTER[@T]`` asks for; T is so long after now, or a time in UTC.
@@ -25,17 +28,33 @@ def read_failures(options: Sequence[str], clusters: Sequence[str], now_s: float 
     """
     failures: dict[str, Failure] = {}
     for option in options:
-        name, at, text = option.partition("@")
-        if name not in clusters:
-            raise InputError(f"there is no cluster '{name}'", where="--fail", nearest=nearest(name, clusters))
+        name, at_s = cluster_and_time(option, clusters, now_s, where="--fail")
         if name in failures:
             raise InputError(f"'{name}' fails once", where="--fail")
-        failures[name] = Failure(name, seconds_after(text, now_s, where="--fail") if at else 0.0)
+        failures[name] = Failure(name, at_s)
     return list(failures.values())
 
 
-def seconds_after(text: str, now_s: float | None, *, where: str) -> float:
-    """T of ``CLUSTER@T`` as so many seconds after now: a duration, or a time in UTC.
+def cluster_and_time(option: str, clusters: Sequence[str], now_s: float | None, *, where: str) -> tuple[str, float]:
+    """A cluster of ``CLUSTER[@T]``, and T as so many seconds after now, which it is if none is given.
+
+    Raises:
+        InputError: for a cluster that is missing or that there is not, or a T that is no time, or lies before now.
+    """
+    name, at, text = option.partition("@")
+    if not name:
+        raise InputError(f"the name of a cluster is missing in '{option}'", where=where)
+    if name not in clusters:
+        right = nearest(name, clusters)
+        which = "" if right else f"; there are {', '.join(clusters[:MOST_NAMES])}{', …' * (len(clusters) > MOST_NAMES)}"
+        raise InputError(f"there is no cluster '{name}'{which}", where=where, nearest=right)
+    if at and not text:
+        raise InputError(f"a time is missing after the @ of '{option}'", where=where)
+    return name, _seconds_after(text, now_s, where=where) if at else 0.0
+
+
+def _seconds_after(text: str, now_s: float | None, *, where: str) -> float:
+    """A duration, or a time in UTC.
 
     Raises:
         InputError: if it is no time, or lies before now.

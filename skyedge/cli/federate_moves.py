@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skyedge.cli.federate_failover import as_rows, running_now, seconds_after
-from skyedge.errors import InputError, nearest
+from skyedge.cli.federate_failover import as_rows, cluster_and_time, running_now
+from skyedge.errors import InputError
 from skyedge.layers.federation.governing import Governed
 from skyedge.layers.federation.planned import PlannedMove, Purpose, planned_timeline
 
@@ -21,12 +21,10 @@ def read_moves(planned: Mapping[str, Sequence[str]], clusters: Sequence[str], no
     for purpose in Purpose:
         where = f"--{purpose.value}"
         for option in planned.get(purpose.value, ()):
-            name, at, text = option.partition("@")
-            if name not in clusters:
-                raise InputError(f"there is no cluster '{name}'", where=where, nearest=nearest(name, clusters))
+            name, at_s = cluster_and_time(option, clusters, now_s, where=where)
             if name in moves:
                 raise InputError(f"'{name}' is moved once: to drain, to upgrade or to leave", where=where)
-            moves[name] = PlannedMove(name, purpose, seconds_after(text, now_s, where=where) if at else 0.0)
+            moves[name] = PlannedMove(name, purpose, at_s)
     return list(moves.values())
 
 

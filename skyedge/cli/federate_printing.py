@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from skyedge.wording import counted
+
 MOST_ROWS = 40
 """A table on a terminal shows so many rows of a sort; JSON and YAML show all."""
 
@@ -38,30 +40,32 @@ def _print_tables(result: Mapping[str, Any]) -> None:
     for row in result["not_placed"]:
         sentence = f"{row['resource']} runs nowhere ({row['policy']}): {row['reason']}"
         console.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
-    _print_rows(console, "follow", result["followers"], ("resource", "clusters", "needed_by"))
+    _print_rows(console, "follower(s)", result["followers"], ("resource", "clusters", "needed_by"))
     _print_rows(console, "overridden", result["overridden"], ("cluster", "resource", "by"))
     for name, verdicts in result.get("why", {}).items():
-        columns = ("cluster", "replicas", "score", "room", "running", "tier", "because")
-        _print_rows(console, f"clusters for {name}", verdicts, columns)
-    _print_rows(console, "members", result.get("members", ()), ("cluster", "origin", "phase"))
+        columns = ("cluster", "replicas", "holds_it", "score", "room", "running", "tier", "because")
+        _print_rows(console, f"cluster(s) for {name}", verdicts, columns)
+    _print_rows(console, "member(s)", result.get("members", ()), ("cluster", "origin", "phase"))
     of_scaled = ("resource", "autoscaler", "replicas", "wanted", "because")
     _print_rows(console, "scaled by what is measured", result.get("scaled", ()), of_scaled)
     of_rules = ("rule", "cluster", "resource", "enforced", "what")
-    _print_rows(console, "broken rules", result.get("violations", ()), of_rules)
+    _print_rows(console, "broken rule(s)", result.get("violations", ()), of_rules)
     for row in result.get("refused", ()):
         console.print(row["words"], style="red", highlight=False, markup=False, soft_wrap=True)
     for row in result.get("stuck", ()):
-        words = f"{row['cluster']} cannot be drained of {row['resource']} ({row['replicas']:,} replicas): {row['because']}"
+        stay = counted(row["replicas"], "replica(s)")
+        words = f"{row['cluster']} cannot be drained of {row['resource']} ({stay}): {row['because']}"
         console.print(words, style="red", highlight=False, markup=False, soft_wrap=True)
     _print_rows(console, "driven out by a taint", result["leaving"], ("resource", "cluster", "after_s"))
     for cluster, times in result["overcommitted"].items():
         words = ", ".join(f"{factor:.2g} times the {resource}" for resource, factor in times.items())
         sentence = f"all workloads together ask of {cluster} {words} that is free: each is placed by the room for it alone"
         console.print(sentence, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    _print_rows(console, "events", result.get("timeline", ()), ("at", "at_s", "event", "words"))
+    _print_rows(console, "event(s)", result.get("timeline", ()), ("at", "at_s", "event", "words"))
     counts = result["summary"]
-    words = f"{counts['placed']:,} placed with {counts['replicas']:,} replicas, {counts['not_placed']:,} not"
-    console.print(f"{counts['clusters']:,} clusters: {words}; {counts['manifests']:,} manifests", highlight=False)
+    words = f"{counts['placed']:,} placed with {counted(counts['replicas'], 'replica(s)')}, {counts['not_placed']:,} not"
+    over, told = counted(counts["clusters"], "cluster(s)"), counted(counts["manifests"], "manifest(s)")
+    console.print(f"{over}: {words}; {told}", highlight=False)
 
 
 def _print_rows(console: Console, title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -69,7 +73,7 @@ def _print_rows(console: Console, title: str, rows: Sequence[Mapping[str, Any]],
         return
     shown = rows[:MOST_ROWS]
     columns = [column for column in columns if any(row.get(column) not in (None, "") for row in shown)]
-    table = Table(title=f"{len(rows):,} {title}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    table = Table(title=counted(len(rows), title), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in shown:

@@ -29,6 +29,7 @@ from skyedge.layers.mesh.reading import MeshReading, read_behaviours, read_contr
 from skyedge.layers.mesh.telemetry import as_dot, as_mermaid, exposition, topology, traces
 from skyedge.layers.mesh.traffic import Network, Traffic, simulate
 from skyedge.resources import find
+from skyedge.wording import counted
 
 MOST_ROWS = 40
 """A table on a terminal shows so many rows of a sort; JSON and YAML show all."""
@@ -175,26 +176,26 @@ def _print(result: dict[str, Any]) -> None:
     for warning in result["warnings"]:
         warn.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     if "rollout" in result:
-        _print_rows(console, "intervals", result["intervals"])
+        _print_rows(console, "interval(s)", result["intervals"])
         console.print(sentence(result), highlight=False, soft_wrap=True)
         return
     split = result["split"]
-    _print_rows(console, "requests", result["requests"], skipped=("why", "flags"))
+    _print_rows(console, "request(s)", result["requests"], skipped=("why", "flags"))
     for number, request in enumerate(result["requests"][:MOST_ROWS], 1):
         if "why" in request:
             head = f"request {number}: {request['method']} {request['host']}{request['path']} from {request['from']}"
             console.print(head, style="bold", highlight=False, markup=False, soft_wrap=True)
             for line in request["why"]:
                 console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
-    _print_rows(console, "destinations", split["destinations"])
-    _print_rows(console, "ways between localities", split["localities"])
-    _print_rows(console, "endpoints", split["endpoints"])
-    _print_rows(console, "ejections", result["ejections"])
-    _print_rows(console, "services: time from request to answer", result["latency"])
-    _print_rows(console, "classes of service", result["classes"])
+    _print_rows(console, "destination(s)", split["destinations"])
+    _print_rows(console, "way(s) between localities", split["localities"])
+    _print_rows(console, "endpoint(s)", split["endpoints"])
+    _print_rows(console, "ejection(s)", result["ejections"])
+    _print_rows(console, "service(s): time from request to answer", result["latency"])
+    _print_rows(console, "class(es) of service", result["classes"])
     counts = result["summary"]
     words = ", ".join(f"{counts[key]:,} {title}" for key, title in SUMMARY if counts[key] or key in ("answered", "failed"))
-    console.print(f"{counts['requests']:,} requests: {words}", highlight=False, soft_wrap=True)
+    console.print(f"{counted(counts['requests'], 'request(s)')}: {words}", highlight=False, soft_wrap=True)
 
 
 def _print_rows(console: Console, title: str, rows: Sequence[dict[str, Any]], skipped: Sequence[str] = ()) -> None:
@@ -202,7 +203,7 @@ def _print_rows(console: Console, title: str, rows: Sequence[dict[str, Any]], sk
         return
     shown = rows[:MOST_ROWS]
     columns = [column for column in rows[0] if column not in skipped and any(row[column] != "" for row in shown)]
-    table = Table(title=f"{len(rows):,} {title}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    table = Table(title=counted(len(rows), title), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in shown:

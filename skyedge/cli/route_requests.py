@@ -20,7 +20,7 @@ import numpy as np
 import yaml
 
 from skyedge.errors import InputError, nearest
-from skyedge.kube.documents import read_file
+from skyedge.kube.documents import documents, not_json, read_file
 from skyedge.layers.mesh.http_match import How, HttpMatch, HttpRequest, StringMatch
 from skyedge.layers.mesh.locality import NOWHERE
 from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh
@@ -275,16 +275,26 @@ def _of_json(name: str, text: str) -> Iterator[tuple[str, Any]]:
     if text.lstrip()[:1] == "[":
         yield from _listed(name, _decoded(text, name))
         return
+    if text.lstrip().partition("\n")[0].strip() == "{":  # a request on many lines; others may follow
+        for document in documents(name, text.encode()):
+            yield f"{name}:{document.first_line}", _decoded(document.content, name, document.first_line)
+        return
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
-            yield f"{name}:{number}", _decoded(line, f"{name}:{number}")
+            yield f"{name}:{number}", _decoded(line, name, number)
 
 
-def _decoded(text: str, place: str) -> Any:
+def _decoded(text: str | bytes, name: str, first_line: int = 1) -> Any:
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"this is no JSON: {error}", where=place) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        try:
+            json.loads(text)
+        except json.JSONDecodeError as found:
+            raise not_json(name, found, first_line) from None
+        except RecursionError:
+            pass
+        raise InputError(f"this is not JSON: {error}", where=f"{name}:{first_line}") from None
 
 
 def _of_yaml(name: str, text: str) -> Iterator[tuple[str, Any]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ MOST_VALUES = 200_000_000
 """A document whose anchors unfold to more values than this is not what anyone meant."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_IN_QUOTES = re.compile(r'[\s{\[]*"')
+"""Brackets and then a quote: so begins JSON, and YAML hardly ever."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,52 +84,68 @@ def documents(file: str, data: bytes) -> list[Document]:
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
     looks_like_json = data.lstrip()[:1] in (b"{", b"[")
-    if looks_like_json or file.endswith(".json"):
+    if looks_like_json:
         try:
             msgspec.json.decode(data, type=msgspec.Raw)
             return [Document(file, 1, data)]
         except RecursionError:
             raise InputError("this is nested too deeply", where=file) from None
-        except msgspec.DecodeError as error:
-            if looks_like_json and (several := _one_after_another(file, data)):
-                return several
-            if file.endswith(".json"):
-                raise _not_json(file, data, error) from None
+        except msgspec.DecodeError:
+            pass
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise InputError("this is not a text file in UTF-8", where=file) from None
-    return list(_yaml_documents(file, text))
-
-
-def _not_json(file: str, data: bytes, error: msgspec.DecodeError) -> InputError:
+    if not looks_like_json and not (file.endswith(".json") and text.strip()):
+        return list(_yaml_documents(file, text))
     try:
-        json.loads(data)
-    except json.JSONDecodeError as found:
-        return InputError(f"this is not JSON: {found.msg}", where=f"{file}:{found.lineno}")
-    except (ValueError, RecursionError):
-        pass
-    return InputError(f"this is not JSON: {error}", where=file)
+        return list(_one_after_another(file, text))
+    except json.JSONDecodeError as error:
+        if file.endswith(".json"):
+            raise not_json(file, error) from None
+        try:
+            return list(_yaml_documents(file, text))  # which is written in brackets, too
+        except InputError as other:
+            # The first key tells what it was meant to be; and who reads on for longer knows better.
+            line = (other.where or "").removeprefix(f"{file}:").partition(" ")[0]
+            as_yaml = not _IN_QUOTES.match(text) or (line.isdecimal() and int(line) > error.lineno)
+            raise (other if as_yaml else not_json(file, error)) from None
+    except RecursionError:
+        raise InputError("this is nested too deeply", where=file) from None
+    except ValueError as error:
+        raise InputError(f"this is not JSON: {error}", where=file) from None
 
 
-def _one_after_another(file: str, data: bytes) -> list[Document]:
-    """JSON values with white space between them, or nothing if it is not that."""
-    found: list[Document] = []
-    decode, line, position = json.JSONDecoder().raw_decode, 1, 0
-    try:
-        text = data.decode("utf-8")
-        while position < len(text):
-            if text[position].isspace():
-                line += text[position] == "\n"
-                position += 1
-                continue
-            _, end = decode(text, position)
-            found.append(Document(file, len(found) + 1, text[position:end].encode(), line))
-            line += text.count("\n", position, end)
-            position = end
-    except (ValueError, RecursionError):
-        return []
-    return found
+def not_json(file: str, error: json.JSONDecodeError, first_line: int = 1) -> InputError:
+    """What is said of a text in JSON where its reader stopped; ``first_line`` is the line where the text begins."""
+    end = len(error.doc.rstrip())
+    if error.pos >= end or error.msg.startswith("Unterminated string"):  # a line break would have ended that sooner
+        line = error.doc.count("\n", 0, end) + first_line
+        return InputError("this is not JSON: it breaks off here", where=f"{file}:{line}")
+    reason = error.msg.removesuffix(" at").removesuffix(" starting")
+    return InputError(
+        f"this is not JSON: {reason[:1].lower()}{reason[1:]}, at column {error.colno}",
+        where=f"{file}:{error.lineno + first_line - 1}",
+    )
+
+
+def _one_after_another(file: str, text: str) -> Iterator[Document]:
+    """JSON values with white space between them.
+
+    Raises:
+        json.JSONDecodeError: with the place in ``text``, if it is not that.
+    """
+    decode, number, line, position = json.JSONDecoder().raw_decode, 0, 1, 0
+    while position < len(text):
+        if text[position].isspace():
+            line += text[position] == "\n"
+            position += 1
+            continue
+        _, end = decode(text, position)
+        number += 1
+        yield Document(file, number, text[position:end].encode(), line)
+        line += text.count("\n", position, end)
+        position = end
 
 
 def _yaml_documents(file: str, text: str) -> Iterator[Document]:

@@ -118,6 +118,22 @@ def test_explain_says_of_each_cluster_which_rule_turned_it_away_or_its_figures(f
     assert "why" not in json.loads(federate("small.yaml", "-o", "json")[0])
 
 
+def test_what_has_no_replicas_has_no_room_either(federate, tmp_path):
+    (tmp_path / "asleep.yaml").write_text(SMALL.replace("replicas: 6", "replicas: 0"))
+    out, _, _ = federate("asleep.yaml", "--explain", "-o", "json")
+    why = {row["cluster"]: row for row in json.loads(out)["why"]["Deployment n/web"]}
+    assert why["a"] == {"cluster": "a", "holds_it": "yes", "score": 0}
+    assert why["b"]["turned_away_by"] == "taints"
+
+
+def test_one_is_counted_as_one(federate, tmp_path):
+    a, _, _, web, _, policy, _ = SMALL.replace("replicas: 6", "replicas: 1").split("---\n")
+    (tmp_path / "one.yaml").write_text("---\n".join((a, web, policy)))
+    out, _, _ = federate("one.yaml", "--explain")
+    assert "1 cluster: 1 placed with 1 replica, 0 not; 1 manifest\n" in out
+    assert "1 cluster for Deployment n/web" in out
+
+
 def test_the_examples_are_placed_without_a_word_of_warning(federate):
     out, err, code = federate(*EXAMPLES, "--strict")
     assert not code
@@ -159,7 +175,11 @@ def test_standard_input_is_read(federate):
     [
         (["smal.yaml"], "there is no file 'smal.yaml'"),
         (["-", "-"], "standard input can be read only once"),
-        (["small.yaml", "--manifests", "small.yaml"], "small.yaml is no folder"),
+        (["small.yaml", "--manifests", "small.yaml"], "--manifests: small.yaml is no folder\n"),
+        (
+            ["small.yaml", "--manifests", "small.yaml/out"],
+            "small.yaml is no folder, so nothing can be written into small.yaml/out",
+        ),
         (["manifests/scheduler.yaml"], "no Cluster in this"),
     ],
 )
@@ -235,12 +255,20 @@ def test_times_may_be_durations_or_in_utc(federate):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--fail", "d"], "--fail: there is no cluster 'd'"),
+        (["--fail", "d"], "--fail: there is no cluster 'd'; there are a, b, c"),
+        (["--fail", "@60"], "--fail: the name of a cluster is missing in '@60'"),
+        (["--drain", "@60"], "--drain: the name of a cluster is missing in '@60'"),
+        (["--leave", "nowhere"], "--leave: there is no cluster 'nowhere'; there are a, b, c"),
+        (["--fail", "c@"], "--fail: a time is missing after the @ of 'c@'"),
         (["--fail", "c", "--fail", "c@5"], "'c' fails once"),
         (["--fail", "c@soon"], "'soon' is not a duration"),
         (["--fail", "c@2026-01-01"], "a time in UTC needs --at"),
         (["--fail", "c@2025-01-01", "--at", "2026-01-01"], "is before now"),
         (["--fail", "c", "--failover", "karmada-default"], "(did you mean 'karmada-defaults'?)"),
+        (
+            ["--fail", "c", "--failover", "x"],
+            "--failover: there is no failover 'x'; there are no-failover, karmada-defaults,",
+        ),
         (["--failover", "skyedge"], "--failover: this is an option of --fail"),
         (["--at", "noon"], "--at: 'noon' is not an ISO 8601 time"),
     ],
@@ -251,6 +279,15 @@ def test_a_failure_that_cannot_be_meant_is_one_sentence(federate, arguments, wor
     assert not out
     assert len(err.strip().splitlines()) == 1
     assert words in err
+
+
+def test_of_many_clusters_some_are_named_to_who_named_none(federate, tmp_path):
+    some = "".join(
+        f"apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata: {{name: x{n}}}\n---\n" for n in range(9)
+    )
+    (tmp_path / "many.yaml").write_text(some)
+    assert "there are x0, x1, x2, x3, x4, x5, x6, x7, …" in federate("many.yaml", "--fail", "nowhere")[1]
+    assert "(did you mean" in federate("many.yaml", "--fail", "xx3")[1]
 
 
 BINDING = """---

@@ -198,7 +198,7 @@ def test_what_is_useless_is_a_warning_and_an_error_where_strict(route, tmp_path)
         ),
         (("small.yaml", "--requests", "-"), '{"host": "a", "at_s": -1}', "standard input:1: at_s: this should be a number"),
         (("small.yaml", "--requests", "-"), '{"host": "a", "source": "b"}', "standard input:1: source: 'b' is no workload"),
-        (("small.yaml", "--requests", "-"), '{"host": "a"', "standard input:1: this is no JSON"),
+        (("small.yaml", "--requests", "-"), '{"host": "a"', "standard input:1: this is not JSON: it breaks off here"),
         (("small.yaml", "--requests", "-"), "a: b", "standard input: this should be a list of requests"),
         (("small.yaml", "--requests", "5", "--delay", "eu,us=1ms"), "", "--delay: there is no region 'us'"),
         (("small.yaml", "--requests", "5", "--delay", "eu"), "", "--delay: a delay is written like REGION,REGION=15ms"),

@@ -297,8 +297,23 @@ def test_lines_are_told_in_json_with_tabs_and_escapes():
 
 
 def test_broken_json_is_told_with_its_line():
-    with pytest.raises(InputError, match=r"f\.json:3: this is not JSON"):
+    with pytest.raises(InputError, match=r"f\.json:3: this is not JSON: .*, at column 1"):
         parse_manifests('{\n"a": 1,\n}', file="f.json")
+
+
+@pytest.mark.parametrize("file", ["f.json", "f.yaml", "standard input"])
+@given(cut=st.integers(min_value=1, max_value=10**6))
+def test_json_that_breaks_off_is_told_with_its_last_line(file, cut):
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod(), pod()]}, indent=1)
+    text = f"{json.dumps(pod())}\n{text}"[: -1 - cut % (len(text) - 1)]
+    last_line = text.rstrip().count("\n") + 1
+    with pytest.raises(InputError, match=rf"{file}:{last_line}: this is not JSON: it breaks off here"):
+        parse_manifests(text, file=file)
+
+
+def test_yaml_in_brackets_is_not_taken_for_json():
+    assert "f.yaml:1 (document 1): the key 'a' stands in line 1 already" in mistake("{a: 1, a: 2}")
+    assert "f.yaml:2" in mistake('{"a": 1,\n b: *nowhere}')
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe{", b"\x00\x01", b"PK\x03\x04"])

@@ -16,6 +16,7 @@ from skyedge.layers.federation.objects import Workload
 from skyedge.layers.federation.stages import Failure, Outcome, decide
 from skyedge.layers.federation.webster import Flags
 from skyedge.layers.scheduler.labels import NO_SCHEDULE, tolerates
+from skyedge.wording import counted
 
 FILTERS = {
     "lost": ("is lost", "are lost"),
@@ -38,7 +39,7 @@ class Verdict:
         because: in a sentence; empty for a candidate.
         tier: of the affinity group; -1 if it was turned away.
         marks: from 0 to 100.
-        room: how many more replicas fit.
+        room: how many more replicas fit; None: it has no replicas, so that nothing is estimated.
         running: replicas that ran there already.
         chosen: whether it was given any, or holds a workload without replicas.
         replicas: that it was given.
@@ -49,7 +50,7 @@ class Verdict:
     because: str
     tier: int
     marks: int
-    room: int
+    room: int | None
     running: int
     chosen: bool
     replicas: int
@@ -81,7 +82,7 @@ def explain(batch: Batch, workload: int, group: int = 0) -> tuple[Verdict, ...]:
                 _because(batch, workload, group, place, reason) if reason else "",
                 int(tiers[place]),
                 int(marks[place]),
-                int(room[place]),
+                int(room[place]) if batch.replicas[workload] else None,
                 int(there[0, place]),
                 bool(outcome.targets[workload, place]),
                 int(outcome.replicas[workload, place]),
@@ -92,26 +93,26 @@ def explain(batch: Batch, workload: int, group: int = 0) -> tuple[Verdict, ...]:
 
 def why_not(batch: Batch, workload: int, group: int, failure: Failure, figure: int) -> str:
     """Why an affinity group did not place a workload, in a sentence."""
-    rules = batch.workloads[workload].rules
+    rules, wanted = batch.workloads[workload].rules, counted(int(batch.replicas[workload]), "replica(s)")
     match failure:
         case Failure.NO_CLUSTER:
             return f"no cluster of {len(batch.federation)} will do: {_counts(_turned_away(batch, workload, group))}"
         case Failure.CLUSTERS:
             least, most = int(batch.min_clusters[workload]), int(batch.max_clusters[workload])
             if figure < least:
-                return f"it has to run on at least {least} clusters, and {figure} will do"
-            few = f"{most} clusters" if most else f"all {figure} clusters that will do"
-            return f"it may run on {few}, and no choice of them has room for {batch.replicas[workload]} replicas"
+                return f"it has to run on at least {counted(least, 'cluster(s)')}, and {figure} will do"
+            few = counted(most, "cluster(s)") if most else f"all {counted(figure, 'cluster(s)')} that will do"
+            return f"it may run on {few}, and no choice of them has room for {wanted}"
         case Failure.REGIONS:
-            wanted = int(batch.min_clusters[workload])
-            regions = int(batch.min_regions[workload])
+            least, regions = int(batch.min_clusters[workload]), int(batch.min_regions[workload])
             return (
-                f"it has to run in at least {regions} regions on at least {wanted} clusters, "
-                f"and no choice among the {figure} clusters that will do gives that"
+                f"it has to run in at least {counted(regions, 'region(s)')} on at least {counted(least, 'cluster(s)')}, "
+                f"and no choice among the {counted(figure, 'cluster(s)')} that will do gives that"
             )
         case Failure.ROOM:
             few = " on the last tier" if any(one.overflow for one in groups_of(rules)) else ""
-            return f"{figure} of {batch.replicas[workload]} replicas find no room{few}"
+            find = "finds" if figure == 1 else "find"
+            return f"{figure} of {wanted} {find} no room{few}"
     return ""
 
 

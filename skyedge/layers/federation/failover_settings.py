@@ -101,5 +101,7 @@ def settings_named(name: str, *, where: object = None) -> FailoverSettings:
         InputError: if there are none of that name.
     """
     if name not in SETTINGS:
-        raise InputError(f"there is no failover '{name}'", where=where, nearest=nearest(name, SETTINGS))
+        right = nearest(name, SETTINGS)
+        which = "" if right else f"; there are {', '.join(SETTINGS)}"
+        raise InputError(f"there is no failover '{name}'{which}", where=where, nearest=right)
     return SETTINGS[name]

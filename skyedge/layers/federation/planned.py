@@ -23,8 +23,9 @@ from skyedge.layers.federation.failover_loop import run_failover
 from skyedge.layers.federation.failover_settings import SKYEDGE
 from skyedge.layers.federation.membership import TAINTS, Event, Membership, Phase
 from skyedge.layers.federation.objects import Cluster, Workload
-from skyedge.layers.federation.scene import Scene, TimelineRow, counted
+from skyedge.layers.federation.scene import Scene, TimelineRow
 from skyedge.layers.federation.timeline import SENTENCES
+from skyedge.wording import counted
 
 UPGRADE_S = 600.0
 """How long a control plane is upgraded once its cluster is empty (assumed)."""
@@ -174,7 +175,7 @@ def _stuck(scene: Scene, timeline: Timeline, move: PlannedMove, begun: Membershi
     for row in stay.tolist():
         workload = scene.workloads[int(copies.workload[row])].name
         left[workload] = left.get(workload, 0) + int(copies.replicas[row])
-    listed = ", ".join(f"{counted(count)} of {workload}" for workload, count in sorted(left.items()))
+    listed = ", ".join(f"{counted(count, 'replica(s)')} of {workload}" for workload, count in sorted(left.items()))
     hope = {Purpose.DRAIN: "", Purpose.UPGRADE: ", and is not upgraded", Purpose.LEAVE: ", and does not leave"}
     words = f"{move.cluster} stays {begun.phase.value}{hope[move.purpose]}: nowhere else to go for {listed}"
     at_s = max([move.at_s, *timeline.at_s.tolist()])

@@ -18,6 +18,7 @@ from skyedge.layers.federation.placing import Placements, place_batch
 from skyedge.layers.federation.quotas import Charge, Quota, admit, replicas_within
 from skyedge.layers.federation.room import Room, flavour_of
 from skyedge.layers.scheduler.objects import Amounts
+from skyedge.wording import counted
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def _limited(workload: Workload, most: Mapping[str, int]) -> Workload:
     if workload.rules.strategy is not Strategy.DUPLICATED:
         return replace(workload, room_limit=dict(most))
     short = {
-        cluster: f"has room for {fits} of {workload.replicas} replicas in the quota"
+        cluster: f"has room for {fits} of {counted(workload.replicas, 'replica(s)')} in the quota"
         for cluster, fits in most.items()
         if workload.replicas - workload.scheduled.get(cluster, 0) > fits
     }

@@ -15,6 +15,7 @@ from skyedge.layers.federation.failover_events import Copies, Event, Timeline
 from skyedge.layers.federation.objects import Cluster, Workload
 from skyedge.layers.federation.rehoming import PolicyHomes
 from skyedge.layers.federation.starting import Starting
+from skyedge.wording import counted
 
 VERBS = {"leave": "leaves", "have": "has", "go": "goes", "serve": "serves", "are": "is", "stay": "stays"}
 """Of sentences about replicas: how they go on after one replica."""
@@ -127,7 +128,7 @@ class Scene:
             whose = self.workloads[workload].name if workload >= 0 else ""
             verbs = VERBS if replicas == 1 else {verb: verb for verb in VERBS}
             words = sentence(what, at_s, cluster).format(
-                cluster=self.names[cluster], workload=whose, replicas=counted(replicas), **verbs
+                cluster=self.names[cluster], workload=whose, replicas=counted(replicas, "replica(s)"), **verbs
             )
             name = names.get(what, what.name.lower().replace("_", " "))
             told.append(TimelineRow(at_s, name, self.names[cluster], whose, replicas, words))
@@ -136,8 +137,3 @@ class Scene:
 
 def _alone(share: Mapping[str, int]) -> bool:
     return sum(count > 0 for count in share.values()) == 1
-
-
-def counted(replicas: int) -> str:
-    """``1 replica``, ``2 replicas``."""
-    return f"{replicas:,} {'replica' if replicas == 1 else 'replicas'}"

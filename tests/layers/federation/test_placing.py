@@ -145,7 +145,7 @@ def test_it_is_said_what_is_short():
     assert [placements.reason(row) for row in range(4)] == [
         "3 of 7 replicas find no room",
         "it has to run on at least 3 clusters, and 2 will do",
-        "it may run on 1 clusters, and no choice of them has room for 3 replicas",
+        "it may run on 1 cluster, and no choice of them has room for 3 replicas",
         "it has to run in at least 2 regions on at least 2 clusters, and no choice among the 2 clusters that will do "
         "gives that",
     ]
