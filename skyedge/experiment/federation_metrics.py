@@ -25,6 +25,7 @@ FEDERATION_METRICS = (
     "answers_lost",
     "kept_share",
     "sent_again",
+    "kept_back",
     "waiting_at_end",
     "clusters_serving",
     "busiest_cluster_share",
@@ -32,9 +33,9 @@ FEDERATION_METRICS = (
     "ground_cost",
 )
 """``picture_mb_hops`` is of pictures from ground sites to clusters; ``pictures_lost`` and ``answers_lost`` (of satellites
-and edge nodes) were given up, and ``kept_share`` is of what was not; ``sent_again`` counts every further try.  Carbon is of
-the joules of inference; cost of the hours of replicas times the cores of each; both only where every cluster that served
-says its own figure."""
+and edge nodes) were given up, and ``kept_share`` is of what was not; ``sent_again`` counts every further try, ``kept_back``
+what had to wait at its ground site because nobody served anywhere.  Carbon is of the joules of inference; cost of the hours
+of replicas times the cores of each; both only where every cluster that served says its own figure."""
 
 FAILOVER_METRICS = ("failover_declared_s", "failover_serving_s", "failovers")
 """From a cluster's outage to its declaration, and until what it ran serves elsewhere: means of those that came to that."""
@@ -77,6 +78,7 @@ def federation_figures(record: RunRecord, end: Instant) -> dict[str, float]:
         "answers_lost": float((lost_kind == KIND_RESULT).sum()),
         "kept_share": 1 - len(lost_kind) / landed if landed else float("nan"),
         "sent_again": float(sum(row["sent_again"] for row in dispatchers)),
+        "kept_back": float(sum(row["kept_back"] for row in dispatchers)),
         "waiting_at_end": float(sum(row["left"] for row in dispatchers)),
         "clusters_serving": float((answered > 0).sum()),
         "busiest_cluster_share": float(answered.max() / answered.sum()) if answered.any() else float("nan"),

@@ -149,6 +149,7 @@ LAYER_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("pictures_lost", "pictures lost", "plain"),
     ("answers_lost", "answers lost", "plain"),
     ("sent_again", "sent again", "plain"),
+    ("kept_back", "kept back until served", "plain"),
     ("failover_declared_s", "outage seen after s", "plain"),
     ("failover_serving_s", "served elsewhere after s", "plain"),
     ("requests_served", "requests served", "percent"),

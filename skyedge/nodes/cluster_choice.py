@@ -97,6 +97,11 @@ class ClusterChoice:
         """Of all clusters, the nearest first."""
         return self._names
 
+    @property
+    def anybody_serves(self) -> bool:
+        """Whether any cluster has a replica, by what the control plane said last."""
+        return any(replicas > 0 for replicas in self.replicas.values())
+
     def told(self, replicas: Mapping[str, int]) -> None:
         """The control plane has spoken."""
         self.replicas.update(replicas)

@@ -5,6 +5,9 @@ is done: a transfer that nobody takes within the time-out, or whose pictures are
 failed, and so has one on a cluster of which the control plane says that it serves no more.  What has failed is sent again,
 at most so many times, after a pause that grows as Envoy's does; after that it is lost, and the dispatcher says so.
 
+While the control plane says that nobody serves anywhere, nothing is sent and so nothing fails: what lands stays on the
+discs of the site, which are taken to have room, until somebody serves again.  A dispatcher that is told nothing tries in vain.
+
 A cluster that did not answer last time is asked first whether it is there, as by a connection that has to be made anew: what
 goes to a dead cluster is a few bytes then, and not the pictures.
 """
@@ -59,6 +62,12 @@ class _Waiting:
     at: Instant
 
 
+@dataclass(frozen=True)
+class _Held:
+    items: Items
+    attempt: int
+
+
 class Dispatcher:
     """The state machine within a station or an edge node.
 
@@ -75,11 +84,13 @@ class Dispatcher:
         self._count = 0
         self._transfers: dict[int, _Transfer] = {}
         self._waiting: dict[int, _Waiting] = {}
+        self._held: list[_Held] = []
         self._sent = dict.fromkeys(choice.names, 0)
         self._silent: set[str] = set()
         self._landed = 0
         self._again = 0
         self._lost = 0
+        self._kept_back = 0
 
     def carry(self, items: Items, now: Instant) -> list[Effect]:
         """Send each item to a cluster, no earlier than its ``at``."""
@@ -114,11 +125,13 @@ class Dispatcher:
         """What is left, and what was done."""
         left = [transfer.items for transfer in self._transfers.values()]
         left += [waiting.items for waiting in self._waiting.values()]
+        left += [held.items for held in self._held]
         figures = {
             "node": self._line.source,
             "landed": self._landed,
             "sent": dict(self._sent),
             "sent_again": self._again,
+            "kept_back": self._kept_back,
             "lost": self._lost,
             "left": sum(len(items) for items in left),
         }
@@ -128,6 +141,10 @@ class Dispatcher:
 
     def _dispatch(self, items: Items, attempt: int, avoid: str, now: Instant) -> list[Effect]:
         if not len(items):
+            return []
+        if not self._choice.anybody_serves:
+            self._kept_back += len(items)
+            self._held.append(_Held(items, attempt))
             return []
         chosen: dict[str, list[int]] = {}
         nowhere: list[int] = []
@@ -187,7 +204,13 @@ class Dispatcher:
         self._choice.told(dict(event.replicas))
         gone = {name for name, replicas in event.replicas if replicas <= 0}
         failed = [number for number, transfer in self._transfers.items() if transfer.cluster in gone]
-        return [effect for number in failed for effect in self._fail(number, now, blame=False)]
+        effects = [effect for number in failed for effect in self._fail(number, now, blame=False)]
+        return effects + (self._let_go(now) if self._choice.anybody_serves else [])
+
+    def _let_go(self, now: Instant) -> list[Effect]:
+        """Somebody serves: send what was kept back, in the order in which it landed."""
+        held, self._held = self._held, []
+        return [effect for one in held for effect in self._dispatch(one.items, one.attempt, "", now)]
 
     def _wake(self, key: int, now: Instant) -> list[Effect]:
         waiting = self._waiting.get(key)

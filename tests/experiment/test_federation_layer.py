@@ -186,6 +186,30 @@ def test_failover_moves_the_model_and_keeps_what_karmada_as_installed_loses():
     assert 30 < eviction["failover_declared_s"] < 41
 
 
+def test_what_lands_while_nobody_serves_waits_at_the_stations_and_is_answered_by_who_serves_then():
+    well, _ = run(NORTH_FIRST)
+    # The outage begins when most pictures are about to land: while a pass lasts, and not in the hours between two.
+    answered_at = np.sort(well.answers["answered_at"])
+    soon = np.searchsorted(answered_at, answered_at + 60 * SECOND) - np.arange(len(answered_at))
+    begin = int(answered_at[soon.argmax()]) - 5 * SECOND
+    after_s = (begin - well.start_us) // SECOND
+    outage = f"faults=[{{kind: cluster-outage, target: north, after: {after_s}s, duration: 12h}}]"
+    moved, _ = run(NORTH_FIRST, outage, SKYEDGE)
+    (failover,) = moved.federation["failovers"]
+    at_stake = {
+        scene
+        for scene, at in zip(well.answers["scene"].tolist(), well.answers["answered_at"].tolist(), strict=True)
+        if failover["out_at"] < at < failover["serving_at"]
+    }
+    assert len(at_stake) > 3
+    assert sum(row["kept_back"] for row in moved.federation["dispatchers"]) >= len(at_stake)
+    assert said(moved) == said(well)
+    late = np.isin(moved.answers["scene"], list(at_stake))
+    assert (moved.answers["answered_at"][late] > failover["serving_at"]).all()
+    installed, _ = run(NORTH_FIRST, outage, "layers.federation.failover=karmada-defaults")
+    assert at_stake <= set(installed.lost["scene"].tolist())
+
+
 def test_nothing_is_moved_where_there_is_nowhere_to_go():
     record, _ = run(NORTH, OUTAGE, SKYEDGE)
     (failover,) = record.federation["failovers"]

@@ -161,11 +161,55 @@ def test_a_refusal_is_a_failure_and_no_outage():
     assert [target for target, _ in submitted(drive)] == ["near", "far"]
 
 
+NOBODY = (("near", -1), ("far", 0), ("other", 0))
+SOMEBODY = (("near", -1), ("far", 1), ("other", 0))
+
+
+@pytest.mark.parametrize("attempts", [0, 2])
+def test_while_nobody_serves_what_lands_is_kept_for_however_long_and_goes_to_who_serves_first(attempts):
+    drive = station(attempts)
+    drive.give(word(Told, "plane", replicas=NOBODY), MINUTE)
+    drive.give(Arrived("sat", items(3)), MINUTE + SECOND)
+    drive.run_until(12 * HOUR)
+    assert drive.node.earliest_send() == FOREVER
+    assert not submitted(drive)
+    drive.give(word(Told, "plane", replicas=SOMEBODY), 12 * HOUR)
+    assert [target for target, _ in submitted(drive)] == ["far"]
+    assert not lost(drive)
+
+
+def test_what_was_at_a_cluster_when_it_died_waits_with_the_rest_if_it_may_be_sent_again():
+    for attempts, expected in ((0, [0, 1]), (1, [])):
+        drive = station(attempts)
+        drive.give(Arrived("sat", items(2)), MINUTE)
+        drive.give(word(Accepted, "near", number=1, pictures=2, behind_s=0.0), MINUTE + SECOND)
+        drive.give(word(Told, "plane", replicas=NOBODY), MINUTE + 2 * SECOND)
+        drive.run_until(HOUR)
+        drive.give(word(Told, "plane", replicas=SOMEBODY), HOUR)
+        assert lost(drive) == expected
+        assert [target for target, _ in submitted(drive)] == ["near", "far"][: 1 + attempts]
+
+
+def test_a_station_that_is_told_nothing_tries_in_vain_and_loses_what_lands():
+    outlier = OutlierConfig(1, max_ejection_percent=100)
+    drive = station(2, ChoiceRules(outlier=outlier), {"near": 1})
+    drive.give(Arrived("sat", items(2)), MINUTE)
+    drive.run_until(HOUR)
+    assert lost(drive) == [0, 1]
+
+
 @settings(max_examples=30)
-@given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.integers(0, 3), st.integers(0, 30))
-def test_every_item_is_lost_left_or_done_and_the_ledger_knows_what_is_on_its_way(bursts, attempts, end_s):
+@given(
+    st.lists(st.integers(1, 5), min_size=1, max_size=6),
+    st.integers(0, 3),
+    st.integers(0, 30),
+    st.dictionaries(st.integers(0, 5), st.sampled_from([NOBODY, SOMEBODY])),
+)
+def test_every_item_is_lost_left_or_done_and_the_ledger_knows_what_is_on_its_way(bursts, attempts, end_s, words):
     drive = station(attempts)
     for number, count in enumerate(bursts):
+        if number in words:
+            drive.give(word(Told, "plane", replicas=words[number]), number * SECOND)
         drive.give(Arrived("sat", items(count, at=number * SECOND)), number * SECOND)
     end = (len(bursts) + end_s) * SECOND
     drive.run_until(end)
