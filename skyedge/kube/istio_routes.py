@@ -5,10 +5,12 @@ What routes over HTTP is modelled; of TCP and TLS routes only where they lead, s
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from skyedge.errors import nearest
 from skyedge.kube.istio_values import (
     Percent,
     Percentage,
@@ -19,12 +21,20 @@ from skyedge.kube.istio_values import (
     check_durations,
     check_one_of,
     check_regex,
+    check_substitution,
 )
 from skyedge.kube.metadata import Metadata
 from skyedge.kube.problem import Problem
 from skyedge.kube.shape import Count, Shape
 
 HttpStatus = Annotated[int, Meta(ge=200, le=599)]
+
+RETRY_CONDITIONS = (
+    *("5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "envoy-ratelimited", "retriable-4xx"),
+    *("refused-stream", "retriable-status-codes", "retriable-headers", "http3-post-connect-failure"),
+    *("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"),
+)
+"""Envoy's words for when a request is repeated, those of HTTP and those of gRPC."""
 
 
 class HttpMatchRequest(Shape, frozen=True, kw_only=True):
@@ -53,6 +63,10 @@ class HttpMatchRequest(Shape, frozen=True, kw_only=True):
         for name, text in texts.items():
             if text is not None and text.regex == "*":
                 raise Problem((name, "regex"), "'*' is not a regular expression", ".*")
+
+
+def _is_http_status(word: str) -> bool:
+    return word.isascii() and word.isdigit() and int(word) in {int(status) for status in HTTPStatus}
 
 
 class Destination(Shape, frozen=True, kw_only=True):
@@ -105,6 +119,8 @@ class HttpRedirect(Shape, frozen=True, kw_only=True):
         if self.redirect_code not in (0, 301, 302, 303, 307, 308):
             message = f"{self.redirect_code} is no status of a redirect; 301, 302, 303, 307 and 308 are"
             raise Problem(("redirectCode",), message)
+        if not (self.uri or self.authority or self.scheme or self.port or self.derive_port):
+            raise Problem((), "a redirect names an address: one of uri, authority, scheme, port is needed")
 
 
 class Body(Shape, frozen=True, kw_only=True):
@@ -135,6 +151,10 @@ class RegexRewrite(Shape, frozen=True, kw_only=True):
             check_regex(self.match)
         except Problem as problem:
             raise problem.below("match") from None
+        try:
+            check_substitution(self.match, self.rewrite)
+        except Problem as problem:
+            raise problem.below("rewrite") from None
 
 
 class HttpRewrite(Shape, frozen=True, kw_only=True):
@@ -147,6 +167,8 @@ class HttpRewrite(Shape, frozen=True, kw_only=True):
     def check(self) -> None:
         if self.uri and self.uri_regex_rewrite is not None:
             raise Problem(("uriRegexRewrite",), "only one of uri and uriRegexRewrite can be given")
+        if not self.uri and not self.authority and self.uri_regex_rewrite is None:
+            raise Problem((), "one of uri, uriRegexRewrite, authority is needed")
 
 
 class HttpRetry(Shape, frozen=True, kw_only=True):
@@ -161,6 +183,12 @@ class HttpRetry(Shape, frozen=True, kw_only=True):
 
     def check(self) -> None:
         check_durations(self, "per_try_timeout", "backoff", least_s=1e-3)
+        if self.attempts == 0 and (self.per_try_timeout is not None or self.retry_on):
+            raise Problem(("attempts",), "0 attempts are no retries, and nothing else can be said of them")
+        for word in filter(None, (part.strip() for part in self.retry_on.split(","))):
+            if word not in RETRY_CONDITIONS and not _is_http_status(word):
+                close = nearest(word, RETRY_CONDITIONS)
+                raise Problem(("retryOn",), f"'{word}' is no condition of Envoy and no HTTP status", close)
 
 
 class FaultDelay(Shape, frozen=True, kw_only=True):
@@ -173,6 +201,8 @@ class FaultDelay(Shape, frozen=True, kw_only=True):
     percentage: Percent | None = None
 
     def check(self) -> None:
+        if self.fixed_delay is None:
+            raise Problem((), "'fixedDelay' is missing")
         check_durations(self, "fixed_delay", least_s=1e-3)
 
 
@@ -186,7 +216,7 @@ class FaultAbort(Shape, frozen=True, kw_only=True):
     percentage: Percent | None = None
 
     def check(self) -> None:
-        check_one_of(self, ("http_status", "grpc_status"))
+        check_one_of(self, ("http_status", "grpc_status"), needed=True)
 
 
 class FaultInjection(Shape, frozen=True, kw_only=True):
@@ -194,6 +224,10 @@ class FaultInjection(Shape, frozen=True, kw_only=True):
 
     delay: FaultDelay | None = None
     abort: FaultAbort | None = None
+
+    def check(self) -> None:
+        if self.delay is None and self.abort is None:
+            raise Problem((), "one of delay, abort is needed")
 
 
 class MirrorDestination(Shape, frozen=True, kw_only=True):
@@ -251,10 +285,11 @@ class HttpRoute(Shape, frozen=True, kw_only=True):
         check_durations(self, "timeout", least_s=1e-3)
         check_one_of(self, ("route", "redirect", "direct_response", "delegate"), needed=True)
         check_one_of(self, ("mirror", "mirrors"))
-        if self.redirect is not None and self.fault is not None:
-            raise Problem(("fault",), "a rule that redirects sends nothing that a fault could strike")
-        if self.redirect is not None and self.rewrite is not None:
-            raise Problem(("rewrite",), "a rule that redirects sends nothing that could be rewritten")
+        for ending, does in ((self.redirect, "redirects"), (self.direct_response, "answers")):
+            if ending is not None and self.fault is not None:
+                raise Problem(("fault",), f"a rule that {does} sends nothing that a fault could strike")
+            if ending is not None and self.rewrite is not None:
+                raise Problem(("rewrite",), f"a rule that {does} sends nothing that could be rewritten")
         if len(self.route) > 1 and not any(one.weight for one in self.route):
             raise Problem(("route",), "the weights are all zero, so nothing could be sent")
 
@@ -283,6 +318,17 @@ class VirtualServiceSpec(Shape, frozen=True, kw_only=True):
     tcp: tuple[L4Route, ...] = ()
     tls: tuple[L4Route, ...] = ()
     export_to: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        if not (self.http or self.tcp or self.tls):
+            raise Problem((), "one of http, tcp, tls is needed: a virtual service has rules")
+        if not self.hosts and self.gateways:
+            raise Problem(("gateways",), "without hosts this is for others to delegate to, and their gateways count")
+        for number, host in enumerate(self.hosts):
+            if host in self.hosts[:number]:
+                raise Problem(("hosts", number), f"the host '{host}' is there already")
+            if host == "*" and "mesh" in (self.gateways or ("mesh",)):
+                raise Problem(("hosts", number), "inside the mesh '*' is no host; name services, or a gateway in 'gateways'")
 
 
 class VirtualService(Shape, frozen=True, kw_only=True):

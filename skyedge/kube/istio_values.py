@@ -22,6 +22,7 @@ Share = Annotated[int, Meta(ge=0, le=100)]
 _UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _WHOLE = re.compile(f"(?:{_PART.pattern})+")
+_REFERENCE = re.compile(r"\\(.?)", re.DOTALL)
 _NOT_RE2 = re.compile(r"(?<!\\)(?:\\\\)*(\(\?(?:=|!|<=|<!|\(|P=|>)|\\[1-9])")
 
 
@@ -70,6 +71,17 @@ def check_regex(pattern: str) -> None:
         re.compile(pattern)
     except re.error as error:
         raise Problem((), f"'{pattern}' is not a regular expression ({error})") from None
+
+
+def check_substitution(pattern: str, substitution: str) -> None:
+    """Raise a :class:`Problem` unless ``substitution`` is one of RE2's, with no group that ``pattern`` has not."""
+    groups = re.compile(pattern).groups
+    for reference in _REFERENCE.findall(substitution):
+        if not (reference.isascii() and reference.isdigit()) and reference != "\\":
+            raise Problem((), f"'{substitution}': after a backslash RE2 wants a digit or another backslash")
+        if reference.isdigit() and int(reference) > groups:
+            has = "has no group" if not groups else "has only 1 group" if groups == 1 else f"has only {groups} groups"
+            raise Problem((), f"there is no group {reference} to put in: '{pattern}' {has}")
 
 
 def check_one_of(part: Shape, attributes: Sequence[str], *, needed: bool = False) -> None:

@@ -24,6 +24,10 @@ def route(**rule):
     return manifest("VirtualService", {"hosts": ["a"], "http": [rule]})
 
 
+def rewrite(match, substitution):
+    return route(route=TO, rewrite={"uriRegexRewrite": {"match": match, "rewrite": substitution}})
+
+
 def policy(**said):
     return manifest("DestinationRule", {"host": "a", "trafficPolicy": said})
 
@@ -262,6 +266,26 @@ def test_what_is_no_duration_is_told_so(text):
         (route(route=[{**TO[0], "weight": -1}]), "spec.http[0].route[0].weight: -1 is negative"),
         (route(route=TO, fault={"abort": {"httpStatus": 600}}), "fault.abort.httpStatus: 600 is more than 599"),
         (route(route=TO, fault={"delay": {"percentage": {"value": 120}}}), "percentage.value: 120 is more than 100"),
+        (route(route=TO, fault={}), "fault: one of delay, abort is needed"),
+        (route(route=TO, fault={"delay": {"percentage": {"value": 5}}}), "fault.delay: 'fixedDelay' is missing"),
+        (route(route=TO, fault={"abort": {"percentage": {"value": 5}}}), "fault.abort: one of httpStatus, grpcStatus"),
+        (route(route=TO, retries={"attempts": 2, "retryOn": "5xx,gateway-eror"}), "retries.retryOn: 'gateway-eror' is no"),
+        (route(route=TO, retries={"attempts": 2, "retryOn": "999"}), "'999' is no condition of Envoy and no HTTP status"),
+        (route(route=TO, retries={"attempts": 0, "perTryTimeout": "1s"}), "retries.attempts: 0 attempts are no retries"),
+        (route(route=TO, rewrite={}), "rewrite: one of uri, uriRegexRewrite, authority is needed"),
+        (rewrite("/(.*)", r"\2"), "uriRegexRewrite.rewrite: there is no group 2 to put in: '/(.*)' has only 1 group"),
+        (rewrite("/a", r"\1"), "there is no group 1 to put in: '/a' has no group"),
+        (rewrite("/(a)", r"\g<1>"), "uriRegexRewrite.rewrite: '\\g<1>': after a backslash RE2 wants a digit"),
+        (rewrite("/(a)", "\\"), "after a backslash RE2 wants a digit or another backslash"),
+        (route(redirect={}), "redirect: a redirect names an address"),
+        (route(directResponse={"status": 200}, rewrite={"uri": "/"}), "rewrite: a rule that answers sends nothing"),
+        (manifest("VirtualService", {"hosts": ["a"]}), "spec: one of http, tcp, tls is needed"),
+        (
+            manifest("VirtualService", {"gateways": ["mesh"], "http": [{"route": TO}]}),
+            "spec.gateways: without hosts this is",
+        ),
+        (manifest("VirtualService", {"hosts": ["a", "b", "a"], "http": [{"route": TO}]}), "hosts[2]: the host 'a' is there"),
+        (manifest("VirtualService", {"hosts": ["*"], "http": [{"route": TO}]}), "hosts[0]: inside the mesh '*' is no host"),
         (policy(loadBalancer={"simple": "ROUND_ROBBIN"}), "did you mean 'ROUND_ROBIN'?"),
         (policy(loadBalancer={"consistentHash": {}}), "loadBalancer.consistentHash: one of httpHeaderName"),
         (policy(loadBalancer={"consistentHash": {"useSourceIp": True, "maglev": {"tableSize": 10}}}), "not a prime"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from skyedge.layers.mesh.http_match import HttpRequest, StringMatch
@@ -21,22 +21,34 @@ class HeaderOperations:
 
     @property
     def authority(self) -> str | None:
-        """The authority that it sets; it does not touch it otherwise."""
-        said = {name.lower(): value for name, value in self.set.items()}
-        return next((said[name] for name in AUTHORITY if name in said), None)
+        """The authority that it sets, or else the one that it adds; None: it does not touch it."""
+        for said in (self.set, self.add):
+            found = [value for name, value in said.items() if name.lower() in AUTHORITY]
+            if found and found[0]:
+                return found[0]
+        return None
 
     def applied(self, headers: Mapping[str, str]) -> dict[str, str]:
         """``headers``, names in lower case, after the operations; an added value joins what is there by a comma."""
-        removed = {name.lower() for name in self.remove}
-        result = {name: value for name, value in headers.items() if name not in removed}
-        for name, value in self.set.items():
-            if name.lower() not in AUTHORITY:
-                result[name.lower()] = value
-        for name, value in self.add.items():
-            if name.lower() not in AUTHORITY:
+        return applied_together((self,), headers)
+
+
+def applied_together(operations: Sequence[HeaderOperations], headers: Mapping[str, str]) -> dict[str, str]:
+    """``headers`` after several operations as one: all of them remove, then each in turn sets and adds."""
+    removed = {name.lower() for one in operations for name in one.remove if not _is_internal(name)}
+    result = {name: value for name, value in headers.items() if name not in removed}
+    for one in operations:
+        result |= {name.lower(): value for name, value in one.set.items() if not _is_internal(name)}
+        for name, value in one.add.items():
+            if not _is_internal(name):
                 before = result.get(name.lower())
                 result[name.lower()] = value if before is None else f"{before},{value}"
-        return result
+    return result
+
+
+def _is_internal(name: str) -> bool:
+    """Whether a name is no header of its own but a part of the request (:path), which these operations leave alone."""
+    return name.startswith(":") or name.lower() == "host"
 
 
 UNCHANGED = HeaderOperations()

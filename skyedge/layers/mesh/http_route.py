@@ -12,13 +12,15 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from skyedge.errors import InputError
-from skyedge.layers.mesh.headers import UNCHANGED, CorsPolicy, HeaderOperations
-from skyedge.layers.mesh.http_match import How, HttpMatch, HttpRequest, StringMatch, whole_match
+from skyedge.layers.mesh.headers import UNCHANGED, CorsPolicy, HeaderOperations, applied_together
+from skyedge.layers.mesh.http_match import HttpMatch, HttpRequest
+from skyedge.layers.mesh.path_rewrite import replaced_path, rewritten_path
 from skyedge.layers.mesh.retries import RetryWish
 from skyedge.layers.mesh.weights import choose, shares
 
 OK, MOVED, NOT_FOUND = 200, 301, 404
 REDIRECTS = (301, 302, 303, 307, 308)
+USUAL_PORTS = {"http": 80, "https": 443}
 
 GRPC_CODES = (
     *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS"),
@@ -236,7 +238,7 @@ def answer(routes: Sequence[HttpRoute], request: HttpRequest, draws: Draws | Non
         return replace(common, status=route.redirect.code, location=location(route.redirect, met, request))
     if route.direct_response is not None:
         return replace(common, status=route.direct_response.status, body=route.direct_response.body)
-    return _sent_on(route, met, request, draws, common)
+    return _sent_on(route, met, request, draws, common, cross_origin)
 
 
 def follow(routes: Sequence[HttpRoute], request: HttpRequest, draws: Draws | None = None, at_most: int = 10) -> Outcome:
@@ -257,15 +259,16 @@ def location(redirect: Redirect, met: HttpMatch, request: HttpRequest) -> str:
     """The address that a redirect names: scheme, host, port and path, and the query of the request.
 
     A port in the request's host gives way to a port that is named; and, where the scheme changes, to the usual port of
-    the old scheme, which would be wrong in the new one (Envoy).
+    the old scheme, which would be wrong in the new one (Envoy).  The usual port of the new scheme is not named (Istio).
     """
     scheme = redirect.scheme or request.scheme
     port = request.port if redirect.port_of_request else redirect.port
+    if port is not None and port == USUAL_PORTS.get(scheme):
+        port = None
     host = redirect.authority or request.host
     name, colon, old_port = host.rpartition(":")
     if not redirect.authority and colon and old_port.isdigit():
-        usual = {"http": "80", "https": "443"}.get(request.scheme)
-        if port is not None or (scheme != request.scheme and old_port == usual):
+        if port is not None or (scheme != request.scheme and int(old_port) == USUAL_PORTS.get(request.scheme)):
             host = name
     path = request.path
     if redirect.uri:
@@ -273,15 +276,6 @@ def location(redirect: Redirect, met: HttpMatch, request: HttpRequest) -> str:
     elif redirect.prefix_rewrite:
         path = rewritten_path(met.uri, redirect.prefix_rewrite, request.path)
     return f"{scheme}://{host}{'' if port is None else f':{port}'}{path}"
-
-
-def rewritten_path(uri: StringMatch | None, new: str, path: str) -> str:
-    """``path`` with what the condition matched replaced: a prefix, or all; without a condition the leading slash."""
-    bare, mark, query = path.partition("?")
-    kept = ""
-    if uri is None or uri.how is How.PREFIX:
-        kept = bare[len(uri.value if uri is not None else "/") :]
-    return new + kept + mark + query
 
 
 def grpc_status_number(name: str) -> int:
@@ -313,22 +307,38 @@ def _aborted(abort: Abort, request: HttpRequest, number: int, delay_s: float) ->
     return Outcome(abort.http_status or OK, number, delay_s=delay_s)
 
 
-def _sent_on(route: HttpRoute, met: HttpMatch, request: HttpRequest, draws: Draws, common: Outcome) -> Outcome:
+def _sent_on(
+    route: HttpRoute, met: HttpMatch, request: HttpRequest, draws: Draws, common: Outcome, cross_origin: Mapping[str, str]
+) -> Outcome:
     chosen = int(choose([destination.weight for destination in route.destinations], draws.destination))
     to = route.destinations[chosen]
     path = request.path
     if route.rewrite.pattern:
-        bare, mark, query = path.partition("?")
-        path = whole_match(route.rewrite.pattern).sub(route.rewrite.substitution, bare) + mark + query
+        path = replaced_path(route.rewrite.pattern, route.rewrite.substitution, path)
     elif route.rewrite.uri:
         path = rewritten_path(met.uri, route.rewrite.uri, path)
-    authorities = (route.request_headers.authority, to.request_headers.authority, route.rewrite.authority or None)
+    # The rule's own word on the authority counts before the destination's, be there one destination or several (Istio).
+    authorities = (route.rewrite.authority or None, route.request_headers.authority, to.request_headers.authority)
+    on_way_back = _both_changed(route, route.response_headers, to.response_headers, {})
     return replace(
         common,
         destination=chosen,
         upstream_path=path,
         upstream_host=next((name for name in authorities if name is not None), request.host),
-        upstream_headers=to.request_headers.applied(route.request_headers.applied(request.headers)),
-        response_headers=to.response_headers.applied(common.response_headers),
+        upstream_headers=_both_changed(route, route.request_headers, to.request_headers, request.headers),
+        response_headers={**on_way_back, **cross_origin},
         mirrors=tuple(m.destination.host for m in route.mirrors if draws.mirror * 100 < m.percent),
     )
+
+
+def _both_changed(
+    route: HttpRoute, of_rule: HeaderOperations, of_destination: HeaderOperations, headers: Mapping[str, str]
+) -> dict[str, str]:
+    """Headers after the operations of a rule and of the destination that was chosen.
+
+    A single destination's operations stand behind the rule's in one list (Istio); those of one of several destinations
+    are a list of their own, which comes first, so that the rule has the last word (Envoy).
+    """
+    if len(route.destinations) == 1:
+        return applied_together((of_rule, of_destination), headers)
+    return of_rule.applied(of_destination.applied(headers))

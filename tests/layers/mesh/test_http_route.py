@@ -129,6 +129,9 @@ def test_a_pattern_rewrites_the_path_with_its_groups():
         (Redirect(scheme="https"), "h:8080", "https://h:8080/a?q=1"),
         (Redirect(authority="new", port=9000), "h:80", "http://new:9000/a?q=1"),
         (Redirect(port_of_request=True), "h:80", "http://h:80/a?q=1"),
+        (Redirect(port_of_request=True), "h", "http://h/a?q=1"),
+        (Redirect(scheme="https", port=443), "h:80", "https://h/a?q=1"),
+        (Redirect(scheme="https", port=80), "h", "https://h:80/a?q=1"),
     ],
 )
 def test_a_redirect_changes_what_it_names_and_keeps_the_rest(redirect, host, to):
@@ -140,15 +143,51 @@ def test_a_circle_of_redirects_ends_in_a_redirect():
     assert follow([HttpRoute(redirect=Redirect(uri="/again"))], HttpRequest("h")).status == 301
 
 
-def test_headers_are_removed_then_set_then_added_for_the_route_and_then_the_destination():
+def test_headers_are_removed_by_both_then_set_and_added_by_the_rule_and_then_by_its_only_destination():
     route = HttpRoute(
-        destinations=(Destination("there", request_headers=HeaderOperations(add={"A": "3"}, remove=("c",))),),
+        destinations=(Destination("there", request_headers=HeaderOperations(add={"A": "3"}, remove=("c", "d"))),),
         request_headers=HeaderOperations(set={"a": "1"}, add={"a": "2", "c": "9"}),
         response_headers=HeaderOperations(set={"Server": "mesh"}),
     )
-    outcome = answer([route], HttpRequest("h", headers={"A": "0", "b": "kept"}))
-    assert outcome.upstream_headers == {"a": "1,2,3", "b": "kept"}
+    outcome = answer([route], HttpRequest("h", headers={"A": "0", "b": "kept", "c": "0", "d": "0"}))
+    assert outcome.upstream_headers == {"a": "1,2,3", "b": "kept", "c": "9"}
     assert outcome.response_headers == {"server": "mesh"}
+
+
+def test_of_several_destinations_each_has_its_headers_first_and_the_rule_the_last_word():
+    mine = HeaderOperations(set={"a": "destination", "b": "destination"})
+    route = HttpRoute(
+        destinations=(
+            Destination("there", weight=1, request_headers=mine, response_headers=mine),
+            Destination("x", weight=1),
+        ),
+        request_headers=HeaderOperations(set={"a": "rule"}),
+        response_headers=HeaderOperations(remove=("b",)),
+    )
+    outcome = answer([route], HttpRequest("h"))
+    assert outcome.upstream_headers == {"a": "rule", "b": "destination"}
+    assert outcome.response_headers == {"a": "destination"}
+
+
+def test_parts_of_a_request_are_no_headers_to_change_but_for_the_authority():
+    changes = HeaderOperations(set={":path": "/x"}, add={"Host": "added"}, remove=(":method", "host"))
+    outcome = answer([HttpRoute(destinations=THERE, request_headers=changes)], HttpRequest("h", headers={"a": "1"}))
+    assert (outcome.upstream_headers, outcome.upstream_host) == ({"a": "1"}, "added")
+    both = HeaderOperations(set={":authority": "set"}, add={"host": "added"})
+    assert answer([HttpRoute(destinations=THERE, request_headers=both)], HttpRequest("h")).upstream_host == "set"
+
+
+@pytest.mark.parametrize("others", [(), (Destination("b", weight=1),)])
+def test_the_authority_of_a_rewrite_counts_before_that_of_the_headers_and_the_rules_before_the_destinations(others):
+    to = Destination("a", weight=1, request_headers=HeaderOperations(set={"host": "destination"}))
+    by_header = HeaderOperations(set={"Host": "rule"})
+
+    def host(**rule):
+        return answer([HttpRoute(destinations=(to, *others), **rule)], HttpRequest("h")).upstream_host
+
+    assert host() == "destination"
+    assert host(request_headers=by_header) == "rule"
+    assert host(request_headers=by_header, rewrite=Rewrite(authority="rewrite")) == "rewrite"
 
 
 @given(st.floats(0, 1, exclude_max=True), st.floats(0, 100))

@@ -1,5 +1,7 @@
 """Manifests become a mesh: names are completed, delegates put in place, and what can never work is said with its place."""
 
+import re
+
 import pytest
 
 from skyedge.errors import InputError
@@ -481,3 +483,22 @@ def test_an_annotation_that_says_nothing_sensible_is_one_sentence_with_its_place
         read_behaviours(given, read_mesh(given))
     assert str(error.value).startswith("f.yaml:")
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "sentence"),
+    [
+        (
+            "{prefix: api}",
+            r"match\[0\].uri.prefix: no path meets this, as each begins with a slash \(did you mean '/api'\?\)",
+        ),
+        ("{exact: '/a?b=1'}", r"match\[0\].uri.exact: no path meets this, as a path ends before its '\?'"),
+        ("{exact: '*'}", None),
+        ("{regex: 'api.*'}", None),
+    ],
+)
+def test_a_condition_that_no_path_can_meet_is_named(uri, sentence):
+    reading = read(*A, virtual(f"[{{match: [{{uri: {uri}}}], route: [{{destination: {{host: a}}}}]}}]"))
+    found = [warning for warning in reading.warnings if "no path meets this" in warning]
+    assert len(found) == (sentence is not None)
+    assert sentence is None or re.search(sentence, found[0])

@@ -2,18 +2,20 @@
 
 What can never work is an error: a route to a service, a port or a subset that is not there, or to a subset where nobody
 answers.  What is legal and useless is a warning: a rule that an earlier one hides, a second virtual service for a host, a
-rule for a service that nobody knows, failover without the outlier detection that it needs, a fault that strikes nobody.
+rule for a service that nobody knows, failover without the outlier detection that it needs, a fault that strikes nobody,
+a path that no request can have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from skyedge.errors import nearest
 from skyedge.kube.istio_routes import L4Route
 from skyedge.kube.problem import Path
+from skyedge.layers.mesh.http_match import How
 from skyedge.layers.mesh.http_route import Destination
 from skyedge.layers.mesh.objects import MESH_GATEWAY, MeshEndpoint, Service, VirtualService, effective_policy
 from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN, Shown, fits, right_host, whole_name
@@ -84,6 +86,7 @@ def check_routes(routes: Sequence[Routes], known: Known, warnings: list[str]) ->
         for kind, rules in (("tcp", one.manifest.object.spec.tcp), ("tls", one.manifest.object.spec.tls)):
             _l4(one, kind, rules, known)
         warnings += [_sentence(one, finding) for finding in hidden(one.shown.thing.http)]
+        warnings += _never_met(one)
     _hosts(routes, known, warnings)
     return led_to
 
@@ -164,6 +167,21 @@ def _sentence(one: Routes, finding: Hidden) -> str:
     by = taker.place() if finding.by_match is None else taker.place("match", finding.by_match)
     whole = "this rule" if finding.match is None else "this condition of the rule"
     return f"{origin.place(*path)}: no request ever reaches {whole}: {by} takes them all"
+
+
+def _never_met(one: Routes) -> Iterator[str]:
+    """Conditions on a path that no path meets: it begins with a slash, and what follows a question mark is not looked at."""
+    for rule, origin in zip(one.shown.thing.http, one.origins, strict=True):
+        written = origin.manifest.object.spec.http[int(origin.path[-1])].match
+        for number, match in enumerate(rule.matches if len(written) == len(rule.matches) else ()):
+            uri = match.uri
+            if uri is None or uri.how not in (How.EXACT, How.PREFIX) or uri.value == "*":
+                continue
+            place = origin.place("match", number, "uri", uri.how.value)
+            if not uri.value.startswith("/"):
+                yield f"{place}: no path meets this, as each begins with a slash (did you mean '/{uri.value}'?)"
+            elif "?" in uri.value:
+                yield f"{place}: no path meets this, as a path ends before its '?'; queryParams looks behind it"
 
 
 def _subset_place(one: Rules, name: str) -> str:

@@ -10,7 +10,7 @@ from skyedge.errors import InputError, nearest
 from skyedge.kube import Manifest, Manifests
 from skyedge.kube import istio_routes as kube
 from skyedge.kube.istio_hosts import Gateway
-from skyedge.kube.istio_values import Percent, StringMatchShape, seconds, seconds_or_none
+from skyedge.kube.istio_values import Percent, StringMatchShape, seconds_or_none
 from skyedge.kube.problem import Path
 from skyedge.layers.mesh.defaults import mirror_percent
 from skyedge.layers.mesh.delegates import merge_all
@@ -272,11 +272,9 @@ def _abort(abort: kube.FaultAbort, origin: Origin) -> Abort:
     return Abort(_percent(abort.percentage), abort.http_status, code)
 
 
-def _delay(delay: kube.FaultDelay) -> Delay | None:
-    if delay.fixed_delay is None:
-        return None
+def _delay(delay: kube.FaultDelay) -> Delay:
     older = 0.0 if delay.percent is None else delay.percent
-    return Delay(seconds(delay.fixed_delay), older if delay.percentage is None else delay.percentage.value)
+    return Delay(seconds_or_none(delay.fixed_delay) or 0.0, older if delay.percentage is None else delay.percentage.value)
 
 
 def _mirrors(rule: kube.HttpRoute, namespace: str) -> tuple[Mirror, ...]:
