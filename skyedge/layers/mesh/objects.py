@@ -244,11 +244,16 @@ NOTHING_SAID = TrafficPolicy()
 
 @dataclass(frozen=True)
 class Subset:
-    """Endpoints of a service that carry certain labels."""
+    """Endpoints of a service that carry certain labels.
+
+    Attributes:
+        port_policies: by the number of the service's port; one takes the place of all that holds otherwise.
+    """
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
     policy: TrafficPolicy = NOTHING_SAID
+    port_policies: Mapping[int, TrafficPolicy] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -273,15 +278,18 @@ class DestinationRule:
 
 
 def effective_policy(rule: DestinationRule | None, subset: str = "", port: int | None = None) -> TrafficPolicy:
-    """What holds for a subset (empty: the whole service) and a port: subset, then port, then rule (Istio).
+    """What holds for a subset (empty: the whole service) and a port: the subset's port, subset, port, then rule (Istio).
 
-    A port's policy replaces the rule's whole one; a subset's replaces part by part what it speaks of.
+    A port's policy replaces the whole of what is wider; a subset's replaces part by part what it speaks of.
     """
     if rule is None:
         return NOTHING_SAID
     policy = rule.policy if port is None else rule.port_policies.get(port, rule.policy)
     named = rule.subset(subset)
-    return policy if named is None else named.policy.over(policy)
+    if named is None:
+        return policy
+    narrowed = named.policy.over(policy)
+    return narrowed if port is None else named.port_policies.get(port, narrowed)
 
 
 @dataclass(frozen=True)

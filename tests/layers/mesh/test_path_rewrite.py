@@ -1,4 +1,4 @@
-"""Paths are rewritten as RE2 does it.  The expected texts are those of RE2's own tests (GlobalReplace), with a slash before."""
+"""Paths are rewritten as RE2 does it.  The first texts are those of RE2's tests of GlobalReplace, with a slash before."""
 
 import pytest
 

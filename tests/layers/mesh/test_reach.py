@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyedge.errors import InputError
-from skyedge.layers.mesh.reach import Channel, Kind, Network, Reach, first_reachable, ways
+from skyedge.layers.mesh.reach import GATEWAY_DELAY_MS, Channel, Kind, Network, Reach, first_reachable, ways
 
 CLOUD = Network("cloud", frozenset({"*"}))
 PRIVATE = Network("private")
@@ -18,15 +18,16 @@ FARM = Network("farm", outwards_only=True, channel=Channel("cloud", delay_ms=30,
 PORT = Network("port", outwards_only=True, channel=Channel("cloud", delay_ms=10, bytes_per_s=5e6))
 FAR = Network("far", frozenset({"cloud"}), gateway_delay_ms=1)
 HUT = Network("hut", outwards_only=True)
+FLAT = Network("flat", frozenset({"*"}), open_to=frozenset({"cloud"}))
 
 
 def reach(*networks):
-    apart = {("far", "cloud"): 50.0, ("farm", "cloud"): 30.0}
+    apart = {("far", "cloud"): 50.0, ("flat", "cloud"): 2.0}
     kept = {one.name: one for one in networks}
     return Reach(kept, {pair: ms for pair, ms in apart.items() if set(pair) <= set(kept)})
 
 
-ALL = reach(CLOUD, PRIVATE, FARM, PORT, FAR, HUT)
+ALL = reach(CLOUD, PRIVATE, FARM, PORT, FAR, HUT, FLAT)
 
 
 def test_within_a_network_the_way_is_direct():
@@ -40,7 +41,7 @@ def test_the_cloud_reaches_the_edge_through_the_channel_that_the_edge_opened_and
     assert (down.kind, down.hops, down.delay_ms, down.bytes_per_s) == (Kind.EDGE_CHANNEL, 1, 30.0, 1e6)
     assert down.call_ms(50_000, 950_000) == 2 * 30 + 1000
     up = ALL.way("farm", "cloud")  # the cloud's gateway is open, so the edge needs no channel to call it
-    assert (up.kind, up.hops) == (Kind.GATEWAY, 1)
+    assert (up.kind, up.hops, up.delay_ms, up.bytes_per_s) == (Kind.GATEWAY, 1, 30 + GATEWAY_DELAY_MS, 1e6)
     without_gateway = reach(Network("cloud"), FARM)
     assert without_gateway.way("farm", "cloud").kind is Kind.EDGE_CHANNEL
     assert without_gateway.way("farm", "cloud").delay_ms == 30
@@ -57,6 +58,35 @@ def test_beyond_the_end_of_a_channel_a_gateway_is_passed():
     assert (way.kind, way.hops, way.delay_ms) == (Kind.EDGE_CHANNEL, 2, 30 + 50 + 1)
     assert way.why == "channel of farm, gateway of far"
     assert ALL.way("far", "farm").why == "gateway of cloud, channel of farm"
+
+
+def test_where_a_network_is_open_no_gateway_is_passed():
+    assert (ALL.way("cloud", "flat").kind, ALL.way("cloud", "flat").delay_ms) == (Kind.DIRECT, 2.0)
+    assert ALL.way("far", "flat").kind is Kind.GATEWAY
+    assert ALL.way("farm", "flat").kind is Kind.GATEWAY
+    alone = reach(CLOUD, FARM, replace(FLAT, gateway_open_to=frozenset(), open_to=frozenset({"*"})))
+    up = alone.way("farm", "flat")  # an edge reaches nobody but over its line, which ends in the cloud
+    assert (up.kind, up.delay_ms, up.why) == (Kind.EDGE_CHANNEL, 30 + 2, "channel of farm")
+    assert alone.way("flat", "farm").why == "gateway of cloud, channel of farm"
+
+
+def test_lines_are_crossed_in_the_direction_of_the_call():
+    def crossed(caller, endpoint):
+        return [(one.site, one.outwards) for one in ALL.way(caller, endpoint).crossings]
+
+    assert crossed("cloud", "farm") == [("farm", False)]
+    assert crossed("farm", "cloud") == [("farm", True)]  # by the cloud's gateway, but over the site's one line
+    assert crossed("farm", "port") == [("farm", True), ("port", False)]
+    assert crossed("cloud", "far") == crossed("farm", "farm") == []
+
+
+def test_lines_go_down_one_by_one():
+    down = ALL.with_lines_down(["farm"])
+    assert down.way("cloud", "farm").kind is down.way("farm", "far").kind is down.way("farm", "cloud").kind is Kind.NONE
+    assert down.way("cloud", "port") == ALL.way("cloud", "port")
+    assert ALL.with_lines_down([]) == ALL
+    with pytest.raises(InputError, match="'hut' has no channel"):
+        ALL.with_lines_down(["hut"])
 
 
 def test_where_nobody_lets_anybody_in_there_is_no_way():

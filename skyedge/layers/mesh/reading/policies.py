@@ -1,8 +1,8 @@
 """``DestinationRule`` to the mesh's own rules; which of several counts for a caller is found here too.
 
 For a service, rules in the caller's namespace count first, then those in the service's own, then those of the root
-namespace; within one namespace the most precise host.  Two for the same host in one namespace are one rule: the policy of
-the older, the subsets of both (Istio).
+namespace; within one namespace the most precise host.  Two for the same host in one namespace, shown to the same, are one
+rule: the subsets of both, of one name the older, and the oldest policy for the whole service (Istio).
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from skyedge.layers.mesh.objects import (
     Warmup,
 )
 from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, Shown, most_precise, namespace_of, whole_name
+
+OWN_OF_ROOT = ""
+"""In place of a namespace: rules of the root namespace that are shown to it alone."""
 
 
 @dataclass(frozen=True)
@@ -59,22 +62,35 @@ def read_rules(manifests: Manifests, warnings: list[str]) -> list[Rules]:
                 f"{manifest.place('spec', 'workloadSelector')}: not modelled: the rule holds for every caller here"
             )
         rule = _rule(manifest.object, namespace)
-        key = (namespace, rule.host, frozenset(spec.export_to))
+        key = (namespace, rule.host, _shown_to(spec.export_to, namespace))
         if key not in found:
             found[key] = Rules(Shown(rule, namespace, key[2]), (manifest,))
             continue
         before = found[key]
+        counts = "its policy and subsets of other names count" if _is_silent(before) else "only subsets of other names count"
         warnings.append(
             f"{manifest.place('spec', 'host')}: '{rule.host}' has a rule in '{namespace}' already "
-            f"({before.manifests[0].place()}); of this one only subsets of other names count"
+            f"({before.manifests[0].place()}), and the two are one; of this one {counts}"
         )
-        merged = _merged(before.shown.thing, rule)
+        merged = _merged(before, rule)
         found[key] = Rules(Shown(merged, namespace, key[2]), (*before.manifests, manifest))
     return list(found.values())
 
 
+def _shown_to(export_to: Sequence[str], namespace: str) -> frozenset[str]:
+    """Namespaces in one way of writing, so that rules that are shown to the same are known as such."""
+    return (
+        frozenset("*")
+        if not export_to or "*" in export_to
+        else frozenset(export_to) - {"."} | ({namespace} if "." in export_to else set())
+    )
+
+
 class Precedence:
     """Which rule counts for whom.
+
+    Rules of the root namespace are meant for the whole mesh.  To a caller in it, such as a gateway, they are its own only
+    if they are shown to nobody else; otherwise those of the service come first for it too (Istio).
 
     Args:
         rules: the oldest first.
@@ -82,16 +98,18 @@ class Precedence:
     """
 
     def __init__(self, rules: Iterable[Rules], namespace: str) -> None:
-        self._namespace = namespace
+        self._own = OWN_OF_ROOT if namespace == ROOT_NAMESPACE else namespace
         self._by_space: dict[str, dict[str, Rules]] = {}
         for one in rules:
             if one.shown.seen_from(namespace):
                 self._by_space.setdefault(one.shown.namespace, {}).setdefault(one.shown.thing.host, one)
+                if one.shown.namespace == ROOT_NAMESPACE and one.shown.to == {ROOT_NAMESPACE}:
+                    self._by_space.setdefault(OWN_OF_ROOT, {}).setdefault(one.shown.thing.host, one)
         self._wild = {space: [host for host in here if host.startswith("*")] for space, here in self._by_space.items()}
 
     def rule_for(self, service: Service) -> Rules | None:
         """The rule that counts for a service."""
-        for space in (self._namespace, service.namespace, ROOT_NAMESPACE):
+        for space in (self._own, service.namespace, ROOT_NAMESPACE):
             here = self._by_space.get(space, {})
             chosen = service.host if service.host in here else most_precise(self._wild.get(space, ()), service.host)
             if chosen is not None:
@@ -108,23 +126,36 @@ def rules_for(services: Sequence[Service], rules: Sequence[Rules], namespace: st
 
 def _rule(manifest: kube.DestinationRule, namespace: str) -> DestinationRule:
     spec = manifest.spec
-    policy = spec.traffic_policy or kube.TrafficPolicy()
+    policy = spec.traffic_policy
     return DestinationRule(
         host=whole_name(spec.host, namespace),
         policy=read_policy(policy),
-        subsets=tuple(Subset(one.name, one.labels, read_policy(one.traffic_policy)) for one in spec.subsets),
-        port_policies={one.port.number: read_policy(one) for one in policy.port_level_settings},
+        subsets=tuple(
+            Subset(one.name, one.labels, read_policy(one.traffic_policy), _of_ports(one.traffic_policy))
+            for one in spec.subsets
+        ),
+        port_policies=_of_ports(policy),
         namespace=namespace,
         name=manifest.metadata.name,
     )
 
 
-def _merged(first: DestinationRule, second: DestinationRule) -> DestinationRule:
+def _of_ports(policy: kube.TrafficPolicy | None) -> dict[int, TrafficPolicy]:
+    return {} if policy is None else {one.port.number: read_policy(one) for one in policy.port_level_settings}
+
+
+def _merged(before: Rules, second: DestinationRule) -> DestinationRule:
+    """One rule of two: the subsets of both, of one name the first, and the first policy that any of them has."""
+    first = before.shown.thing
     known = {subset.name for subset in first.subsets}
     more = tuple(subset for subset in second.subsets if subset.name not in known)
-    silent = first.policy == NOTHING_SAID and not first.port_policies
-    chosen = second if silent else first
+    chosen = second if _is_silent(before) else first
     return replace(first, policy=chosen.policy, port_policies=chosen.port_policies, subsets=(*first.subsets, *more))
+
+
+def _is_silent(rules: Rules) -> bool:
+    """Whether none of the manifests of a rule has a policy for the whole service, be it an empty one."""
+    return all(manifest.object.spec.traffic_policy is None for manifest in rules.manifests)
 
 
 def read_policy(said: kube.TrafficPolicy | kube.PortTrafficPolicy | None) -> TrafficPolicy:

@@ -15,8 +15,9 @@ from skyedge.layers.mesh.traffic import (
     Shape,
     simulate,
 )
+from skyedge.layers.mesh.traffic.behaviour import Narrow
 from skyedge.layers.mesh.traffic.events import Events
-from skyedge.layers.mesh.traffic.links import Link
+from skyedge.layers.mesh.traffic.links import Chain, Link, Links
 from skyedge.layers.mesh.traffic.qos import ClassRule
 from tests.layers.mesh.traffic.worlds import HOST, at_once, endpoints, poisson, service
 
@@ -68,3 +69,26 @@ def test_twice_the_rate_brings_every_message_sooner():
 def test_a_link_without_a_rate_is_refused():
     with pytest.raises(InputError, match="above zero"):
         Network(links_mbps={("a", "b"): 0})
+
+
+def test_a_chain_sends_on_what_has_come_over_and_waits_at_each_link():
+    events, seen = Events(), []
+    slow, fast = Link(4.0, TWO, events), Link(8.0, TWO, events)
+    chain = Chain([(slow, 100), (fast, 7)])
+    for name in ("first", "second"):
+        chain.carry(1_000, 0, 500, lambda what, now: seen.append((what, now)), name, 0)
+    fast.carry(3_000, 0, 0, lambda what, now: seen.append((what, now)), "other", 0)  # until 3,000 µs
+    events.run_until(10_000)
+    # First: 2,000 + 100, waits until 3,000, + 1,000 + the other 400.  Second: 4,000 + 100 + 1,000 + 400.
+    assert seen == [("other", 3_000), ("first", 4_400), ("second", 5_500)]
+
+
+def test_links_of_one_key_are_one_link():
+    events, seen = Events(), []
+    links = Links(TWO, events)
+    near, far = Narrow(("a", "b"), 8.0, 0), Narrow(("b", "c"), 8.0, 0)
+    assert links.over(()) is None
+    for places in ((near,), (near, far)):
+        links.over(places).carry(1_000, 0, 0, lambda what, now: seen.append((what, now)), len(places), 0)
+    events.run_until(10_000)
+    assert seen == [(1, 1_000), (2, 3_000)]
