@@ -1,19 +1,20 @@
 """Which way a call takes from network to network, and from edge to cloud and back.
 
 Within a network callers and endpoints reach each other.  Between networks a call goes through the gateway of the network
-that it enters, as Istio's east-west and north-south gateways have it.  Nodes of an *edge* network only open connections
-outwards; nobody can open one to them, and so a call to them, from the cloud or from another edge, travels back through the
-channel that their site keeps open to the cloud, as KubeEdge's EdgeMesh does with its relays.  A call from an edge goes out
-by the gateway of where it is going, or through the channel where there is none.  When a site's line is down nothing comes in
-or goes out: calls fail at once, or an endpoint elsewhere serves instead (:func:`first_reachable`).
+that it enters, as Istio's east-west and north-south gateways have it, or without one where that network is open to it.
+Nodes of an *edge* network only open connections outwards; nobody can open one to them, and so a call to them, from the cloud
+or from another edge, travels back through the channel that their site keeps open to the cloud, as KubeEdge's EdgeMesh does
+with its relays.  A call from an edge goes out by the gateway of where it is going, or through the channel where there is
+none; both cross the site's one line.  When a site's line is down nothing comes in or goes out: calls fail at once, or an
+endpoint elsewhere serves instead (:func:`first_reachable`).
 
 Delays and rates are the caller's to give; a channel's defaults are assumed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -47,8 +48,8 @@ class Channel:
     Attributes:
         to: the network where its other end is.
         up: whether the site's line is there; a channel falls with it, and calls by gateways do too.
-        delay_ms: one way.
-        bytes_per_s: that a call may fill.
+        delay_ms: of the line, one way.
+        bytes_per_s: of the line, each way.
     """
 
     to: str
@@ -66,6 +67,7 @@ class Network:
         gateway_delay_ms: that it adds.
         outwards_only: whether its nodes only open connections themselves: an edge behind a carrier's address translation.
         channel: of an edge site.
+        open_to: networks whose callers, unless they are at an edge, reach its nodes themselves, ``*`` for all.
     """
 
     name: str
@@ -73,10 +75,36 @@ class Network:
     gateway_delay_ms: float = GATEWAY_DELAY_MS
     outwards_only: bool = False
     channel: Channel | None = None
+    open_to: frozenset[str] = frozenset()
 
     def lets_in(self, network: str) -> bool:
         """Whether callers of another network may come in by its gateway."""
         return not self.outwards_only and bool({"*", network} & self.gateway_open_to)
+
+    def is_open_to(self, network: Network) -> bool:
+        """Whether callers of another network reach its nodes without a gateway or a channel."""
+        return not (self.outwards_only or network.outwards_only) and bool({"*", network.name} & self.open_to)
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """The line of an edge site, in the direction in which a call passes it.
+
+    Attributes:
+        site: the network of the site.
+        outwards: away from the site.
+        delay_ms, bytes_per_s: of the line.
+    """
+
+    site: str
+    outwards: bool
+    delay_ms: float
+    bytes_per_s: float
+
+    @property
+    def turned(self) -> Crossing:
+        """The other direction, in which the answer passes it."""
+        return replace(self, outwards=not self.outwards)
 
 
 @dataclass(frozen=True)
@@ -88,6 +116,7 @@ class Way:
         delay_ms: one way, to be added to what the endpoint takes; infinite if there is no way.
         bytes_per_s: of the narrowest part; infinite where nothing is known to be narrow.
         why: what it passes, or why there is no way.
+        crossings: the lines of edge sites on it, in order.
     """
 
     kind: Kind
@@ -95,6 +124,7 @@ class Way:
     delay_ms: float
     bytes_per_s: float
     why: str
+    crossings: tuple[Crossing, ...] = ()
 
     def call_ms(self, request_bytes: float = 0, answer_bytes: float = 0) -> float:
         """There and back, with what is sent."""
@@ -109,7 +139,8 @@ class Reach:
 
     Attributes:
         networks: by name.
-        delay_ms: one way between two networks that are named in either order; 0 if not given.
+        delay_ms: one way between two networks that are named in either order; 0 if not given.  To an edge site and from
+            it the delay of its channel counts.
 
     Raises:
         InputError: if a channel or a delay names a network that there is not, or an edge has a gateway.
@@ -154,17 +185,43 @@ class Reach:
             return Way(Kind.DIRECT, 0, 0.0, float("inf"), "one network")
         if start.channel is not None and not start.channel.up:
             return _no_way(f"the channel of {caller} is down")
+        if end.is_open_to(start):
+            return Way(Kind.DIRECT, 0, self.between_ms(caller, endpoint), float("inf"), "open without a gateway")
         if end.lets_in(caller):
-            delay_ms = self.between_ms(caller, endpoint) + end.gateway_delay_ms
-            return Way(Kind.GATEWAY, 1, delay_ms, float("inf"), f"gateway of {endpoint}")
+            return self._by_gateway(start, end)
         channels = [network for network in (start, end) if network.outwards_only]
         if not channels:
             return _no_way(f"{endpoint} has no gateway that lets {caller} in")
         return self._through(channels, caller, endpoint)
 
+    def with_lines_down(self, sites: Iterable[str]) -> Reach:
+        """The same while the lines of these edge sites are down.
+
+        Raises:
+            InputError: if there is no network of that name, or it has no channel.
+        """
+        cut = {}
+        for name in sites:
+            network = self.network(name)
+            if network.channel is None:
+                raise InputError(f"'{name}' has no channel that could be down")
+            cut[name] = replace(network, channel=replace(network.channel, up=False))
+        return replace(self, networks={**self.networks, **cut})
+
+    def _by_gateway(self, start: Network, end: Network) -> Way:
+        """A site's own line comes before the gateway of where a call is going."""
+        at, crossings = start.name, tuple[Crossing, ...]()
+        if start.channel is not None:
+            at = start.channel.to
+            crossings = (Crossing(start.name, True, start.channel.delay_ms, start.channel.bytes_per_s),)
+        delay_ms = sum(one.delay_ms for one in crossings) + end.gateway_delay_ms
+        delay_ms += self.between_ms(at, end.name) if at != end.name else 0.0
+        bytes_per_s = min((one.bytes_per_s for one in crossings), default=float("inf"))
+        return Way(Kind.GATEWAY, 1, delay_ms, bytes_per_s, f"gateway of {end.name}", crossings)
+
     def _through(self, channels: Sequence[Network], caller: str, endpoint: str) -> Way:
         """Over the channel of the caller's site, of the endpoint's, or both with a relay between them."""
-        at, passed, delay_ms, bytes_per_s = caller, list[str](), 0.0, float("inf")
+        at, passed, delay_ms, crossings = caller, list[str](), 0.0, list[Crossing]()
         for network in channels:
             channel = network.channel
             if channel is None:
@@ -176,19 +233,20 @@ class Reach:
                 step = self.way(at, channel.to)
                 if step.kind is Kind.NONE:
                     return step
-                passed.append(step.why)
+                passed += [step.why] * step.hops
                 delay_ms += step.delay_ms
             passed.append(f"channel of {network.name}")
             delay_ms += channel.delay_ms
-            bytes_per_s = min(bytes_per_s, channel.bytes_per_s)
+            crossings.append(Crossing(network.name, outwards, channel.delay_ms, channel.bytes_per_s))
             at = channel.to if outwards else endpoint
         if at != endpoint:
             step = self.way(at, endpoint)
             if step.kind is Kind.NONE:
                 return step
-            passed.append(step.why)
+            passed += [step.why] * step.hops
             delay_ms += step.delay_ms
-        return Way(Kind.EDGE_CHANNEL, len(passed), delay_ms, bytes_per_s, ", ".join(passed))
+        bytes_per_s = min(one.bytes_per_s for one in crossings)
+        return Way(Kind.EDGE_CHANNEL, len(passed), delay_ms, bytes_per_s, ", ".join(passed), tuple(crossings))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,16 +7,17 @@ whoever simulates says what holds.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.errors import InputError
 from skyedge.layers.mesh.locality import ELSEWHERE, Locality, distance
+from skyedge.layers.mesh.reach import Crossing, Kind, Reach
 
 ALWAYS = 2**62
 
@@ -31,6 +32,10 @@ class Place(Protocol):
     @property
     def node(self) -> str:
         """Empty is not known."""
+
+    @property
+    def network(self) -> str:
+        """Empty has no name."""
 
 
 class Shape(Enum):
@@ -153,9 +158,37 @@ class Behaviour:
             raise InputError("an endpoint works on one request at least, and its queue is not negative")
 
 
+class Narrow(NamedTuple):
+    """A place on a way that messages cross one after another.
+
+    Attributes:
+        key: of the link; whoever has the same key crosses the same link.
+        mbps: Mbit/s.
+        delay_us: from its end to the next narrow place.
+    """
+
+    key: tuple[str, ...]
+    mbps: float
+    delay_us: int
+
+
+@dataclass(frozen=True)
+class Leg:
+    """What lies between a caller and an endpoint.
+
+    Attributes:
+        delay_us: one way, all of it.
+        out, back: narrow places for a request and for its answer, in the order in which each comes by.
+    """
+
+    delay_us: int
+    out: tuple[Narrow, ...] = ()
+    back: tuple[Narrow, ...] = ()
+
+
 @dataclass(frozen=True)
 class Network:
-    """One-way delays by distance, assumed.
+    """What is between callers and endpoints; delays are one way and by distance, assumed.
 
     Attributes:
         same_node_us: to an endpoint of the caller's own node.
@@ -163,6 +196,7 @@ class Network:
         between_us: from a region to a region, in place of the last; the other way round too where that is not given.
         handshake_round_trips: to open a connection: one of TCP, one of TLS 1.3 (RFC 8446).
         links_mbps: from a region to a region, Mbit/s; messages between others are sent in no time.
+        reach: which networks can call which, and through what; None: there is one, and everybody reaches everybody.
     """
 
     same_node_us: int = 50
@@ -170,10 +204,52 @@ class Network:
     between_us: Mapping[tuple[str, str], int] = field(default_factory=dict)
     handshake_round_trips: int = 2
     links_mbps: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    reach: Reach | None = None
 
     def __post_init__(self) -> None:
         if any(not rate > 0 for rate in self.links_mbps.values()):
             raise InputError("the rate of a link must be above zero")
+
+    def reaches(self, caller: Place, other: Place) -> bool:
+        """Whether a call can get to an endpoint at all.
+
+        Raises:
+            InputError: if one of the two is in a network that there is not.
+        """
+        return self.reach is None or self.reach.way(caller.network, other.network).kind is not Kind.NONE
+
+    def leg(self, caller: Place, other: Place) -> Leg:
+        """From a caller to an endpoint: here what :mod:`~skyedge.layers.mesh.reach` says becomes µs, Mbit/s and links.
+
+        Gateways and channels come on top of the delay by distance.  That says how far apart two places are, and a channel
+        only what the last mile of a site adds: so an edge is further from another continent than from its own region.
+        The answer goes back as the request came; the two directions of a link are apart, as on a line in full duplex.
+
+        Raises:
+            InputError: if there is no way, or one of the two is in a network that there is not.
+        """
+        delay_us = one_way_us(self, caller, other)
+        regions = (caller.locality.region, other.locality.region)
+        crossings: tuple[Crossing, ...] = ()
+        if self.reach is not None and caller.network != other.network:
+            way = self.reach.way(caller.network, other.network)
+            if way.kind is Kind.NONE:
+                raise InputError(f"there is no way from '{caller.network}' to '{other.network}': {way.why}")
+            crossings = way.crossings
+            delay_us += round(way.delay_ms * 1000)
+        if not crossings and not self.links_mbps:
+            return Leg(delay_us)
+        out = self._narrow(regions, crossings)
+        back = self._narrow((regions[1], regions[0]), [one.turned for one in reversed(crossings)])
+        return Leg(delay_us, out, back)
+
+    def _narrow(self, regions: tuple[str, str], crossings: Iterable[Crossing]) -> tuple[Narrow, ...]:
+        """The line of the site that is left, the link between the regions, the line of the site that is entered."""
+        rate = self.links_mbps.get(regions)
+        between = () if rate is None else (Narrow(regions, rate, 0),)
+        left = [_line(one) for one in crossings if one.outwards]
+        entered = [_line(one) for one in crossings if not one.outwards]
+        return (*left, *between, *entered)
 
 
 @dataclass(frozen=True)
@@ -193,6 +269,11 @@ class Behaviours:
     def of(self, service: str, address: str) -> Behaviour:
         """How one endpoint behaves."""
         return self.endpoints.get((service, address)) or self.services.get(service) or self.usual
+
+
+def _line(crossing: Crossing) -> Narrow:
+    key = ("line of", crossing.site, "out" if crossing.outwards else "in")
+    return Narrow(key, crossing.bytes_per_s * 8e-6, round(crossing.delay_ms * 1000))
 
 
 def one_way_us(network: Network, caller: Place, other: Place) -> int:

@@ -27,12 +27,12 @@ from skyedge.layers.mesh.objects import (
 )
 from skyedge.layers.mesh.pools import cluster_of
 from skyedge.layers.mesh.router import destination_rules
-from skyedge.layers.mesh.traffic.behaviour import Behaviours, Call, Place, one_way_us
+from skyedge.layers.mesh.traffic.behaviour import Behaviours, Call, Narrow
 from skyedge.layers.mesh.traffic.cluster_view import ClusterView
 from skyedge.layers.mesh.traffic.connections import ConnectionPool
 from skyedge.layers.mesh.traffic.draws import uniform
 from skyedge.layers.mesh.traffic.events import Events
-from skyedge.layers.mesh.traffic.links import Link
+from skyedge.layers.mesh.traffic.links import Carrier, Links
 from skyedge.layers.mesh.traffic.proxy import Lane, Proxy, Way
 from skyedge.layers.mesh.traffic.rate_limits import Limiter
 from skyedge.layers.mesh.traffic.request import Controls
@@ -87,11 +87,11 @@ class Directory(Generic[Ticket]):
         self._views: dict[str, Mesh] = {}
         self._rules: dict[tuple[int, str], Domains[DestinationRule]] = {}
         self._outside: set[str] = set()
-        self._tables: dict[str, EndpointTable] = {}
+        self._tables: dict[tuple[str, frozenset[str]], EndpointTable] = {}
         self._hosts: dict[tuple[int, str, str], VirtualHosts] = {}
         self._proxies: dict[str, Proxy[Ticket]] = {}
         self._stations: dict[tuple[str, str], Station[Ticket]] = {}
-        self._narrow: dict[tuple[str, str], Link] = {}
+        self._crossed = Links(controls.classes, events)
         self._endpoint_proxies: dict[int, Proxy[Ticket]] = {}
         # A parent is kept with what came of it, so that no other object takes its identity.
         self._further: dict[tuple[int, int, int], tuple[HttpRequest, HttpRequest]] = {}
@@ -241,9 +241,10 @@ class Directory(Generic[Ticket]):
         port = asked if asked in numbers or len(numbers) != 1 else numbers[0]
         policy = effective_policy(rule, to.subset, port)
         cluster = cluster_of(service, to.subset, port, subset.labels if subset else {}, policy, self.mesh.defaults)
-        table = self._table(to.host)
+        table = self._table(to.host, proxy.caller)
         endpoints = [one for one in table.endpoints if one is not None]
         stations = tuple(self.station(one) for one in endpoints)
+        legs = [self.behaviours.network.leg(proxy.caller, one) for one in endpoints]
         limits = policy.connections or NO_LIMITS
         spoken = next((one.protocol.upper() for one in service.ports if one.number == port), "")
         timeout_s = self.mesh.defaults.connect_timeout_s if limits.connect_timeout_s is None else limits.connect_timeout_s
@@ -255,9 +256,9 @@ class Directory(Generic[Ticket]):
             subset=self.number("subset", self.subsets, to.subset),
             cluster=ClusterView(cluster, table, proxy.caller, [station.behaviour.started_us for station in stations]),
             stations=stations,
-            delays_us=tuple(one_way_us(self.behaviours.network, proxy.caller, one) for one in endpoints),
-            links_out=self._links([(proxy.caller, one) for one in endpoints]),
-            links_back=self._links([(one, proxy.caller) for one in endpoints]),
+            delays_us=tuple(leg.delay_us for leg in legs),
+            links_out=self._links([leg.out for leg in legs]),
+            links_back=self._links([leg.back for leg in legs]),
             pool=ConnectionPool(limits, http2=spoken in HTTP2_PROTOCOLS),
             retries=RetriesInHand(self.controls.retry_budgets.get(to.host, limits.max_retries)),
             connect_timeout_us=round(timeout_s * 1e6),
@@ -266,24 +267,18 @@ class Directory(Generic[Ticket]):
             hash_key=policy.load_balancing.hash_key if policy.load_balancing and policy.balancer in HASHING else None,
         )
 
-    def _links(self, ways: Sequence[tuple[Place, Place]]) -> tuple[Link | None, ...]:
-        rates = self.behaviours.network.links_mbps
-        if not rates:
-            return ()
-        found: list[Link | None] = []
-        for here, there in ways:
-            key = (here.locality.region, there.locality.region)
-            if key in rates and key not in self._narrow:
-                self._narrow[key] = Link(rates[key], self.controls.classes, self._events)
-            found.append(self._narrow.get(key))
-        return tuple(found)
+    def _links(self, ways: Sequence[tuple[Narrow, ...]]) -> tuple[Carrier | None, ...]:
+        return tuple(self._crossed.over(places) for places in ways) if any(ways) else ()
 
-    def _table(self, host: str) -> EndpointTable:
-        if host not in self._tables:
-            # Outside of the mesh there is one endpoint, in no known place.
-            members = self._members.get(host, []) if host in self.known else [MeshEndpoint(host, host)]
-            self._tables[host] = EndpointTable([host], members)
-        return self._tables[host]
+    def _table(self, host: str, caller: Caller) -> EndpointTable:
+        """The endpoints of a service that a caller can reach; it is not told of others, as of those that are not ready."""
+        # Outside of the mesh there is one endpoint, in no known place.
+        members = self._members.get(host, []) if host in self.known else [MeshEndpoint(host, host)]
+        network = self.behaviours.network
+        away = frozenset(one.network for one in members if not network.reaches(caller, one))
+        if (host, away) not in self._tables:
+            self._tables[host, away] = EndpointTable([host], [one for one in members if one.network not in away])
+        return self._tables[host, away]
 
     def _check(self) -> None:
         asked: list[tuple[str, str]] = [(host, "an endpoint") for host in self._members]

@@ -20,7 +20,7 @@ from skyedge.layers.mesh.objects import Caller, HashKey
 from skyedge.layers.mesh.retries import RetryPolicy, RetryWish, retry_policy
 from skyedge.layers.mesh.traffic.cluster_view import ClusterView
 from skyedge.layers.mesh.traffic.connections import ConnectionPool
-from skyedge.layers.mesh.traffic.links import Link
+from skyedge.layers.mesh.traffic.links import Carrier
 from skyedge.layers.mesh.traffic.retry_budget import RetriesInHand
 from skyedge.layers.mesh.traffic.station import Station
 from skyedge.layers.mesh.weights import shares
@@ -122,8 +122,8 @@ class Lane(Generic[Ticket]):
     cluster: ClusterView
     stations: tuple[Station[Ticket], ...]
     delays_us: tuple[int, ...]
-    links_out: tuple[Link | None, ...]
-    links_back: tuple[Link | None, ...]
+    links_out: tuple[Carrier | None, ...]
+    links_back: tuple[Carrier | None, ...]
     pool: ConnectionPool[Ticket]
     retries: RetriesInHand
     connect_timeout_us: int
