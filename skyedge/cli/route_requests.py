@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 import yaml
 
+from skyedge.cli.request_ports import HIGHEST_PORT, UsualPorts
 from skyedge.errors import InputError, nearest
 from skyedge.kube.documents import documents, not_json, read_file
 from skyedge.layers.mesh.http_match import How, HttpMatch, HttpRequest, StringMatch
@@ -86,6 +87,7 @@ def read_requests(file: str, reading: MeshReading, otherwise: Caller, rate_per_s
     asked: list[Asked] = []
     callers: dict[str, Caller] = {}
     shared: dict[tuple[str, HttpRequest | str], HttpRequest] = {}
+    ports = UsualPorts(reading)
     for place, row in _rows(name, data):
         source = row.get("source")
         caller = otherwise
@@ -99,7 +101,7 @@ def read_requests(file: str, reading: MeshReading, otherwise: Caller, rate_per_s
             caller = callers[said]
         at_s = row.get("at_s")
         at_us = round((len(asked) / rate_per_s if at_s is None else _seconds(at_s, f"{place}: at_s")) * 1e6)
-        http = _sent_by(caller, _request(row, place))
+        http = _sent_by(caller, _request(row, place, caller, ports))
         # Requests that are alike share one object, so that their rules are looked up once.
         key = (caller.name, repr(http))
         asked.append(Asked(at_us, caller, shared.setdefault(key, http)))
@@ -145,11 +147,10 @@ def _callers(reading: MeshReading) -> list[Caller]:
 
 @dataclass(frozen=True)
 class _Wish:
-    """A host, and the condition of a rule that is to be met, or the port of a service without rules."""
+    """A host, and the condition of a rule that is to be met; None: of a service without rules."""
 
     host: str
     match: HttpMatch | None
-    port: int = 80
 
 
 class _Menu:
@@ -162,6 +163,7 @@ class _Menu:
         self._all: dict[tuple[int, str], list[_Wish]] = {}
         self._of: dict[tuple[int, str, frozenset[str]], list[_Wish]] = {}
         self._made: dict[tuple[str, int], HttpRequest] = {}
+        self._ports = UsualPorts(reading)
         self._answers: dict[str, set[str]] = {}
         for (host, _), one in reading.behind.items():
             self._answers.setdefault(f"{one.namespace}/{one.name}", set()).add(host)
@@ -184,7 +186,8 @@ class _Menu:
         if key not in self._made:
             host = wish.host
             name = host.replace("*", "www", 1) if host.startswith("*.") else host.replace("*", "www.example.com")
-            plain = HttpRequest(name, port=wish.port) if wish.match is None else _meeting(wish.match, name)
+            port = self._ports.of(caller, name)
+            plain = HttpRequest(name, port=port) if wish.match is None else _meeting(wish.match, name, port)
             self._made[key] = _sent_by(caller, plain)
         return self._made[key]
 
@@ -200,11 +203,11 @@ def _wishes(mesh: Mesh, gateway: str) -> Iterator[_Wish]:
     if gateway == MESH_GATEWAY:
         for service in mesh.services:
             if service.host not in spoken_of and "*" not in service.host:
-                yield _Wish(service.host, None, service.ports[0].number if service.ports else 80)
+                yield _Wish(service.host, None)
 
 
-def _meeting(match: HttpMatch, host: str) -> HttpRequest:
-    """A request that meets a condition, as far as its expressions can be guessed."""
+def _meeting(match: HttpMatch, host: str, port: int) -> HttpRequest:
+    """A request that meets a condition, as far as its expressions can be guessed; to ``port`` if it asks for none."""
 
     def value(text: StringMatch | None, usual: str, more: str = "") -> str:
         if text is None or text.how is How.PRESENT:
@@ -220,7 +223,7 @@ def _meeting(match: HttpMatch, host: str) -> HttpRequest:
         value(match.authority, host),
         value(match.uri, "/", "1") + (f"?{query}" if query else ""),
         value(match.method, "GET"),
-        match.port or 80,
+        match.port or port,
         value(match.scheme, "http"),
         {name: value(text, "1") for name, text in match.headers.items() if not name.startswith(":")},
     )
@@ -312,7 +315,7 @@ def _listed(name: str, items: Sequence[Any]) -> Iterator[tuple[str, Any]]:
         yield f"{name}: request {number}", item
 
 
-def _request(row: dict[str, Any], place: str) -> HttpRequest:
+def _request(row: dict[str, Any], place: str, caller: Caller, ports: UsualPorts) -> HttpRequest:
     headers = row.get("headers", {})
     if not isinstance(headers, dict) or not all(isinstance(one, str) for pair in headers.items() for one in pair):
         raise InputError("headers are texts by name", where=f"{place}: headers")
@@ -322,11 +325,12 @@ def _request(row: dict[str, Any], place: str) -> HttpRequest:
     path = _text(row.get("path", "/"), f"{place}: path")
     if not path.startswith("/") and path != "*":
         raise InputError(f"a path begins with a slash, and '{path}' does not", where=f"{place}: path")
+    host = _text(row["host"], f"{place}: host")
     return HttpRequest(
-        _text(row["host"], f"{place}: host"),
+        host,
         path,
         _text(row.get("method", "GET"), f"{place}: method").upper(),
-        _port(row.get("port", 80), f"{place}: port"),
+        _port(row["port"], f"{place}: port") if "port" in row else ports.of(caller, host),
         _text(row.get("scheme", "http"), f"{place}: scheme"),
         headers,
         grpc,
@@ -341,8 +345,8 @@ def _text(value: Any, place: str) -> str:
 
 def _port(value: Any, place: str) -> int:
     port = int(value) if isinstance(value, str) and value.isdecimal() else value
-    if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
-        raise InputError(f"a port is a whole number from 1 to 65535, not {value!r}", where=place)
+    if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= HIGHEST_PORT:
+        raise InputError(f"a port is a whole number from 1 to {HIGHEST_PORT}, not {value!r}", where=place)
     return port
 
 

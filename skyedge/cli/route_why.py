@@ -94,14 +94,11 @@ class Explainer:
     def rule_name(self, caller: Caller, request: HttpRequest, number: int) -> str:
         """The rule that a request met: ``VIRTUAL-SERVICE/NAME``, or its number where it has no name; empty for none."""
         host = self.virtual_host(caller, request)
-        if host is None or number < 0 or not host.written:
+        found = host.origin(number) if host is not None and number >= 0 else None
+        if found is None:
             return ""
-        rest = number
-        for virtual in host.written:
-            if rest < len(virtual.http):
-                return f"{virtual.name}/{virtual.http[rest].name or rest}"
-            rest -= len(virtual.http)
-        return ""
+        virtual, rule = found
+        return f"{virtual.name}/{virtual.http[rule].name or rule}"
 
     def why(self, asked: Asked, number: int, tried: Sequence[Tried], flags: int) -> list[str]:
         """All that decided on a request.

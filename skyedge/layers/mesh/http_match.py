@@ -62,6 +62,10 @@ def whole_match(pattern: str) -> re.Pattern[str]:
         raise InputError(f"'{pattern}' is not a regular expression ({error})") from None
 
 
+EVERY_PATH = (StringMatch(How.PREFIX, "/"), StringMatch(How.REGEX, ".*"))
+"""Conditions that each path meets."""
+
+
 @dataclass(frozen=True)
 class HttpRequest:
     """A request as its sender's proxy sees it.
@@ -134,15 +138,23 @@ class HttpMatch:
             and not any(_held_by_absence(match, request.header(name)) for name, match in self.without_headers.items())
             and all(match.holds(query.get(name)) for name, match in self.query.items())
             and self.port in (0, request.port)
-            and self._is_from(request)
+            and self.holds_from(request.source_labels, request.source_namespace, request.gateway)
         )
 
-    def _is_from(self, request: HttpRequest) -> bool:
+    def holds_from(self, labels: Mapping[str, str], namespace: str, gateway: str) -> bool:
+        """Whether a caller with these labels, in this namespace, through this gateway meets what is said of callers."""
         return (
-            all(request.source_labels.get(name) == value for name, value in self.source_labels.items())
-            and source_namespace_matches(self.source_namespace, request.source_namespace)
-            and (not self.gateways or request.gateway in self.gateways)
+            all(labels.get(name) == value for name, value in self.source_labels.items())
+            and source_namespace_matches(self.source_namespace, namespace)
+            and (not self.gateways or gateway in self.gateways)
         )
+
+    @property
+    def is_catch_all(self) -> bool:
+        """Whether every request of a caller who meets it does: nothing is asked but who calls."""
+        texts = (self.scheme, self.method, self.authority)
+        tables = (self.headers, self.without_headers, self.query)
+        return self.uri in (None, *EVERY_PATH) and not any(texts) and not any(tables) and not self.port
 
 
 def source_namespace_matches(wanted: str, actual: str) -> bool:

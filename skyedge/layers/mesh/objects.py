@@ -86,6 +86,16 @@ class Service:
     labels: Mapping[str, str] = field(default_factory=dict)
     traffic_distribution: str | None = None
 
+    def reached_by(self, port: int) -> int | None:
+        """The port by which a call to ``port`` reaches it: an only one takes every call.
+
+        None: it has several, and this is none of them; a proxy knows no way then (Istio).
+        """
+        numbers = [one.number for one in self.ports]
+        if port in numbers or not numbers:
+            return port
+        return numbers[0] if len(numbers) == 1 else None
+
 
 class Balancer(Enum):
     """How one of several equal endpoints is chosen."""

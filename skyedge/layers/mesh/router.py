@@ -197,9 +197,8 @@ class Router:
         service = self._services.get(to.host)
         if service is None:
             return NO_CLUSTER
-        numbers = [one.number for one in service.ports]
-        asked = to.port if to.port is not None else port
-        return self.cluster(to.host, to.subset, asked if asked in numbers or len(numbers) != 1 else numbers[0])
+        reached = service.reached_by(to.port if to.port is not None else port)
+        return NO_CLUSTER if reached is None else self.cluster(to.host, to.subset, reached)
 
     def _new_cluster(self, service: Service, subset: str, port: int | None) -> int:
         rule = self._rules.find(service.host.lower())

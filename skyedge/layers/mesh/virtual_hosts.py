@@ -8,9 +8,10 @@ in the authority plays no part.  Services of Kubernetes answer to their short na
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from skyedge.layers.mesh.http_match import HttpMatch
 from skyedge.layers.mesh.http_route import Destination, HttpRoute
 from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh, Service, VirtualService
 
@@ -28,11 +29,20 @@ class VirtualHost:
         name: of the domain.
         routes: in order.
         written: the virtual services that they are from; none for the way straight to a service.
+        origins: of each route, its virtual service in ``written`` and its number there.
     """
 
     name: str
     routes: tuple[HttpRoute, ...]
     written: tuple[VirtualService, ...] = ()
+    origins: tuple[tuple[int, int], ...] = ()
+
+    def origin(self, route: int) -> tuple[VirtualService, int] | None:
+        """The virtual service that a route was written in, and its number there; None for the way straight to a service."""
+        if not self.origins:
+            return None
+        service, number = self.origins[route]
+        return self.written[service], number
 
 
 def without_port(authority: str) -> str:
@@ -88,8 +98,9 @@ class Domains(Generic[Value]):
 class VirtualHosts:
     """All virtual hosts that one caller's proxy knows.
 
-    Of two virtual services for one host the first counts inside the mesh; at a gateway their routes follow one another.  A
-    service that no virtual service speaks of is reached by its name.  One that a wildcard speaks of is under that.
+    Of two virtual services for one host the first counts inside the mesh; at a gateway their routes follow one another, but
+    those that take everything come after all others (Istio).  A service that no virtual service speaks of is reached by its
+    name.  One that a wildcard speaks of is under that.
 
     Args:
         mesh: services and virtual services.
@@ -119,7 +130,38 @@ class VirtualHosts:
 
 def _virtual_host(name: str, services: Sequence[VirtualService], caller: Caller) -> VirtualHost:
     counted = tuple(services[:1] if caller.gateway == MESH_GATEWAY else services)
-    return VirtualHost(name, tuple(route for service in counted for route in service.http), counted)
+    if len(counted) == 1:
+        routes = [(route, (0, number)) for number, route in enumerate(counted[0].http)]
+    else:
+        parts = [_specific_and_general(service.http, caller) for service in counted]
+        routes = [
+            (route, (service, number)) for of in (0, 1) for service, part in enumerate(parts) for number, route in part[of]
+        ]
+    return VirtualHost(name, tuple(route for route, _ in routes), counted, tuple(origin for _, origin in routes))
+
+
+Numbered = list[tuple[int, HttpRoute]]
+
+
+def _specific_and_general(rules: Sequence[HttpRoute], caller: Caller) -> tuple[Numbered, Numbered]:
+    """The rules of one virtual service up to the first that takes everything, and that one, each with its number.
+
+    A rule of which one condition of several takes everything is in both.  What follows it no request would reach.
+    """
+    specific: Numbered = []
+    for number, rule in enumerate(rules):
+        at = next((at for at, match in enumerate(rule.matches or (HttpMatch(),)) if _takes_all(match, caller)), None)
+        if at is None:
+            specific.append((number, rule))
+            continue
+        if at:
+            specific.append((number, replace(rule, matches=rule.matches[:at])))
+        return specific, [(number, replace(rule, matches=rule.matches[at : at + 1]))]
+    return specific, []
+
+
+def _takes_all(match: HttpMatch, caller: Caller) -> bool:
+    return match.is_catch_all and match.holds_from(caller.labels, caller.namespace, caller.gateway)
 
 
 def _descending(names: Mapping[str, object]) -> list[int]:

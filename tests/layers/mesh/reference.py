@@ -166,6 +166,8 @@ class Reference:
             return replace(way, status=503)
         ports = [one.number for one in service.ports]
         port = to.port if to.port is not None else request.port
+        if port not in ports and len(ports) > 1:
+            return replace(way, status=503)
         port = ports[0] if port not in ports and len(ports) == 1 else port
         if to.host not in self._rules:
             self._rules[to.host] = self.rule_of(to.host)

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skyedge.layers.mesh.http_match import How, HttpMatch, StringMatch
 from skyedge.layers.mesh.http_route import Destination, HttpRoute
 from skyedge.layers.mesh.objects import Caller, Mesh, Service, VirtualService
 from skyedge.layers.mesh.virtual_hosts import Domains, VirtualHosts, short_names, without_port
@@ -90,6 +91,37 @@ def test_of_two_for_one_host_the_first_counts_inside_and_both_at_a_gateway():
     mesh = Mesh(virtual_services=both)
     assert found(mesh, "a.example") == ["first"]
     assert found(mesh, "a.example", gateway="edge") == ["first", "second"]
+
+
+def test_at_a_gateway_what_takes_everything_comes_after_the_rules_of_all_others():
+    def rule(name, *matches):
+        return HttpRoute(matches, (Destination(CART),), name=name)
+
+    rest = HttpMatch(uri=StringMatch(How.PREFIX, "/"))
+    mine = HttpMatch(source_labels={"app": "edge"})
+    first = (rule("mixed", HttpMatch(port=8443), rest, HttpMatch(method=StringMatch(How.EXACT, "PUT"))), rule("never"))
+    second = (rule("other caller's", mine), rule("by port", HttpMatch(port=80)), rule("all"), rule("never"))
+    third = (rule("path", HttpMatch(uri=StringMatch(How.PREFIX, "/a"))),)
+    mesh = Mesh(
+        virtual_services=tuple(
+            VirtualService(("a.example",), http, ("edge",), name=name)
+            for name, http in (("v1", first), ("v2", second), ("v3", third))
+        )
+    )
+    host = VirtualHosts(mesh, Caller(gateway="edge")).find("a.example")
+    assert [one.name for one in host.routes] == ["mixed", "other caller's", "by port", "path", "mixed", "all"]
+    assert [(service.name, number) for service, number in map(host.origin, range(6))] == [
+        ("v1", 0),
+        ("v2", 0),
+        ("v2", 1),
+        ("v3", 0),
+        ("v1", 0),
+        ("v2", 2),
+    ]
+    assert [len(one.matches) for one in host.routes if one.name == "mixed"] == [1, 1]
+    assert found(mesh, "a.example", gateway="edge", labels={"app": "edge"}) == [
+        *("mixed", "path", "mixed", "other caller's"),
+    ]
 
 
 def test_a_gateway_knows_only_what_is_bound_to_it():

@@ -51,10 +51,12 @@ class Door:
     Attributes:
         hosts: that it lets in, some with a namespace before them.
         selector: labels of the pods that are it.
+        ports: where it listens.
     """
 
     hosts: tuple[str, ...]
     selector: Mapping[str, str]
+    ports: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,15 +139,15 @@ class MeshReading:
 
     def origin(self, host: VirtualHost, rule: int) -> Origin | None:
         """Where a rule of a virtual host was written; None for the way straight to a service."""
-        for virtual in host.written:
-            if rule < len(virtual.http):
-                return next(
-                    one.origins[rule]
-                    for one in self.routes
-                    if (one.shown.namespace, one.shown.thing.name) == (virtual.namespace, virtual.name)
-                )
-            rule -= len(virtual.http)
-        return None
+        found = host.origin(rule)
+        if found is None:
+            return None
+        virtual, number = found
+        return next(
+            one.origins[number]
+            for one in self.routes
+            if (one.shown.namespace, one.shown.thing.name) == (virtual.namespace, virtual.name)
+        )
 
     def _scope(self, caller: Caller) -> Scope | None:
         """The sidecar of a caller: one that names its labels counts before that of its namespace."""
@@ -220,7 +222,9 @@ def read_mesh(manifests: Manifests) -> MeshReading:
     admission = read_admission(manifests, known_workloads, warnings)
     doors = {
         gateway_name(one.object.metadata.name, namespace_of(one.object.metadata)): Door(
-            tuple(host.lower() for server in one.object.spec.servers for host in server.hosts), one.object.spec.selector
+            tuple(host.lower() for server in one.object.spec.servers for host in server.hosts),
+            one.object.spec.selector,
+            tuple(server.port.number for server in one.object.spec.servers),
         )
         for one in manifests.of(Gateway)
     }

@@ -237,8 +237,9 @@ class Directory(Generic[Ticket]):
         if to.subset and subset is None:
             return None
         service = self.known.get(to.host) or Service(to.host)
-        numbers = [one.number for one in service.ports]
-        port = asked if asked in numbers or len(numbers) != 1 else numbers[0]
+        port = service.reached_by(asked)
+        if port is None:
+            return None
         policy = effective_policy(rule, to.subset, port)
         cluster = cluster_of(service, to.subset, port, subset.labels if subset else {}, policy, self.mesh.defaults)
         table = self._table(to.host, proxy.caller)
