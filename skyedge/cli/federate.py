@@ -73,7 +73,7 @@ def federate_command(
     manifests = read_manifests([_found(file) for file in files], kinds=FEDERATION, strict=strict)
     if not manifests.by_type:
         raise InputError("there is no manifest for a federation in this", where=", ".join(files))
-    reading = read_federation(manifests)
+    reading = read_federation(manifests, now_s)
     if strict and reading.warnings:
         raise InputError(f"{reading.warnings[0]} (strict)")
     names = [cluster.name for cluster in reading.clusters]

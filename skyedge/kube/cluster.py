@@ -25,7 +25,7 @@ class Taint(Shape, frozen=True, kw_only=True):
 class NodeSpec(Shape, frozen=True, kw_only=True):
     """``spec`` of a node."""
 
-    unmodelled = "podCIDR podCIDRs providerID configSource externalID"
+    bookkeeping = "podCIDR podCIDRs providerID configSource externalID"
 
     taints: tuple[Taint, ...] = ()
     unschedulable: bool = False
@@ -34,7 +34,7 @@ class NodeSpec(Shape, frozen=True, kw_only=True):
 class NodeCondition(Shape, frozen=True, kw_only=True):
     """How a node does."""
 
-    unmodelled = "lastHeartbeatTime lastTransitionTime reason message"
+    bookkeeping = "lastHeartbeatTime lastTransitionTime reason message"
 
     type: str
     status: Literal["True", "False", "Unknown"]
@@ -43,7 +43,7 @@ class NodeCondition(Shape, frozen=True, kw_only=True):
 class NodeInfo(Shape, frozen=True, kw_only=True):
     """What a node is."""
 
-    unmodelled = (
+    bookkeeping = (
         "machineID systemUUID bootID kernelVersion osImage containerRuntimeVersion kubeletVersion kubeProxyVersion "
         "operatingSystem swap"
     )
@@ -54,7 +54,7 @@ class NodeInfo(Shape, frozen=True, kw_only=True):
 class NodeStatus(Shape, frozen=True, kw_only=True):
     """``status`` of a node."""
 
-    unmodelled = (
+    bookkeeping = (
         "phase addresses daemonEndpoints images volumesInUse volumesAttached config features runtimeHandlers "
         "declaredFeatures"
     )
@@ -75,10 +75,20 @@ class Node(Shape, frozen=True, kw_only=True):
     status: NodeStatus = field(default_factory=NodeStatus)
 
 
+class Namespace(Shape, frozen=True, kw_only=True):
+    """A part of the cluster with names of its own; what is said of it stands in its labels."""
+
+    unmodelled = "spec status"
+
+    api_version: str
+    kind: str
+    metadata: Metadata
+
+
 class PriorityClass(Shape, frozen=True, kw_only=True):
     """A priority with a name."""
 
-    unmodelled = "description"
+    bookkeeping = "description"
 
     api_version: str
     kind: str

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from skyedge.kube.cluster import Taint
 from skyedge.kube.metadata import LabelSelector, Metadata, NodeRequirement
 from skyedge.kube.pods import Toleration
 from skyedge.kube.problem import Problem
@@ -20,15 +19,23 @@ from skyedge.kube.shape import Count, Shape, Whole, right_word
 CLUSTER_FIELDS = ("provider", "region", "zone")
 """What a field selector may name."""
 
+ENDLESS = str(2**63 - 1)
+"""So Karmada fills in the upper end of the highest grade, whatever the resource is."""
+
 StaticWeight = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Status = Literal["True", "False", "Unknown"]
 
 
-class ClusterTaint(Taint, frozen=True, kw_only=True):
+ClusterEffect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute", "PreferNoExecute"]
+"""The last is Karmada's own: it keeps newcomers off, and drives out only whose policy asks for it."""
+
+
+class ClusterTaint(Shape, frozen=True, kw_only=True):
     """What keeps workloads off a cluster, or drives them away from it."""
 
-    unmodelled = ""
-
+    key: str
+    value: str = ""
+    effect: ClusterEffect
     time_added: str | None = None
 
 
@@ -40,14 +47,15 @@ class ResourceRange(Shape, frozen=True, kw_only=True):
     max: Any
 
     def check(self) -> None:
-        bounds = []
-        for end in ("min", "max"):
-            try:
-                bounds.append(amount_of(self.name, getattr(self, end)))
-            except Problem as problem:
-                raise problem.below(end) from None
-        if bounds[1] <= bounds[0]:
+        least = self._bound("min")
+        if str(self.max) != ENDLESS and self._bound("max") <= least:
             raise Problem(("max",), "this is no more than 'min'")
+
+    def _bound(self, end: Literal["min", "max"]) -> int:
+        try:
+            return amount_of(self.name, getattr(self, end))
+        except Problem as problem:
+            raise problem.below(end) from None
 
 
 class ResourceModel(Shape, frozen=True, kw_only=True):
@@ -60,8 +68,9 @@ class ResourceModel(Shape, frozen=True, kw_only=True):
 class ClusterSpec(Shape, frozen=True, kw_only=True):
     """``spec`` of a member cluster."""
 
-    unmodelled = "id syncMode apiEndpoint secretRef impersonatorSecretRef insecureSkipTLSVerification proxyURL proxyHeader"
+    bookkeeping = "id apiEndpoint secretRef impersonatorSecretRef insecureSkipTLSVerification proxyURL proxyHeader"
 
+    sync_mode: Literal["Push", "Pull", ""] = ""
     provider: str = ""
     region: str = ""
     zone: str = ""
@@ -83,7 +92,7 @@ class ClusterSpec(Shape, frozen=True, kw_only=True):
 class Condition(Shape, frozen=True, kw_only=True):
     """How a cluster does."""
 
-    unmodelled = "lastTransitionTime reason message observedGeneration"
+    bookkeeping = "lastTransitionTime reason message observedGeneration"
 
     type: str
     status: Status
@@ -129,7 +138,8 @@ class NodeSummary(Shape, frozen=True, kw_only=True):
 class ClusterStatus(Shape, frozen=True, kw_only=True):
     """``status`` of a member cluster."""
 
-    unmodelled = "kubernetesVersion remedyActions"
+    bookkeeping = "kubernetesVersion"
+    unmodelled = "remedyActions"
 
     api_enablements: tuple[ApiEnablement, ...] | None = None
     conditions: tuple[Condition, ...] = ()
@@ -189,6 +199,7 @@ class ClusterToleration(Toleration, frozen=True, kw_only=True):
 
     unmodelled = ""
 
+    effect: ClusterEffect | Literal[""] = ""  # type: ignore[assignment]  # one more than nodes know
     toleration_seconds: int | None = None
 
 
@@ -343,10 +354,8 @@ class SchedulePriority(Shape, frozen=True, kw_only=True):
 class PropagationSpec(Shape, frozen=True, kw_only=True):
     """``spec`` of a propagation policy."""
 
-    unmodelled = (
-        "schedulerName preemption conflictResolution activationPreference preserveResourcesOnDeletion schedulePriority"
-    )
-    unmodelled += " suspension"
+    bookkeeping = "schedulerName=default-scheduler preemption=Never conflictResolution=Abort preserveResourcesOnDeletion"
+    unmodelled = "activationPreference suspension"
 
     resource_selectors: Annotated[tuple[ResourceSelector, ...], Meta(min_length=1)]
     association: bool = False

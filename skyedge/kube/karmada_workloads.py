@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from skyedge.kube.karmada import ClusterAffinity, Status
+from skyedge.kube.karmada import ClusterAffinity, ClusterEffect, Status
 from skyedge.kube.metadata import Metadata
-from skyedge.kube.pods import Effect
 from skyedge.kube.problem import Problem
 from skyedge.kube.quantity import NOTHING, Resources
 from skyedge.kube.shape import Count, Shape
@@ -17,7 +16,7 @@ from skyedge.kube.shape import Count, Shape
 class ObjectReference(Shape, frozen=True, kw_only=True):
     """A resource by name."""
 
-    unmodelled = "resourceVersion"
+    bookkeeping = "resourceVersion"
 
     api_version: str
     kind: str
@@ -36,7 +35,8 @@ class TargetCluster(Shape, frozen=True, kw_only=True):
 class GracefulEvictionTask(Shape, frozen=True, kw_only=True):
     """A copy that is to go."""
 
-    unmodelled = "replicas reason message producer purgeMode preservedLabelState clustersBeforeFailover"
+    bookkeeping = "replicas reason message producer purgeMode clustersBeforeFailover"
+    unmodelled = "preservedLabelState"
 
     from_cluster: str
     grace_period_seconds: Count | None = None
@@ -45,15 +45,17 @@ class GracefulEvictionTask(Shape, frozen=True, kw_only=True):
 
 
 class ResourceBindingSpec(Shape, frozen=True, kw_only=True):
-    """``spec`` of a binding, as far as it says where a workload runs."""
+    """``spec`` of a binding, as far as it says where a workload runs; the rest is a copy of its policy and its template."""
 
-    unmodelled = (
+    bookkeeping = (
         "propagateDeps replicaRequirements components placement requiredBy schedulerName failover conflictResolution "
-        "rescheduleTriggeredAt suspension preserveResourcesOnDeletion schedulePriority workloadAffinityGroups"
+        "preserveResourcesOnDeletion schedulePriority"
     )
+    unmodelled = "suspension workloadAffinityGroups"
 
     resource: ObjectReference
     replicas: Count = 0
+    reschedule_triggered_at: str | None = None
     clusters: tuple[TargetCluster, ...] = ()
     graceful_eviction_tasks: tuple[GracefulEvictionTask, ...] = ()
 
@@ -61,9 +63,10 @@ class ResourceBindingSpec(Shape, frozen=True, kw_only=True):
 class ResourceBindingStatus(Shape, frozen=True, kw_only=True):
     """``status`` of a binding."""
 
-    unmodelled = "schedulerObservedGeneration lastScheduledTime conditions aggregatedStatus"
+    bookkeeping = "schedulerObservedGeneration conditions aggregatedStatus"
 
     scheduler_observing_affinity_name: str = ""
+    last_scheduled_time: str | None = None
 
 
 class ResourceBinding(Shape, frozen=True, kw_only=True):
@@ -83,7 +86,7 @@ class ClusterResourceBinding(ResourceBinding, frozen=True, kw_only=True):
 class RebalancerSpec(Shape, frozen=True, kw_only=True):
     """``spec`` of a rebalancer."""
 
-    unmodelled = "ttlSecondsAfterFinished"
+    bookkeeping = "ttlSecondsAfterFinished"
 
     workloads: Annotated[tuple[ObjectReference, ...], Meta(min_length=1)]
 
@@ -91,7 +94,7 @@ class RebalancerSpec(Shape, frozen=True, kw_only=True):
 class WorkloadRebalancer(Shape, frozen=True, kw_only=True):
     """Workloads that are to be divided anew, wherever they run."""
 
-    unmodelled = "status"
+    bookkeeping = "status"
 
     api_version: str
     kind: str
@@ -116,7 +119,7 @@ class FederatedResourceQuotaSpec(Shape, frozen=True, kw_only=True):
 class FederatedResourceQuotaStatus(Shape, frozen=True, kw_only=True):
     """``status`` of a quota."""
 
-    unmodelled = "overall aggregatedStatus"
+    bookkeeping = "overall aggregatedStatus"
 
     overall_used: Resources = NOTHING
 
@@ -143,7 +146,7 @@ class PolicyTaint(Shape, frozen=True, kw_only=True):
     """A taint that a policy puts on clusters."""
 
     key: str
-    effect: Effect
+    effect: ClusterEffect
     value: str = ""
 
 
@@ -252,7 +255,7 @@ class FederatedHPASpec(Shape, frozen=True, kw_only=True):
 class FederatedHPA(Shape, frozen=True, kw_only=True):
     """Replicas of a workload over all clusters, by what is measured."""
 
-    unmodelled = "status"
+    bookkeeping = "status"
 
     api_version: str
     kind: str
@@ -263,7 +266,7 @@ class FederatedHPA(Shape, frozen=True, kw_only=True):
 class CronRule(Shape, frozen=True, kw_only=True):
     """So many replicas, or such bounds, from a time on."""
 
-    unmodelled = "successfulHistoryLimit failedHistoryLimit"
+    bookkeeping = "successfulHistoryLimit failedHistoryLimit"
 
     name: str
     schedule: str
@@ -290,7 +293,7 @@ class CronFederatedHPASpec(Shape, frozen=True, kw_only=True):
 class CronFederatedHPA(Shape, frozen=True, kw_only=True):
     """Replicas of a workload, or the bounds of its autoscaler, by the clock."""
 
-    unmodelled = "status"
+    bookkeeping = "status"
 
     api_version: str
     kind: str

@@ -13,7 +13,7 @@ from skyedge.kube.shape import Shape
 class Metadata(Shape, frozen=True, kw_only=True):
     """``metadata`` of an object."""
 
-    unmodelled = (
+    bookkeeping = (
         "generateName managedFields ownerReferences resourceVersion generation selfLink finalizers "
         "deletionGracePeriodSeconds"
     )

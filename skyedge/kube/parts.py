@@ -68,6 +68,7 @@ class ShapeReader:
         }
         self._required = frozenset(field.attribute for field in fields(cls).values() if field.required)
         self._unmodelled = frozenset(cls.unmodelled.split())
+        self._bookkeeping = dict(_only_with(word) for word in cls.bookkeeping.split())
         self._checks = cls.check is not Shape.check
         self._keeps = cls is not Metadata  # no two objects have the same
         self._known: dict[bytes, Shape] = {}
@@ -107,10 +108,10 @@ class ShapeReader:
         return made
 
     def _other_field(self, name: str, text: bytes) -> None:
-        if name not in self._unmodelled:
-            right = right_word(name, [*self._parts, *sorted(self._unmodelled)])
+        if name not in self._unmodelled and name not in self._bookkeeping:
+            right = right_word(name, [*self._parts, *sorted(self._unmodelled | self._bookkeeping.keys())])
             raise Problem((name,), f"{self._what} has no field '{name}' here", right)
-        if text not in SAYS_NOTHING:
+        if text not in SAYS_NOTHING and self._bookkeeping.get(name, b"") not in (None, text):
             self._not_modelled(self._place, name)
 
 
@@ -178,6 +179,12 @@ class LeafReader:
         except msgspec.ValidationError as error:
             explain(self._kind, msgspec.json.decode(text))
             raise Problem((), str(error)) from None
+
+
+def _only_with(word: str) -> tuple[str, bytes | None]:
+    """A field of ``bookkeeping``, and the only text with which it is that; None: with any."""
+    name, only, value = word.partition("=")
+    return name, msgspec.json.encode(value) if only else None
 
 
 def mapping(text: bytes | Raw) -> dict[str, Raw]:

@@ -1,8 +1,9 @@
 """How the kinds of the Kubernetes API are written down: frozen structs that know what they do not model.
 
-A field of the API is one of three: modelled (an attribute with a type), known but without bearing on anything that
-skyedge decides (named in ``unmodelled``), or not there at all.  The second sort is accepted and named in a warning; the
-third is an error.  A null is a field that is not there, as in the API.
+A field of the API is one of four: modelled (an attribute with a type), the API's own bookkeeping (named in ``bookkeeping``),
+known and not modelled (named in ``unmodelled``), or not there at all.  The second sort is read over without a word, since
+nothing would be decided otherwise by it; the third is accepted and named in a warning; the fourth is an error.  A null is a
+field that is not there, as in the API.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ class Shape(Struct, frozen=True, kw_only=True, rename="camel", gc=False):
 
     unmodelled: ClassVar[str] = ""
     """Fields that the API knows and skyedge does not model, with spaces between them."""
+    bookkeeping: ClassVar[str] = ""
+    """Fields that decide nothing here, with spaces between them; ``field=value`` does so only with this value, which the API
+    fills in by itself."""
 
     def check(self) -> None:
         """Raise a :class:`~skyedge.kube.problem.Problem` for what types alone cannot tell."""

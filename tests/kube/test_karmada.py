@@ -134,6 +134,8 @@ def test_grades_count_from_nought_and_hold_more_than_nothing():
 
     span = {"name": "cpu", "min": "0", "max": "1"}
     assert read(graded({"grade": 0, "ranges": [span]})).of(kinds.Cluster)
+    assert read(graded({"grade": 0, "ranges": [span, {"name": "memory", "min": "1Ti", "max": "9223372036854775807"}]}))
+    assert "larger than anything" in mistake(graded({"grade": 0, "ranges": [{**span, "max": "9223372036854775808"}]}))
     assert "so this should be 0" in mistake(graded({"grade": 1, "ranges": [span]}))
     assert "no more than 'min'" in mistake(graded({"grade": 0, "ranges": [{**span, "min": 1}]}))
     assert "(did you mean '1Gi'?)" in mistake(graded({"grade": 0, "ranges": [{"name": "memory", "min": 0, "max": "1Gb"}]}))
@@ -289,8 +291,24 @@ def test_a_dump_of_a_control_plane_is_read_as_kubectl_prints_it():
     assert manifests.of(Replicated)[0].plain() == printed
     assert manifests.of(Secret)[0].plain()["data"] == {"a": "Yg=="}
     assert manifests.of(kinds.Cluster)[0].object.status.api_enablements[0].resources[0].kind == "Deployment"
-    (warning,) = manifests.warnings()
-    assert "spec.apiEndpoint" in warning
+    assert manifests.of(kinds.Cluster)[0].object.spec.sync_mode == "Push"
+    assert manifests.warnings() == []
+
+
+def test_what_the_api_fills_in_by_itself_is_read_over_and_what_somebody_chose_is_named():
+    filled_in = {"schedulerName": "default-scheduler", "preemption": "Never", "conflictResolution": "Abort"}
+    usual = {**POLICY, "spec": {**POLICY["spec"], **filled_in}}
+    assert read(usual).warnings() == []
+    for field, value in (("schedulerName", "mine"), ("preemption", "Always"), ("conflictResolution", "Overwrite")):
+        (warning,) = read({**usual, "spec": {**usual["spec"], field: value}}).warnings()
+        assert warning.endswith(f"skyedge does not model them: spec.{field}")
+    with pytest.raises(InputError, match="did you mean 'schedulerName'"):
+        read({**usual, "spec": {**usual["spec"], "schedularName": "mine"}})
+
+
+def test_a_cluster_pushes_or_pulls():
+    cluster = {"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": "c"}}
+    assert "did you mean 'Pull'?" in mistake({**cluster, "spec": {"syncMode": "Pul"}})
 
 
 def test_what_one_part_of_the_control_plane_reads_another_passes_over():

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from skyedge.errors import InputError, nearest
-from skyedge.layers.federation.objects import Cluster, Toleration
-from skyedge.layers.scheduler.labels import NO_SCHEDULE, meets, meets_all, tolerates
+from skyedge.layers.federation.objects import KEEPS_OFF, Cluster, Toleration
+from skyedge.layers.scheduler.labels import meets, meets_all, tolerates
 from skyedge.layers.scheduler.objects import Requirement
 
 FIELDS = ("provider", "region", "zone")
@@ -83,7 +83,7 @@ def matches_zones(zones: Sequence[str], requirement: Requirement) -> bool:
 def tolerates_taints(cluster: Cluster, tolerations: Sequence[Toleration], scheduled: Collection[str] = ()) -> bool:
     """Whether the cluster's taints let a workload in; one that is there already is not asked again."""
     return cluster.name in scheduled or all(
-        tolerates(tolerations, taint) for taint in cluster.taints if taint.effect in NO_SCHEDULE
+        tolerates(tolerations, taint) for taint in cluster.taints if taint.effect in KEEPS_OFF
     )
 
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from skyedge.errors import InputError, nearest
 from skyedge.layers.federation.affinity import FIELD_OPERATORS, FIELDS, ClusterAffinity, matches_zones
 from skyedge.layers.federation.nodes import NodeClass, Nodes, Places
-from skyedge.layers.federation.objects import Cluster, Taint
+from skyedge.layers.federation.objects import KEEPS_OFF, Cluster, Taint
 from skyedge.layers.federation.webster import Figures, Flags
-from skyedge.layers.scheduler.labels import NO_SCHEDULE, meets, tolerates
+from skyedge.layers.scheduler.labels import meets, tolerates
 from skyedge.layers.scheduler.objects import Requirement, Toleration
 
 NOT_READY = Taint("cluster.karmada.io/not-ready", "", "NoSchedule")
@@ -151,7 +151,7 @@ class Federation:
 
         def ask() -> list[bool]:
             verdicts = [
-                all(taint.effect not in NO_SCHEDULE or tolerates(tolerations, taint) for taint in taints)
+                all(taint.effect not in KEEPS_OFF or tolerates(tolerations, taint) for taint in taints)
                 for taints in self._taint_sets[1]
             ]
             return [verdicts[number] for number in self._taint_sets[0]]

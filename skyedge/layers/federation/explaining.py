@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.layers.federation.batch import NOT_CANDIDATE, Batch, affinity_tiers, groups_of
-from skyedge.layers.federation.objects import Workload
+from skyedge.layers.federation.objects import KEEPS_OFF, Workload
 from skyedge.layers.federation.stages import Failure, Outcome, decide
 from skyedge.layers.federation.webster import Flags
-from skyedge.layers.scheduler.labels import NO_SCHEDULE, tolerates
+from skyedge.layers.scheduler.labels import tolerates
 from skyedge.wording import counted
 
 FILTERS = {
@@ -167,7 +167,7 @@ def _because(batch: Batch, workload: int, group: int, place: int, reason: str) -
 def _taint_text(workload: Workload, batch: Batch, place: int) -> str:
     cluster = batch.federation.clusters[place]
     for taint in cluster.taints:
-        if taint.effect in NO_SCHEDULE and not tolerates(workload.rules.tolerations, taint):
+        if taint.effect in KEEPS_OFF and not tolerates(workload.rules.tolerations, taint):
             value = f"={taint.value}" if taint.value else ""
             return f"has the taint {taint.key}{value}:{taint.effect}, which is not tolerated"
     return "is not ready"

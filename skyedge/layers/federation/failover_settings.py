@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from skyedge.errors import InputError, nearest
-from skyedge.layers.federation.health import BEATING, KARMADA_PROBED, HealthSettings
+from skyedge.layers.federation.health import BEATING, KARMADA_LEASED, KARMADA_PROBED, HealthSettings
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class FailoverSettings:
     """What is done when a cluster is not ready.
 
     Attributes:
-        health: how clusters are watched.
+        health: how clusters are watched that can be reached from outside.
+        pulled_health: how those are watched that ask for their work (Karmada's mode Pull); None: as the others.
         watched: False: nobody looks, and nothing is ever detected.
         evicts: whether a dead cluster is tainted ``NoExecute``, so that workloads leave it.
         rate: how fast they leave; None: all at once.
@@ -50,6 +51,7 @@ class FailoverSettings:
     """
 
     health: HealthSettings = KARMADA_PROBED
+    pulled_health: HealthSettings | None = KARMADA_LEASED
     watched: bool = True
     evicts: bool = False
     rate: EvictionRate | None = EvictionRate()
@@ -77,6 +79,7 @@ KARMADA_EVICTION_ON = FailoverSettings(evicts=True)
 
 SKYEDGE = FailoverSettings(
     BEATING,
+    pulled_health=None,
     evicts=True,
     rate=None,
     checks_room_first=True,

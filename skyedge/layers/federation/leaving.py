@@ -28,8 +28,7 @@ def leaving(clusters: Sequence[Cluster], workloads: Sequence[Workload], now_s: f
     Args:
         now_s: seconds on the clock of the taints; by default the latest time of any of them.
     """
-    times_s = [taint.added_at_s for cluster in clusters for taint in cluster.taints if taint.added_at_s is not None]
-    now_s = max(times_s, default=0.0) if now_s is None else now_s
+    now_s = latest_taint_s(clusters) if now_s is None else now_s
     tainted = {cluster.name: cluster for cluster in clusters if any(taint.effect == "NoExecute" for taint in cluster.taints)}
     found = []
     for place, workload in enumerate(workloads):
@@ -38,3 +37,9 @@ def leaving(clusters: Sequence[Cluster], workloads: Sequence[Workload], now_s: f
             if math.isfinite(after_s):
                 found.append(Leaving(place, name, after_s))
     return found
+
+
+def latest_taint_s(clusters: Sequence[Cluster]) -> float:
+    """When the youngest taint of any cluster was added; 0 if none says so."""
+    times_s = [taint.added_at_s for cluster in clusters for taint in cluster.taints if taint.added_at_s is not None]
+    return max(times_s, default=0.0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from skyedge.layers.scheduler import objects as node_objects
+from skyedge.layers.scheduler.labels import NO_SCHEDULE
 from skyedge.layers.scheduler.objects import Amounts, PodShape
 
 if TYPE_CHECKING:  # they look at clusters themselves
@@ -20,6 +21,10 @@ if TYPE_CHECKING:  # they look at clusters themselves
 
 PODS = "pods"
 """The resource of which every replica takes one, whatever it asks for; a node that does not mention it has no end of it."""
+
+
+KEEPS_OFF = (*NO_SCHEDULE, "PreferNoExecute")
+"""Effects of a cluster's taints that let nothing new in; the last drives nobody out (it would ask policies, in Karmada)."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Cluster:
             :mod:`skyedge.layers.federation.scores`.
         lat_deg, lon_deg: where it is; None: not known.
         ready: whether it answers.  One that does not takes nothing new.
+        pulls: whether it asks for its work and renews a lease, as nobody can reach it from outside; else it is probed.
     """
 
     name: str
@@ -78,6 +84,7 @@ class Cluster:
     lat_deg: float | None = None
     lon_deg: float | None = None
     ready: bool = True
+    pulls: bool = False
 
 
 @dataclass(frozen=True)

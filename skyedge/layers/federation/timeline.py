@@ -91,7 +91,7 @@ def failover_timeline(
     moments = [time_s for spell in (down.from_s, down.until_s) for time_s in spell.tolist() if time_s < math.inf]
     until_s = max(moments, default=0.0) + PATIENCE_S
     clusters_seen = len(scene.names)
-    seen: list[Sighting] = watch(settings.health, clusters_seen, Weather(down), until_s, seed) if settings.watched else []
+    seen = _seen(scene, settings, Weather(down), until_s, seed) if settings.watched else []
     timeline = run_failover(
         settings,
         scene.copies(),
@@ -110,6 +110,17 @@ def failover_timeline(
     # Of data nothing is known here.
     rows = scene.told(timeline, sentence, {}, (Event.DATA_THERE,))
     return tuple(replace(row, at_s=first_s + row.at_s) for row in rows)
+
+
+def _seen(scene: Scene, settings: FailoverSettings, weather: Weather, until_s: float, seed: int) -> list[Sighting]:
+    """What is seen of all clusters, each watched in its way, in order of time and cluster."""
+    seen = watch(settings.health, len(scene.names), weather, until_s, seed)
+    pulls = {scene.number[cluster.name] for cluster in scene.clusters if cluster.pulls}
+    if settings.pulled_health is None or not pulls:
+        return seen
+    leased = watch(settings.pulled_health, len(scene.names), weather, until_s, seed)
+    mixed = [one for one in seen if one.cluster not in pulls] + [one for one in leased if one.cluster in pulls]
+    return sorted(mixed, key=lambda one: (one.suspected_at_s, one.cluster))
 
 
 def _check(number: Mapping[str, int], failures: Sequence[Failure]) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from skyedge.errors import InputError
 from skyedge.layers.federation.detection import Sighting, Spells, Weather, watch
+from skyedge.layers.federation.failover_settings import KARMADA_DEFAULTS
 from skyedge.layers.federation.health import (
     BEATING,
     KARMADA_LEASED,
@@ -18,6 +19,8 @@ from skyedge.layers.federation.health import (
     HealthSettings,
     Sign,
 )
+from skyedge.layers.federation.objects import Cluster
+from skyedge.layers.federation.timeline import Failure, failover_timeline
 from skyedge.streams import stream
 
 KARMADA_WAYS = [KARMADA_PROBED, KARMADA_LEASED]
@@ -121,6 +124,23 @@ def test_with_karmadas_defaults_a_death_is_seen_after_30_to_45_seconds(dies_at_s
     (leased,) = watch(KARMADA_LEASED, 1, Weather(down), 400.0, seed)
     assert 30 <= probed.declared_at_s - dies_at_s <= 40 + 1e-6
     assert 30 <= leased.declared_at_s - dies_at_s <= 45 + 1e-6
+
+
+@given(st.floats(0, 200), st.integers(0, 50))
+def test_who_pulls_is_watched_by_its_lease_and_who_is_pushed_to_is_probed_side_by_side(dies_at_s, seed):
+    both = [Cluster("pulls", pulls=True), Cluster("pushed")]
+    dead = [Failure(cluster.name, dies_at_s) for cluster in both]
+    seen_at_s = {
+        row.cluster: row.at_s
+        for row in failover_timeline(both, [], {}, dead, KARMADA_DEFAULTS, seed=seed)
+        if row.event == "detected"
+    }
+    both_probed = failover_timeline([Cluster("pulls"), Cluster("pushed")], [], {}, dead, KARMADA_DEFAULTS, seed=seed)
+    assert seen_at_s["pushed"] == next(row.at_s for row in both_probed if (row.event, row.cluster) == ("detected", "pushed"))
+    assert 30 - 1e-6 <= seen_at_s["pushed"] - dies_at_s <= 40 + 1e-6
+    assert 30 - 1e-6 <= seen_at_s["pulls"] - dies_at_s <= 45 + 1e-6
+    # A lease is looked at every five seconds, on the clock that began when the first cluster died.
+    assert (seen_at_s["pulls"] - dies_at_s + 1.0) % 5.0 == pytest.approx(1.0, abs=1e-6)
 
 
 @given(st.floats(100, 200), st.integers(0, 50))

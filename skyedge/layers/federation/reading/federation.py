@@ -6,6 +6,7 @@ figure that is none.  All else that an author would want to know of at once is a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,13 +19,14 @@ from skyedge.kube.karmada_overrides import ClusterOverridePolicy as WideOverride
 from skyedge.kube.karmada_overrides import OverridePolicy as OverrideManifest
 from skyedge.kube.karmada_workloads import ClusterResourceBinding, ResourceBinding, WorkloadRebalancer
 from skyedge.kube.pods import requested
+from skyedge.layers.federation.leaving import latest_taint_s
 from skyedge.layers.federation.manifest_overrides import Changes
 from skyedge.layers.federation.objects import Cluster, Workload
 from skyedge.layers.federation.policy import OverridePolicy
 from skyedge.layers.federation.reading.autoscalers import read_scalers
 from skyedge.layers.federation.reading.checks import check_federation
 from skyedge.layers.federation.reading.clusters import clusters_without_nodes, read_clusters
-from skyedge.layers.federation.reading.figures import data_bytes, demands
+from skyedge.layers.federation.reading.figures import data_bytes, demands, seconds
 from skyedge.layers.federation.reading.governance import (
     ORIGIN,
     PHASE,
@@ -97,8 +99,12 @@ class FederationReading:
         return tuple(one.workload for one in self.selected)
 
 
-def read_federation(manifests: Manifests) -> FederationReading:
+def read_federation(manifests: Manifests, now_s: float | None = None) -> FederationReading:
     """The federation that ``manifests`` describe.
+
+    Args:
+        manifests: of clusters, of what is to run on them, and of policies.
+        now_s: seconds since 1970; by default the latest time of any taint.
 
     Raises:
         InputError: with file, document and path, for what cannot be meant.
@@ -109,7 +115,7 @@ def read_federation(manifests: Manifests) -> FederationReading:
     clusters = read_clusters(manifests, _asked(resources.values()), notices)
     if not clusters:
         raise InputError("there is no Cluster in this, so there is nowhere to go")
-    clusters = governed_clusters(manifests, clusters, notices)
+    clusters = governed_clusters(manifests, clusters, notices, latest_taint_s(clusters) if now_s is None else now_s)
     policies = Policies(manifests)
     speakers = {key: read for key, one in resources.items() if (read := policies.speaker(one.resource, notices))}
     workloads = _Workloads(manifests, clusters, resources, notices)
@@ -204,7 +210,12 @@ class _Workloads:
         for shape in (ResourceBinding, ClusterResourceBinding):
             for manifest in manifests.of(shape):
                 self._bind(manifest)
-        self._fresh = {key for manifest in manifests.of(WorkloadRebalancer) for key in self._rebalanced(manifest)}
+        self._asked_anew_at_s: dict[ResourceKey, float] = {}
+        for rebalancer in manifests.of(WorkloadRebalancer):
+            made = seconds(rebalancer, ("metadata", "creationTimestamp"), rebalancer.object.metadata.creation_timestamp)
+            asked_at_s = math.inf if made is None else made  # one that is not applied yet asks from now on
+            for key in self._rebalanced(rebalancer):
+                self._asked_anew_at_s[key] = max(asked_at_s, self._asked_anew_at_s.get(key, -math.inf))
 
     def _bind(self, manifest: Manifest[ResourceBinding]) -> None:
         ref = manifest.object.spec.resource
@@ -217,10 +228,11 @@ class _Workloads:
 
     def _rebalanced(self, manifest: Manifest[WorkloadRebalancer]) -> Iterable[ResourceKey]:
         for place, ref in enumerate(manifest.object.spec.workloads):
-            key = ResourceKey(ref.api_version, ref.kind, ref.namespace or DEFAULT_NAMESPACE, ref.name)
-            if key in self._resources:
-                yield key
-            else:
+            namespaces = (ref.namespace,) if ref.namespace else (DEFAULT_NAMESPACE, "")
+            keys = [ResourceKey(ref.api_version, ref.kind, namespace, ref.name) for namespace in namespaces]
+            found = [key for key in keys if key in self._resources]
+            yield from found
+            if not found:
                 path = ("spec", "workloads", place)
                 self._notices.say(manifest, path, f"the {ref.kind} '{ref.name}' is not in the files")
 
@@ -239,7 +251,7 @@ class _Workloads:
             shape=shape,
             rules=policy.rules,
             uid=given.metadata.uid or f"{key.kind}/{key.namespace}/{key.name}",
-            fresh=key in self._fresh,
+            fresh=key in self._asked_anew_at_s,
             priority=self._priority(read, policy),
             demand=demands(read.manifest),
             data_bytes=self._data(read.manifest),
@@ -258,7 +270,16 @@ class _Workloads:
             scheduled={name: count for name, count in named.items() if name in self._clusters},
             evicting=frozenset(task.from_cluster for task in spec.graceful_eviction_tasks),
             group=binding.object.status.scheduler_observing_affinity_name,
+            fresh=self._asked_anew(key, binding),
         )
+
+    def _asked_anew(self, key: ResourceKey, binding: Manifest[ResourceBinding]) -> bool:
+        """Whether it was asked for after the last time that it was placed: who has been answered does not ask again."""
+        spec, status = binding.object.spec, binding.object.status
+        triggered_at_s = seconds(binding, ("spec", "rescheduleTriggeredAt"), spec.reschedule_triggered_at)
+        answered_at_s = seconds(binding, ("status", "lastScheduledTime"), status.last_scheduled_time)
+        asked_at_s = [self._asked_anew_at_s.get(key), triggered_at_s]
+        return any(at_s is not None and (answered_at_s is None or at_s > answered_at_s) for at_s in asked_at_s)
 
     def _data(self, manifest: Manifest[Any]) -> dict[str, int]:
         held = data_bytes(manifest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -51,18 +52,20 @@ class Governance:
     plain: Mapping[str, Any] = field(default_factory=dict)
 
 
-def governed_clusters(manifests: Manifests, clusters: Sequence[Cluster], notices: Notices) -> tuple[Cluster, ...]:
-    """The clusters with the taints of taint policies and of their phases.
+def governed_clusters(
+    manifests: Manifests, clusters: Sequence[Cluster], notices: Notices, now_s: float
+) -> tuple[Cluster, ...]:
+    """The clusters with the taints of taint policies (the older policy first, as in Karmada) and of their phases.
 
     Raises:
         InputError: with the place, for an origin, a phase or a time that is none.
     """
+    given = {manifest.object.metadata.name: manifest for manifest in manifests.of(ClusterManifest)}
     conditions = {
-        manifest.object.metadata.name: {one.type: one.status for one in manifest.object.status.conditions}
-        for manifest in manifests.of(ClusterManifest)
+        name: {one.type: one.status for one in manifest.object.status.conditions} for name, manifest in given.items()
     }
     memberships = read_memberships(manifests)
-    policies = sorted(manifests.of(ClusterTaintPolicy), key=lambda manifest: manifest.object.metadata.name)
+    policies = sorted(manifests.of(ClusterTaintPolicy), key=_age)
     for manifest in policies:
         target = affinity_of(manifest.object.spec.target_clusters)
         if not any(matches_affinity(cluster, target) for cluster in clusters):
@@ -70,9 +73,24 @@ def governed_clusters(manifests: Manifests, clusters: Sequence[Cluster], notices
     result = []
     for cluster in clusters:
         for manifest in policies:
-            cluster = _tainted(cluster, manifest, conditions[cluster.name])
-        result.append(as_member(cluster, memberships[cluster.name]))
+            cluster = _tainted(cluster, manifest, conditions[cluster.name], now_s)
+        membership = memberships[cluster.name]
+        cluster = replace(cluster, pulls=_pulls(given[cluster.name], membership))
+        result.append(as_member(cluster, membership))
     return tuple(result)
+
+
+def _age(manifest: Manifest[ClusterTaintPolicy]) -> tuple[float, str]:
+    """What policies are sorted by; one that does not say when it was made is the youngest."""
+    metadata = manifest.object.metadata
+    made_at_s = seconds(manifest, ("metadata", "creationTimestamp"), metadata.creation_timestamp)
+    return math.inf if made_at_s is None else made_at_s, metadata.name
+
+
+def _pulls(manifest: Manifest[ClusterManifest], membership: Membership) -> bool:
+    """As the cluster says itself, or else as its origin has it, if it says that."""
+    mode = manifest.object.spec.sync_mode
+    return mode == "Pull" or (not mode and annotated(manifest, ORIGIN) is not None and membership.traits.pulls)
 
 
 def read_memberships(manifests: Manifests) -> dict[str, Membership]:
@@ -156,7 +174,9 @@ def _hard(manifest: Manifest[Any], path: Path, given: Resources, notices: Notice
     return found
 
 
-def _tainted(cluster: Cluster, manifest: Manifest[ClusterTaintPolicy], conditions: Mapping[str, str]) -> Cluster:
+def _tainted(
+    cluster: Cluster, manifest: Manifest[ClusterTaintPolicy], conditions: Mapping[str, str], now_s: float
+) -> Cluster:
     """The cluster after a taint policy: as in Karmada, a condition that it does not report matches nothing."""
     spec = manifest.object.spec
     if not matches_affinity(cluster, affinity_of(spec.target_clusters)):
@@ -165,7 +185,8 @@ def _tainted(cluster: Cluster, manifest: Manifest[ClusterTaintPolicy], condition
     taints = cluster.taints
     if _all_match(spec.add_on_conditions, conditions):
         there = {(taint.key, taint.effect) for taint in taints}
-        new = [Taint(one.key, one.value, one.effect) for one in spec.taints if (one.key, one.effect) not in there]
+        missing = [one for one in spec.taints if (one.key, one.effect) not in there]
+        new = [Taint(one.key, one.value, one.effect, now_s) for one in missing]
         taints = (*taints, *new)
     if _all_match(spec.remove_on_conditions, conditions):
         taints = tuple(taint for taint in taints if (taint.key, taint.effect) not in mine)
