@@ -29,6 +29,9 @@ from skyedge.layers.mesh.virtual_hosts import without_port
 APP, VERSION = ("app", "app.kubernetes.io/name"), ("version", "app.kubernetes.io/version")
 """Labels by which telemetry calls who calls and who answers (Istio's canonical service)."""
 
+Change = tuple[int, int, bool]
+"""When, which endpoint, and whether it went out."""
+
 
 def traffic_of(
     directory: Directory[Attempt], requests: Sequence[Request], attempts: Sequence[Attempt], seed: int, end_us: int
@@ -153,13 +156,24 @@ def _label(labels: Mapping[str, str], names: Sequence[str]) -> str:
 
 def _ejections(directory: Directory[Attempt], end_us: int) -> tuple[Ejection, ...]:
     found: list[Ejection] = []
-    for proxy in directory.proxies:
+    for proxy in (*directory.proxies, *directory.replaced):
         for lane in proxy.lanes.values():
             if lane is None:
                 continue
-            lane.cluster.catch_up(end_us)
+            if proxy.left_us is None:
+                lane.cluster.catch_up(end_us)
+                changes = lane.cluster.changes
+            else:
+                changes = _until(proxy.left_us, lane.cluster.changes)
             found += [
                 Ejection(at_us, proxy.caller.name, lane.host, lane.subset_name, lane.stations[row].endpoint.address, out)
-                for at_us, row, out in lane.cluster.changes
+                for at_us, row, out in changes
             ]
     return tuple(sorted(found, key=lambda one: (one.at_us, one.caller, one.service, one.subset, one.endpoint, one.out)))
+
+
+def _until(left_us: int, changes: Sequence[Change]) -> list[Change]:
+    """Who was out or back until a proxy's place was taken; the new one knows of nobody, so all are back then."""
+    before = [one for one in changes if one[0] < left_us]
+    last = {row: out for _, row, out in before}
+    return [*before, *((left_us, row, False) for row, out in sorted(last.items()) if out)]

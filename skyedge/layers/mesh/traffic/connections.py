@@ -70,7 +70,7 @@ class _HostPool(Generic[Ticket]):
     def __init__(self) -> None:
         self.ready: list[Connection] = []
         self.connecting = 0
-        self.open = 0
+        self.open: set[Connection] = set()
         self.waiting: deque[Ticket] = deque()
 
 
@@ -87,6 +87,7 @@ class ConnectionPool(Generic[Ticket]):
 
     Attributes:
         connections: open or being opened.
+        opened: connections that were ever begun.
         pending: requests that wait for a connection.
         requests: requests on a connection.
     """
@@ -94,7 +95,7 @@ class ConnectionPool(Generic[Ticket]):
     def __init__(self, limits: ConnectionLimits, *, http2: bool = False) -> None:
         self.limits = limits
         self.http2 = http2
-        self.connections = self.pending = self.requests = 0
+        self.connections = self.opened = self.pending = self.requests = 0
         self._hosts: dict[int, _HostPool[Ticket]] = {}
 
     def ask(self, host: int, ticket: Ticket) -> Asked:
@@ -116,8 +117,9 @@ class ConnectionPool(Generic[Ticket]):
         """A connection is up."""
         pool = self._hosts[host]
         pool.connecting -= 1
-        pool.open += 1
-        pool.ready.append(Connection())
+        connection = Connection()
+        pool.open.add(connection)
+        pool.ready.append(connection)
         return self._served(pool)
 
     def connect_failed(self, host: int) -> tuple[Ticket, ...]:
@@ -141,7 +143,7 @@ class ConnectionPool(Generic[Ticket]):
                 return self._served(pool) if pool.waiting else _NOTHING  # type: ignore[return-value]
         elif not connection.spent or connection.carries:
             return _NOTHING  # type: ignore[return-value]
-        pool.open -= 1
+        pool.open.remove(connection)
         self.connections -= 1
         return Moved(opens=bool(pool.waiting) and self._opens(pool))
 
@@ -149,6 +151,21 @@ class ConnectionPool(Generic[Ticket]):
         """A request waits no longer."""
         self._hosts[host].waiting.remove(ticket)
         self.pending -= 1
+
+    def drain(self, host: int) -> None:
+        """A host asks its connections to leave: idle ones are closed, a busy one with its last answer.
+
+        One that is in the making goes to whoever listens then.
+        """
+        pool = self._hosts.get(host)
+        if pool is None:
+            return
+        pool.ready.clear()
+        idle = [connection for connection in pool.open if not connection.carries]
+        pool.open.difference_update(idle)
+        self.connections -= len(idle)
+        for connection in pool.open:
+            connection.spent = True
 
     def _opens(self, pool: _HostPool[Ticket]) -> bool:
         # One connection in the making serves one request of HTTP/1.1, and all of HTTP/2.
@@ -158,6 +175,7 @@ class ConnectionPool(Generic[Ticket]):
             return False
         pool.connecting += 1
         self.connections += 1
+        self.opened += 1
         return True
 
     def _served(self, pool: _HostPool[Ticket]) -> Moved[Ticket]:

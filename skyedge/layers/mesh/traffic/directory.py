@@ -61,6 +61,7 @@ class Directory(Generic[Ticket]):
 
     Attributes:
         proxies, stations: by number.
+        replaced: proxies in whose place others are.
         services, subsets, localities: names by number.
 
     Raises:
@@ -72,6 +73,7 @@ class Directory(Generic[Ticket]):
         self.mesh, self.behaviours, self.seed, self.controls = mesh, behaviours, seed, controls
         self.proxies: list[Proxy[Ticket]] = []
         self.stations: list[Station[Ticket]] = []
+        self.replaced: list[Proxy[Ticket]] = []
         self.services: list[str] = []
         self.subsets: list[str] = []
         self.localities: list[Locality] = []
@@ -92,7 +94,8 @@ class Directory(Generic[Ticket]):
         self._proxies: dict[str, Proxy[Ticket]] = {}
         self._stations: dict[tuple[str, str], Station[Ticket]] = {}
         self._crossed = Links(controls.classes, events)
-        self._endpoint_proxies: dict[int, Proxy[Ticket]] = {}
+        self._endpoint_proxies: dict[int, int] = {}
+        self._silent: set[str] = set()
         # A parent is kept with what came of it, so that no other object takes its identity.
         self._further: dict[tuple[int, int, int], tuple[HttpRequest, HttpRequest]] = {}
         self._numbers: dict[tuple[str, object], int] = {}
@@ -107,6 +110,7 @@ class Directory(Generic[Ticket]):
         found = self._proxies.get(caller.name)
         if found is None:
             found = Proxy(caller, len(self.proxies), uniform(stream(self.seed, caller.name, "routes")))
+            found.listens = caller.node not in self._silent
             self._proxies[caller.name] = found
             self.proxies.append(found)
         elif found.caller is not caller and found.caller != caller:
@@ -159,6 +163,23 @@ class Directory(Generic[Ticket]):
             proxy.ways.clear()
             proxy.lanes = {key: lane for key, lane in proxy.lanes.items() if lane is not None}
 
+    def replace_proxies(self, node: str, now_us: int) -> None:
+        """Put new proxies in the place of those of a node's callers; the old ones keep what they have."""
+        old = [proxy for proxy in self.proxies if proxy.caller.node == node]
+        for proxy in old:
+            self.proxies[proxy.number] = self._proxies[proxy.caller.name] = proxy.replaced(now_us)
+        self.replaced += old
+
+    def listen(self, node: str, *, listens: bool) -> None:
+        """From now on a node's proxy takes requests, of its callers and for its endpoints, or does not."""
+        (self._silent.discard if listens else self._silent.add)(node)
+        for proxy in self.proxies:
+            if proxy.caller.node == node:
+                proxy.listens = listens
+        for station in self.stations:
+            if station.endpoint.node == node:
+                station.reachable = listens
+
     def lane(self, proxy: Proxy[Ticket], to: Destination, port: int) -> Lane[Ticket] | None:
         """The lane to a destination, for a request to a port; None if the mesh has no such service or subset."""
         asked = to.port if to.port is not None else port
@@ -176,15 +197,17 @@ class Directory(Generic[Ticket]):
             own = tuple(Limiter(limit) for limit in limits if limit.every_proxy)
             behaviour = self.behaviours.of(*key)
             found = Station(endpoint, behaviour, self.controls.classes, own, self.seed, len(self.stations))
+            found.reachable = endpoint.node not in self._silent
             self._stations[key] = found
             self.stations.append(found)
         return found
 
     def further(self, station: Station[Ticket], parent: HttpRequest) -> Iterator[tuple[Proxy[Ticket], HttpRequest]]:
         """The requests that an endpoint makes for one that it works on, and the proxy by which they go."""
-        proxy = self._endpoint_proxies.get(station.number)
-        if proxy is None:
-            proxy = self._endpoint_proxies[station.number] = self.proxy(self._caller_at(station))
+        at = self._endpoint_proxies.get(station.number)
+        if at is None:
+            at = self._endpoint_proxies[station.number] = self.proxy(self._caller_at(station)).number
+        proxy = self.proxies[at]
         for number, call in enumerate(station.behaviour.calls):
             count = int(call.count)
             count += call.count > count and station.calls_chance() < call.count - count
@@ -249,7 +272,8 @@ class Directory(Generic[Ticket]):
         limits = policy.connections or NO_LIMITS
         spoken = next((one.protocol.upper() for one in service.ports if one.number == port), "")
         timeout_s = self.mesh.defaults.connect_timeout_s if limits.connect_timeout_s is None else limits.connect_timeout_s
-        name = f"{proxy.caller.name}>{to.host}|{to.subset}|{port}"
+        edition = f"#{proxy.edition}" if proxy.edition else ""
+        name = f"{proxy.caller.name}{edition}>{to.host}|{to.subset}|{port}"
         return Lane(
             host=to.host,
             subset_name=to.subset,

@@ -7,8 +7,9 @@ anew every time.  What a proxy knows of a cluster (ejections, connections, retri
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import Generic, TypeVar
 
@@ -131,6 +132,14 @@ class Lane(Generic[Ticket]):
     consistent_hash: bool
     hash_key: HashKey | None
 
+    @cached_property
+    def rows_on(self) -> Mapping[str, Sequence[int]]:
+        """Numbers of the endpoints that are on each node."""
+        rows: dict[str, list[int]] = {}
+        for row, station in enumerate(self.stations):
+            rows.setdefault(station.endpoint.node, []).append(row)
+        return rows
+
 
 class Proxy(Generic[Ticket]):
     """One caller's proxy.
@@ -140,6 +149,9 @@ class Proxy(Generic[Ticket]):
         draw: chance of its routes.
         ways: by the identity of request objects, which are kept with them.
         lanes: by host, subset and port; None where there is no such cluster.
+        edition: how many were here before it.
+        listens: whether it takes requests; those that come while it does not fail.
+        left_us: when another took its place; None if none has.
     """
 
     def __init__(self, caller: Caller, number: int, draw: Callable[[], float]) -> None:
@@ -148,6 +160,16 @@ class Proxy(Generic[Ticket]):
         self.draw = draw
         self.ways: dict[int, Way] = {}
         self.lanes: dict[tuple[str, str, int], Lane[Ticket] | None] = {}
+        self.edition = 0
+        self.listens = True
+        self.left_us: int | None = None
+
+    def replaced(self, now_us: int) -> Proxy[Ticket]:
+        """The proxy that takes its place: it has the same rules, and knows nothing of endpoints."""
+        new: Proxy[Ticket] = Proxy(self.caller, self.number, self.draw)
+        new.ways, new.edition = self.ways, self.edition + 1
+        self.left_us = now_us
+        return new
 
 
 def hashed(key: HashKey | None, request: HttpRequest, caller: Caller) -> int | None:

@@ -46,7 +46,7 @@ class Serving:
 
     def arrive(self, attempt: Attempt, now: int) -> None:
         """An attempt is at its endpoint."""
-        if attempt.done:
+        if attempt.done or attempt.ending is Ending.RESET:
             return
         station, request = attempt.station, attempt.request
         if station.refuses(now):
@@ -73,6 +73,8 @@ class Serving:
 
     def answer(self, attempt: Attempt, status: int, now: int) -> None:
         """The endpoint answers."""
+        if attempt.ending is Ending.RESET:  # there is no connection to answer on
+            return
         request = attempt.request
         attempt.reply, attempt.left_us = status, now
         if attempt.done:  # nobody listens
@@ -90,7 +92,7 @@ class Serving:
 
     def cut_off(self, attempt: Attempt, now: int) -> None:
         """The connection of an attempt is reset at the endpoint's end; the caller sees that when the word is there."""
-        if attempt.done:
+        if attempt.done or attempt.ending is Ending.RESET:
             return
         attempt.ending, attempt.flags, attempt.left_us = Ending.RESET, UC, now
         self._at(now + attempt.lane.delays_us[attempt.endpoint], self._come_back, attempt)

@@ -58,21 +58,29 @@ def simulate(
 
 
 class Simulation:
-    """One run; arguments as :func:`simulate`."""
+    """One run; arguments as :func:`simulate`.
+
+    Attributes:
+        directory, serving: what it runs with.
+        under_way: requests that have begun and not ended, by number.
+        over: told of each attempt and each request that is over; None: nobody wants to know.
+    """
 
     def __init__(self, mesh: Mesh, behaviours: Behaviours, seed: int, controls: Controls) -> None:
         self._events = Events()
         self._at = self._events.at
-        self._directory: Directory[Attempt] = Directory(mesh, behaviours, seed, controls, self._events)
-        self._serving = Serving(self._events, controls.allowed, self._come_back, self._call_on)
-        self._arrive = self._serving.arrive
+        self.directory: Directory[Attempt] = Directory(mesh, behaviours, seed, controls, self._events)
+        self.serving = Serving(self._events, controls.allowed, self._come_back, self._call_on)
+        self._arrive = self.serving.arrive
         self._seed = seed
         self._requests: list[Request] = []
         self._attempts: list[Attempt] = []
+        self.under_way: dict[int, Request] = {}
+        self.over: Callable[[Attempt | Request, int], None] | None = None
 
     def run(self, requests: Sequence[TimedRequest]) -> Traffic:
         """Everything from the first request to the last answer."""
-        directory = self._directory
+        directory = self.directory
         order = sorted(range(len(requests)), key=lambda number: requests[number].at_us)
         if order and requests[order[0]].at_us < 0:
             raise InputError(f"request {order[0]} is at {requests[order[0]].at_us} µs, before the start")
@@ -83,7 +91,9 @@ class Simulation:
             request = self._requests[number]
             self._events.run_until(request.start_us)
             self._events.now_us = request.start_us
-            request.way = directory.way(request.proxy, request.http)  # routes may have changed meanwhile
+            # Proxies and routes may have changed meanwhile.
+            request.proxy = directory.proxies[request.proxy.number]
+            request.way = directory.way(request.proxy, request.http)
             self._begin(request, request.start_us)
         self._events.run_until(ALWAYS)
         for request in self._requests:
@@ -97,18 +107,41 @@ class Simulation:
 
     def reroute(self, view: Callable[[Caller], Mesh]) -> None:
         """From now on callers follow other routes; connections, and what proxies know of endpoints, stay."""
-        self._directory.reroute(view)
+        self.directory.reroute(view)
 
     def ended(self, begin_us: int, end_us: int) -> Iterator[Attempt]:
         """Attempts that have ended from one time up to, but not at, another."""
         return (one for one in self._attempts if begin_us <= one.end_us < end_us)
 
+    @property
+    def connections_opened(self) -> int:
+        """By all proxies that are and were here."""
+        proxies = (*self.directory.proxies, *self.directory.replaced)
+        return sum(lane.pool.opened for proxy in proxies for lane in proxy.lanes.values() if lane is not None)
+
+    def lose(self, request: Request, now: int) -> None:
+        """The proxy of its caller is gone, and the request with it; nobody is there to try again."""
+        attempt = request.attempt
+        if attempt is not None:
+            if attempt.connection is None:
+                attempt.lane.pool.abandoned(attempt.endpoint, attempt)
+            attempt.done, attempt.end_us = True, now
+            attempt.ending, attempt.status, attempt.flags = Ending.RESET, UNAVAILABLE, UC
+            request.attempt = None
+            if self.over is not None:
+                self.over(attempt, now)
+        self._end(request, UNAVAILABLE, NOBODY, UC, now)
+
     # At the caller's proxy, on the way out.
 
     def _begin(self, request: Request, now: int) -> None:
+        self.under_way[request.number] = request
         way, draw = request.way, request.proxy.draw
         chance = (draw(), draw(), draw(), draw()) if way.chancy else NO_CHANCE
         outcome = request.outcome = way.outcome(chance)
+        if not request.proxy.listens:
+            self._end(request, UNAVAILABLE, NOBODY, UF, now)
+            return
         if way.number is not None:
             request.route = way.number
         if way.chancy and way.aborted(chance):
@@ -126,6 +159,8 @@ class Simulation:
             self._routed(request, now)
 
     def _routed(self, request: Request, now: int) -> None:
+        if request.done:
+            return
         outcome, way = request.outcome, request.way
         assert outcome is not None
         if outcome.destination is None or way.route is None:
@@ -137,10 +172,11 @@ class Simulation:
     def _mirror(self, request: Request, to: Destination, now: int) -> None:
         copy = request.mirrored(len(self._requests), now)
         self._requests.append(copy)
+        self.under_way[copy.number] = copy
         self._send_to(copy, to, now)
 
     def _send_to(self, request: Request, to: Destination, now: int) -> None:
-        directory, proxy = self._directory, request.proxy
+        directory, proxy = self.directory, request.proxy
         lane = directory.lane(proxy, to, request.http.port)
         if lane is None:
             request.service = directory.service_number(to.host)
@@ -188,7 +224,7 @@ class Simulation:
 
     def _open(self, lane: Lane[Attempt], endpoint: int, now: int) -> None:
         one_way = lane.delays_us[endpoint]
-        needs = 2 * one_way * self._directory.behaviours.network.handshake_round_trips
+        needs = 2 * one_way * self.directory.behaviours.network.handshake_round_trips
         if lane.stations[endpoint].refuses(now + one_way):
             self._at(now + min(2 * one_way, lane.connect_timeout_us), self._connect_failed, (lane, endpoint))
         elif needs > lane.connect_timeout_us:
@@ -198,6 +234,9 @@ class Simulation:
 
     def _connected(self, where: tuple[Lane[Attempt], int], now: int) -> None:
         lane, endpoint = where
+        if not lane.stations[endpoint].reachable:
+            self._connect_failed(where, now)
+            return
         self._move(lane, endpoint, lane.pool.connected(endpoint), now)
 
     def _connect_failed(self, where: tuple[Lane[Attempt], int], now: int) -> None:
@@ -232,13 +271,13 @@ class Simulation:
     def _call_on(self, attempt: Attempt, now: int) -> None:
         parent = attempt.request
         children: list[Request] = []
-        for proxy, http in self._directory.further(attempt.station, parent.http):
-            way = self._directory.way(proxy, http)
+        for proxy, http in self.directory.further(attempt.station, parent.http):
+            way = self.directory.way(proxy, http)
             children.append(parent.further(len(self._requests), attempt, proxy, http, way, now))
             self._requests.append(children[-1])
         attempt.children = len(children)
         if not children:
-            self._serving.answer(attempt, OK, now)
+            self.serving.answer(attempt, OK, now)
         for child in children:
             self._begin(child, now)
 
@@ -269,6 +308,8 @@ class Simulation:
         attempt.done, attempt.end_us = True, now
         attempt.ending, attempt.status, attempt.grpc_status, attempt.flags = ending, status, grpc, flags
         attempt.request.attempt = None
+        if self.over is not None:
+            self.over(attempt, now)
         lane, endpoint = attempt.lane, attempt.endpoint
         if attempt.connection is not None:
             lane.cluster.active[endpoint] -= 1
@@ -308,6 +349,9 @@ class Simulation:
         if request.http.grpc and status >= 400:  # gRPC's errors travel in a header of a good answer
             status, grpc = OK, GRPC_OF_HTTP.get(status, 2) if grpc == NOBODY else grpc
         request.done, request.end_us = True, now
+        del self.under_way[request.number]
+        if self.over is not None:
+            self.over(request, now)
         request.status, request.grpc_status = status, grpc
         request.flags |= flags
         request.give_back()
@@ -319,4 +363,4 @@ class Simulation:
         attempt.children -= 1
         attempt.child_failed |= status >= 400 or grpc > 0
         if attempt.children == 0 and not attempt.done:
-            self._serving.answer(attempt, FAILED if attempt.child_failed else OK, now)
+            self.serving.answer(attempt, FAILED if attempt.child_failed else OK, now)

@@ -30,6 +30,7 @@ class Station(Generic[Item]):
     Attributes:
         free: places to work at.
         line: those who wait for one.
+        reachable: whether the proxy in front of it is there.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Station(Generic[Item]):
         self.limiters = limiters
         self.number = number
         self.free = behaviour.concurrency
+        self.reachable = True
         self.line: WaitingLine[Item] = WaitingLine(classes)
         self.name = f"{endpoint.service}/{endpoint.address}"
         self._seed = seed
@@ -68,6 +70,8 @@ class Station(Generic[Item]):
 
     def refuses(self, at_us: int) -> bool:
         """Whether connections are refused and cut off at a time."""
+        if not self.reachable:
+            return True
         return bool(self._refusing) and any(one.start_us <= at_us < one.end_us for one in self._refusing)
 
     def failure(self, at_us: int) -> Failing | None:

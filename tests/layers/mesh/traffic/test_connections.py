@@ -75,6 +75,38 @@ def test_a_connection_that_fails_fails_all_that_wait_for_its_host():
     assert pool.pending == 1
 
 
+def test_a_host_that_is_drained_keeps_only_connections_in_use_and_those_only_until_they_are_free():
+    pool = ConnectionPool(ConnectionLimits())
+    for ticket in "ab":
+        pool.ask(0, ticket)
+    (_, idle), (_, busy) = *pool.connected(0).go, *pool.connected(0).go
+    pool.finished(0, idle)
+    pool.ask(1, "c")
+    pool.drain(0)
+    assert pool.connections == 2  # one in use, and the other host's
+    assert pool.ask(0, "d").opens
+    pool.finished(0, busy)
+    assert pool.connections == 2  # the new one, and the other host's
+    pool.drain(0)  # one in the making is not touched
+    assert [ticket for ticket, _ in pool.connected(0).go] == ["d"]
+    assert pool.opened == 4
+    pool.drain(7)  # nobody ever asked it
+
+
+def test_http2_leaves_a_drained_connection_when_the_last_of_its_requests_is_over():
+    pool = ConnectionPool(ConnectionLimits(), http2=True)
+    for ticket in "ab":
+        pool.ask(0, ticket)
+    first, second = (connection for _, connection in pool.connected(0).go)
+    assert first is second
+    pool.drain(0)
+    assert pool.ask(0, "c").opens
+    pool.finished(0, first)
+    assert pool.connections == 2
+    pool.finished(0, second)
+    assert pool.connections == 1
+
+
 limits = st.builds(
     ConnectionLimits,
     max_connections=st.integers(1, 4),
@@ -82,9 +114,8 @@ limits = st.builds(
     max_requests=st.integers(1, 5),
     max_requests_per_connection=st.integers(0, 3),
 )
-steps = st.lists(
-    st.tuples(st.sampled_from(["ask", "ask", "connect", "fail", "finish", "reset", "leave"]), st.integers(0, 9)), max_size=80
-)
+moves = ["ask", "ask", "ask", "connect", "fail", "finish", "reset", "leave", "drain"]
+steps = st.lists(st.tuples(st.sampled_from(moves), st.integers(0, 9)), max_size=80)
 
 
 @settings(max_examples=150)
@@ -132,6 +163,8 @@ def test_limits_hold_and_every_request_has_one_end(limit, http2, history):
             host, ticket = waiting.pop(number % len(waiting))
             pool.abandoned(host, ticket)
             ended += 1
+        elif what == "drain":
+            pool.drain(number % 2)
         assert pool.requests == len(going) <= limit.max_requests
         assert pool.pending == len(waiting) <= limit.max_pending_requests
         assert pool.connections <= limit.max_connections + 1  # the second host's first one
@@ -140,3 +173,7 @@ def test_limits_hold_and_every_request_has_one_end(limit, http2, history):
             assert len(going) <= pool.connections
     # Nobody is forgotten: whoever waits, waits for a connection that is being opened or that is in use.
     assert all(host in opening or any(other == host for other, _ in going) for host, _ in waiting)
+    # What is open is in use, in the making or idle, and idle ones go when their host is drained.
+    for host in (0, 1):
+        pool.drain(host)
+    assert pool.connections == len(opening) + len({id(connection) for _, connection in going})

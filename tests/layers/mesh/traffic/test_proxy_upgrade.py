@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skyedge.errors import InputError
 from skyedge.layers.mesh.defaults import OutlierWish
 from skyedge.layers.mesh.http_match import HttpRequest
-from skyedge.layers.mesh.http_route import Delay, Destination, Mirror
+from skyedge.layers.mesh.http_route import Abort, Delay, Destination, Mirror
 from skyedge.layers.mesh.locality import Locality
 from skyedge.layers.mesh.objects import Caller, ConnectionLimits, Mesh, MeshEndpoint, TrafficPolicy
 from skyedge.layers.mesh.retries import RetryWish
@@ -25,8 +25,9 @@ from skyedge.layers.mesh.traffic import (
     flag_text,
     simulate,
 )
+from skyedge.layers.mesh.traffic.calls import NEVER
 from skyedge.layers.mesh.traffic.proxy_upgrade import Times, upgraded
-from skyedge.layers.mesh.upgrade import KILL_AT_ONCE, UpgradePlan
+from skyedge.layers.mesh.upgrade import GRACEFUL, KILL_AT_ONCE, UpgradePlan
 from tests.layers.mesh.traffic.worlds import HOST, NO_RETRIES, TimedRequest, mesh_of, poisson, route_to, service
 
 BACK = "back.default.svc.cluster.local"
@@ -210,6 +211,33 @@ def test_while_nobody_listens_callers_fail_at_once_and_connections_are_refused()
     assert [end for end, one in zip(ends(far), silent, strict=True) if one] == [(503, "UC")] + [(503, "UF")] * 21
     assert [end for end, one in zip(ends(far), silent, strict=True) if not one] == [(200, "-")] * 28
     assert far.struck == own.struck == set(np.flatnonzero(silent).tolist())
+
+
+def test_a_connection_in_the_making_is_handed_over_by_the_patient_and_refused_by_who_kills():
+    for table, end in ((GRACEFUL, (200, "-")), (KILL_AT_ONCE, (503, "UF"))):
+        begins_us = TAKEN_US if table is GRACEFUL else BEGIN_US
+        result = upgraded(two_nodes(), asked(begins_us - 1_000), plan_for("there", table=table), BEGIN_US, taking(10))
+        assert (ends(result), result.opened) == ([end], 1)
+
+
+def test_a_drain_shorter_than_the_way_resets_what_is_on_the_way_and_that_never_arrives():
+    result = upgraded(two_nodes(), asked(TAKEN_US - 4_500), plan_for("there", drain_s=0.0), BEGIN_US, taking(10))
+    assert ends(result) == [(503, "UC")]
+    assert result.traffic.calls.attempts.arrived_us.tolist() == [NEVER]
+    assert result.traffic.calls.requests.end_us.tolist() == [TAKEN_US + 1_000]
+
+
+def test_a_request_that_its_proxy_held_back_is_gone_with_it():
+    route = route_to(delay=Delay(2.0), retries=NO_RETRIES)
+    requests = asked(BEGIN_US - 500_000)
+    killed = upgraded(two_nodes(route), requests, plan_for("here", table=KILL_AT_ONCE), BEGIN_US, taking(10))
+    assert (ends(killed), len(killed.traffic.calls.attempts)) == ([(503, "UC,DI")], 0)
+    assert killed.traffic.calls.requests.end_us.tolist() == [BEGIN_US]
+    refused = two_nodes(replace(route, abort=Abort(http_status=555)))
+    assert upgraded(refused, requests, plan_for("here", table=KILL_AT_ONCE), BEGIN_US).struck == {0}
+    patient = upgraded(two_nodes(route), asked(TAKEN_US - 500_000), plan_for("here"), BEGIN_US, taking(10))
+    assert ends(patient) == [(200, "DI")]
+    assert patient.done_us == patient.traffic.calls.requests.end_us[0]
 
 
 def test_an_answer_that_has_left_the_node_is_not_cut_off_any_more():
