@@ -143,7 +143,8 @@ def _finish(
     for claim in outcome.claims:
         colour = {"met": "green", "not met": "red"}.get(claim.verdict, "yellow")
         console.print(f"[{colour}]{claim.verdict:>10}[/]  {claim.name}", soft_wrap=True, highlight=False)
-        console.print(f"            {claim.arm or '–'}: {claim.evidence}", soft_wrap=True, highlight=False, style="dim")
+        for line in claim.lines():
+            console.print(f"            {line}", soft_wrap=True, highlight=False, style="dim", markup=False)
     report = _write_report(finished, outcome, results, output)
     folder = report.parent
     outcome_path = folder / "outcome.json"

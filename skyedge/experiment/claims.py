@@ -45,12 +45,22 @@ class Judgement:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """The verdict, the arm that met the claim or came nearest, and what decided."""
+    """The verdict, the arm that met the claim or came nearest, and what decided.
+
+    ``evidence`` is in words, and begins with what kind it is of; ``constants`` are those that decide a claim that is
+    modelled, each as ``key = value (source)``.
+    """
 
     name: str
     verdict: Verdict
     arm: str | None
     evidence: str
+    constants: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """All but the verdict and the name, as a reader should see it."""
+        decided = [f"decided by {', '.join(self.constants)}"] if self.constants else []
+        return [f"{self.arm or '–'}: {self.evidence}", *decided]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -61,9 +71,20 @@ def judge(claim: Claim, table: Mapping[str, Mapping[str, Estimate]]) -> ClaimRes
     """Judge ``claim`` on the estimates of each arm; oracles know the truth and cannot meet it."""
     arms = [arm for arm in (claim.arms or table) if arm in table and (claim.arms or not arm.startswith("oracle"))]
     bars = [LeastBar(part.metric, part.at_least) for part in claim.parts]
-    found = judge_bars(bars, arms, table, lambda _, value, is_bar: f"{value:.0%}" if is_bar else f"{value:.1%}")
-    evidence = found.words if found.verdict == "not tested" else f"measured: {found.words}"
+    decimals = {bar.metric: _decimals(bar.at_least) for bar in bars}
+
+    def percent(metric: str, value: float, is_bar: bool) -> str:
+        return f"{value:.{decimals[metric] + (not is_bar)}%}"
+
+    found = judge_bars(bars, arms, table, percent)
+    evidence = found.words if found.verdict == "not tested" else f"{claim.evidence}: {found.words}"
     return ClaimResult(claim.name, found.verdict, found.arm, evidence)
+
+
+def _decimals(bar: float) -> int:
+    """That a bar needs in percent: a figure is written with one more, so that 99.94 % does not look like 99.9 %."""
+    _, _, decimals = f"{100 * bar:.10g}".partition(".")
+    return len(decimals)
 
 
 def judge_bars(

@@ -19,7 +19,7 @@ from skyedge.earth.tile_folder import TileFolder, find_folder
 from skyedge.errors import InputError, nearest
 from skyedge.experiment.inputs import content_digest, place_beside
 from skyedge.experiment.metrics import METRICS
-from skyedge.experiment.spec import Arm, Baselines, Experiment
+from skyedge.experiment.spec import Arm, Baselines, Claim, Experiment
 from skyedge.resources import find
 from skyedge.yaml_files import Marks, parse_value, read_marked
 
@@ -106,6 +106,17 @@ def resolve_arm(experiment: Experiment, name: str, marks: Marks | None = None) -
             arm_marks[tuple(parts)] = place
     content["arms"] = {name: content["arms"][name]}
     return validated(Experiment, content, arm_marks)
+
+
+def value_at(experiment: Experiment, key: str) -> Any:
+    """What an experiment holds at a dotted key, ``faults.0.duration`` for a place in a list; None if nothing."""
+    inner: Any = experiment.model_dump(mode="json")
+    for part in key.split("."):
+        if isinstance(inner, list):
+            inner = inner[int(part)] if part.isdecimal() and int(part) < len(inner) else None
+        else:
+            inner = inner.get(part) if isinstance(inner, dict) else None
+    return inner
 
 
 def canonical(experiment: Experiment) -> dict[str, Any]:
@@ -230,6 +241,24 @@ def _check_names(experiment: Experiment, marks: Marks, file: Path) -> None:
                 key = ("claims", number, "parts", part_number, "metric")
                 place = marks.get(key, ".".join(map(str, key)))
                 raise InputError(f"no arm measures '{part.metric}'", where=place, nearest=nearest(part.metric, METRICS))
+        _check_constants(experiment, claim, number, marks)
+
+
+def _check_constants(experiment: Experiment, claim: Claim, number: int, marks: Marks) -> None:
+    """Check that every arm that may meet a claim has the constants that are said to decide it."""
+    for name in claim.arms or experiment.arms:
+        if not claim.constants or name not in experiment.arms:
+            continue
+        arm = resolve_arm(experiment, name, marks)
+        for constant_number, constant in enumerate(claim.constants):
+            value = value_at(arm, constant.key)
+            if value is None or isinstance(value, dict | list):
+                key = ("claims", number, "constants", constant_number, "key")
+                what = "is not there" if value is None else "is no figure"
+                above, _, last = constant.key.rpartition(".")
+                beside = value_at(arm, above) if above else None
+                hint = nearest(last, beside) if isinstance(beside, dict) and value is None else None
+                raise InputError(f"{constant.key} {what} in arm {name}", where=marks.get(key, constant.key), nearest=hint)
 
 
 def validated(model: type[Model], content: Mapping[str, Any], marks: Marks, *, at: tuple[str, ...] = ()) -> Model:

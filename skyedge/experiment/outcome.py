@@ -6,7 +6,7 @@ The JSON that ``skyedge run --json OUT`` writes:
      "arms": {ARM: {METRIC: {"mean": x, "low": x | null, "high": x | null, "per_seed": [..]}}},
      "equal_bytes": {MINER: {METRIC: {..}}}, at a tenth of the bytes of the compressed bent pipe,
      "tests": {ARM: {"difference_points": x, "p": x | null, "p_holm": x | null, "verdict": ".."}},
-     "claims": [{"name": .., "verdict": "met" | "not met" | "not tested", "arm": .., "evidence": ..}]}
+     "claims": [{"name": .., "verdict": "met" | "not met" | "not tested", "arm": .., "evidence": .., "constants": [..]}]}
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -25,9 +25,9 @@ from rich.table import Table
 
 from skyedge.experiment.claims import ClaimResult, judge
 from skyedge.experiment.equal_bytes import at_equal_bytes
-from skyedge.experiment.loading import canonical, digest
+from skyedge.experiment.loading import canonical, digest, resolve_arm, value_at
 from skyedge.experiment.metrics import RunMetrics
-from skyedge.experiment.spec import Experiment
+from skyedge.experiment.spec import Claim, Experiment
 from skyedge.experiment.statistics import SEEDS_FOR_A_MEAN, SEEDS_FOR_A_TEST, Estimate, estimates, holm, permutation_p
 
 
@@ -78,12 +78,22 @@ def conclude(experiment: Experiment, metrics: Mapping[str, Sequence[RunMetrics]]
     base = {roles["in_orbit"]: metrics[roles["in_orbit"]]} if equal else {}
     # Estimated beside the in-orbit arm, so that their gains come of the same draws of seeds and places.
     by_miner = estimates({**base, **equal}, roles, experiment.metadata.name) if equal else {}
-    claims = tuple(judge(claim, table) for claim in experiment.claims)
+    claims = tuple(_judged(experiment, claim, table) for claim in experiment.claims)
     seeds = tuple(experiment.seeds)[: len(next(iter(metrics.values())))]
     tests = _tests(metrics, roles["in_orbit"])
     name = experiment.metadata.name
     equal_bytes = {miner: by_miner[miner] for miner in equal}
     return Outcome(name, digest(canonical(experiment)), seeds, stopped, table, equal_bytes, tests, claims)
+
+
+def _judged(experiment: Experiment, claim: Claim, table: Mapping[str, Mapping[str, Estimate]]) -> ClaimResult:
+    """The verdict, with the constants that decide it as the arm has them of which it speaks."""
+    result = judge(claim, table)
+    if not claim.constants:
+        return result
+    arm = resolve_arm(experiment, result.arm) if result.arm is not None else experiment
+    values = [f"{one.key} = {value_at(arm, one.key)} ({one.source})" for one in claim.constants]
+    return replace(result, constants=tuple(values))
 
 
 def _tests(metrics: Mapping[str, Sequence[RunMetrics]], base: str) -> dict[str, ArmTest]:

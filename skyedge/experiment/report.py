@@ -98,7 +98,7 @@ def _failover(row: Mapping[str, Any]) -> str:
 
 
 def _claims(outcome: Outcome) -> str:
-    items = [claim_item(claim.verdict, claim.name, [f"{claim.arm or '–'}: {claim.evidence}"]) for claim in outcome.claims]
+    items = [claim_item(claim.verdict, claim.name, claim.lines()) for claim in outcome.claims]
     return f"<ul>{''.join(items)}</ul>" if items else "<p>This experiment makes no claim.</p>"
 
 

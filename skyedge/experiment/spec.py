@@ -7,9 +7,9 @@ same as a JSON Schema for editors.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from skyedge.errors import InputError
 from skyedge.experiment.durations import Duration, Length
@@ -238,6 +238,13 @@ class ClaimPart(Part):
     at_least: float
 
 
+class DecidingConstant(Part):
+    """A figure of this file that was not measured, and that decides a claim."""
+
+    key: str = Field(pattern=r"^[^.]+(\.[^.]+)+$", description="For example layers.federation.image_mb.")
+    source: str = Field(default="assumed", description="Who says what is in the file.")
+
+
 class Claim(Part):
     """A claim of the field: one and the same arm must meet all its parts."""
 
@@ -245,6 +252,16 @@ class Claim(Part):
     parts: tuple[ClaimPart, ...] = Field(min_length=1)
     arms: tuple[str, ...] = Field(default=(), description="Arms that may meet it; all but oracles if empty.")
     source: str = ""
+    evidence: Literal["measured", "modelled"] = Field(
+        default="measured", description="measured: it came out of the flight; modelled: constants decide it."
+    )
+    constants: tuple[DecidingConstant, ...] = Field(default=(), description="What decides a claim that is modelled.")
+
+    @model_validator(mode="after")
+    def _constants_of_a_model(self) -> Self:
+        if (self.evidence == "modelled") is not bool(self.constants):
+            raise ValueError("a claim names constants that decide it if it is modelled, and only then")
+        return self
 
 
 class Experiment(Part):

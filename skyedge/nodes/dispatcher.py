@@ -6,7 +6,7 @@ failed, and so has one on a cluster of which the control plane says that it serv
 at most so many times, after a pause that grows as Envoy's does; after that it is lost, and the dispatcher says so.
 
 While the control plane says that nobody serves anywhere, nothing is sent and so nothing fails: what lands stays on the
-discs of the site, which are taken to have room, until somebody serves again.  A dispatcher that is told nothing tries in vain.
+discs of the site, which are taken to have room, until somebody serves.  A dispatcher that is told nothing tries in vain.
 
 A cluster that did not answer last time is asked first whether it is there, as by a connection that has to be made anew: what
 goes to a dead cluster is a few bytes then, and not the pictures.

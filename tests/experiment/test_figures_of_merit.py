@@ -1,5 +1,7 @@
 """Metrics by hand, intervals that cover, tests that are exact, claims that need all their parts."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from skyedge.earth import EVALUATE, TRAIN
 from skyedge.earth.scenes import SceneTable
+from skyedge.errors import InputError
 from skyedge.experiment.claims import judge
 from skyedge.experiment.equal_bytes import families, mixed
 from skyedge.experiment.layer_metrics import LAYER_METRICS
@@ -171,6 +174,48 @@ def test_a_claim_needs_one_arm_to_clear_all_bars():
     assert judge(claim, {"a": accurate, "c": both}).arm == "c"
     assert judge(claim, {"oracle-x": both, "a": accurate}).verdict == "not met"
     assert judge(claim, {"a": {"accuracy_gain": Estimate(1, None, None, (1,))}}).verdict == "not tested"
+
+
+def test_a_bar_is_written_as_it_stands_in_the_file_and_a_figure_with_a_digit_more():
+    def words(bar):
+        claim = Claim(name="c", parts=({"metric": "kept_share", "at_least": bar},))
+        return judge(claim, {"a": {"kept_share": estimate(0.99894, 0.99894, 0.99894)}}).evidence
+
+    assert words(0.999).endswith("99.89% [99.89%, 99.89%] misses 99.9%")
+    assert words(0.5).endswith("99.9% [99.9%, 99.9%] clears 50%")
+
+
+def test_a_claim_says_of_what_kind_its_evidence_is_and_which_constants_decide_it():
+    experiment = load_experiment("regional-clusters")
+    whole = {arm: {"backhaul_reduction": estimate(0.6, 0.5, 0.7)} for arm in experiment.arms}
+    (claim, *_) = experiment.claims
+    assert claim.evidence == "modelled"
+    assert judge(claim, whole).evidence.startswith("modelled: ")
+    assert judge(Claim(name="c", parts=claim.parts), whole).evidence.startswith("measured: ")
+    image = next(one for one in claim.constants if one.key == "layers.federation.image_mb")
+    changed = load_experiment("regional-clusters", ["layers.federation.image_mb=123"])
+    nothing = dict.fromkeys(("accuracy", "downlink_demanded_mb", "backhaul_mb_hops"), 1.0)
+    runs_of = [RunMetrics(nothing, np.zeros(BLOCKS), np.zeros(BLOCKS))] * 3
+    (result, *_) = conclude(changed, {"one-cloud": runs_of, "nearest": runs_of}).claims
+    assert result.arm == "nearest"
+    assert f"{image.key} = 123.0 ({image.source})" in result.lines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        ("evidence: modelled", "names constants that decide it if it is modelled"),
+        ("constants: [{key: time.duration}]", "names constants that decide it if it is modelled"),
+        ("evidence: modeled, constants: [{key: time.duration}]", "did you mean 'modelled'?"),
+        ("evidence: modelled, constants: [{key: time.duraton}]", "time.duraton is not there in arm in-orbit (did you mean"),
+        ("evidence: modelled, constants: [{key: pipeline.miner}]", "is no figure"),
+        ("evidence: modelled, constants: [{key: faults.0.duration}]", "faults.0.duration is not there"),
+    ],
+)
+def test_a_mistake_about_the_evidence_of_a_claim_is_answered_with_a_sentence(claim, words):
+    override = f"claims=[{{name: c, parts: [{{metric: accuracy, at_least: 0.5}}], {claim}}}]"
+    with pytest.raises(InputError, match=re.escape(words)):
+        load_experiment("slice", [override])
 
 
 def test_an_arm_that_cannot_be_told_keeps_no_other_from_a_claim():
