@@ -5,9 +5,10 @@ import pytest
 
 from skyedge.errors import InputError
 from skyedge.experiment.failover_world import FederationFailoverParameters, world_of
-from skyedge.experiment.studies.federation_failover import FederationFailover
+from skyedge.experiment.studies.federation_failover import FederationFailover, let_die
 from skyedge.experiment.study_loading import load_study, parameters_of
 from skyedge.experiment.study_run import run_arm
+from skyedge.layers.federation.failover_events import Event
 
 SMALL = ["parameters.clusters=60", "parameters.workloads=200", "parameters.outage_s=900", "parameters.horizon_s=2400"]
 
@@ -72,6 +73,59 @@ def test_what_moves_sooner_loses_less(figures):
     assert lost == sorted(lost)
     again = [figures[arm]["again_p95_s"] for arm in arms[:3]]
     assert again == sorted(again)
+
+
+class Recount:
+    """Requests lost, added up row by row of a timeline, for one workload as if there were no other."""
+
+    def __init__(self, world, headroom):
+        self.world, self.headroom = world, headroom
+        self.replicas = [{} for _ in world.wanted]
+        for workload, cluster, count in zip(
+            world.running.workload.tolist(), world.running.cluster.tolist(), world.running.replicas.tolist(), strict=True
+        ):
+            self.replicas[workload][cluster] = count
+        self.dead, self.known, self.lost, self.now_s = set(), set(), 0.0, 0.0
+
+    def lost_a_second(self, workload):
+        there = {cluster: count for cluster, count in self.replicas[workload].items() if cluster not in self.known}
+        alive = sum(count for cluster, count in there.items() if cluster not in self.dead)
+        if not alive:
+            return self.world.demand_rps[workload]
+        carried = alive / self.world.wanted[workload] * (1 + self.headroom)
+        return self.world.demand_rps[workload] * (1 - min(1.0, alive / sum(there.values()), carried))
+
+    def until(self, at_s):
+        self.lost += (at_s - self.now_s) * sum(self.lost_a_second(number) for number in range(len(self.replicas)))
+        self.now_s = at_s
+
+    def take(self, event, workload, cluster, count):
+        match event:
+            case Event.DOWN:
+                self.dead.add(cluster)
+            case Event.UP:
+                self.dead.discard(cluster)
+            case Event.DETECTED:
+                self.known.add(cluster)
+            case Event.RECOVERED:
+                self.known.discard(cluster)
+            case Event.HEALTHY | Event.DELETED:
+                there = self.replicas[workload].get(cluster, 0)
+                self.replicas[workload][cluster] = there + (count if event is Event.HEALTHY else -count)
+
+
+@pytest.mark.parametrize("arm", ["no-failover", "karmada-defaults", "karmada-eviction-on", "skyedge", "skyedge-data"])
+def test_lost_requests_are_what_the_rows_of_the_timeline_come_to(figures, arm):
+    parameters = parameters_of(load_study("federation-failover", SMALL), arm)
+    world, _, _, timeline = let_die(parameters, 1)
+    recount = Recount(world, parameters.headroom)
+    columns = (timeline.event, timeline.workload, timeline.cluster, timeline.replicas)
+    for at_s, event, *rest in zip(timeline.at_s.tolist(), *(column.tolist() for column in columns), strict=True):
+        recount.until(at_s)
+        recount.take(Event(event), *rest)
+    recount.until(parameters.horizon_s)
+    assert figures[arm]["lost_requests"] == pytest.approx(recount.lost, rel=1e-9)
+    assert recount.lost > 0
 
 
 def test_a_standby_copy_moves_fewer_bytes_and_sets_data_back_less(figures):

@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -66,36 +67,52 @@ class FederationFailover(Subject):
 
     def run(self, parameters: FederationFailoverParameters, seed: int) -> Findings:
         """Let the region of a seed die under an arm's failover."""
-        world = _world(_world_parameters(parameters), seed)
+        world, seen, starting, timeline = let_die(parameters, seed)
         settings = _settings(parameters)
-        seen = _seen(_watch_parameters(parameters), seed) if settings.watched else ()
-        starting = Starting(
-            parameters.start_up,
-            parameters.image,
-            world.network,
-            parameters.workloads,
-            seed,
-            world.sets,
-            world.set_of,
-            world.down,
-        )
-        timeline = run_failover(
-            settings,
-            world.running,
-            parameters.clusters,
-            world.down,
-            seen,
-            SpareRoom(world.room, world.cores, world.waits_s if parameters.data.standby else None),
-            starting,
-            np.zeros(parameters.workloads),
-            parameters.horizon_s,
-        )
         service = serve(timeline.copies, world.wanted, parameters.headroom, world.down, seen, parameters.horizon_s)
         figures = dict.fromkeys(self.metrics, math.nan)
         figures |= _seen_figures(world, seen, settings)
         figures |= _move_figures(world, timeline, starting, settings.decision_s)
         figures |= _service_figures(world, service, parameters)
         return Findings(figures, {"Requests that are served": _series(world, service, parameters)}, _constants(parameters))
+
+
+class Death(NamedTuple):
+    """What happened to a federation whose region died."""
+
+    world: World
+    seen: tuple[Sighting, ...]
+    starting: Starting
+    timeline: Timeline
+
+
+def let_die(parameters: FederationFailoverParameters, seed: int) -> Death:
+    """Let the region of a seed die: what there was, what the control plane saw, and what was done, row by row."""
+    world = _world(_world_parameters(parameters), seed)
+    settings = _settings(parameters)
+    seen = _seen(_watch_parameters(parameters), seed) if settings.watched else ()
+    starting = Starting(
+        parameters.start_up,
+        parameters.image,
+        world.network,
+        parameters.workloads,
+        seed,
+        world.sets,
+        world.set_of,
+        world.down,
+    )
+    timeline = run_failover(
+        settings,
+        world.running,
+        parameters.clusters,
+        world.down,
+        seen,
+        SpareRoom(world.room, world.cores, world.waits_s if parameters.data.standby else None),
+        starting,
+        np.zeros(parameters.workloads),
+        parameters.horizon_s,
+    )
+    return Death(world, seen, starting, timeline)
 
 
 def _settings(parameters: FederationFailoverParameters) -> FailoverSettings:
