@@ -78,7 +78,7 @@ class Node(Shape, frozen=True, kw_only=True):
 class Namespace(Shape, frozen=True, kw_only=True):
     """A part of the cluster with names of its own; what is said of it stands in its labels."""
 
-    unmodelled = "spec status"
+    bookkeeping = "spec status"
 
     api_version: str
     kind: str

@@ -13,7 +13,7 @@ from functools import cached_property
 from skyedge.errors import nearest
 from skyedge.kube import karmada, karmada_overrides, workloads
 from skyedge.kube import karmada_workloads as bindings
-from skyedge.kube.cluster import ConfigMap, Node, PriorityClass
+from skyedge.kube.cluster import ConfigMap, Namespace, Node, PriorityClass
 from skyedge.kube.flagger import Canary
 from skyedge.kube.governance import ClusterRule
 from skyedge.kube.istio_access import AuthorizationPolicy, PeerAuthentication
@@ -78,6 +78,7 @@ SCHEDULING = (
 _NETWORKING, _SECURITY = ("v1", "v1beta1", "v1alpha3"), ("v1", "v1beta1")
 
 MESH = (
+    Kind("", "Namespace", Namespace),
     Kind("", "Node", Node),
     Kind("", "Pod", Pod, namespaced=True),
     Kind("", "Service", Service, namespaced=True),

@@ -17,13 +17,15 @@ from skyedge.kube.istio_hosts import Gateway, Sidecar
 from skyedge.layers.mesh.admission import Admission
 from skyedge.layers.mesh.locality import NOWHERE
 from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh, MeshEndpoint, Service, VirtualService
+from skyedge.layers.mesh.reach import Reach
 from skyedge.layers.mesh.reading.access import read_admission
 from skyedge.layers.mesh.reading.checks import Known, check_routes, check_rules
 from skyedge.layers.mesh.reading.names import Shown, fits, namespace_of
 from skyedge.layers.mesh.reading.policies import Rules, read_rules, rules_for
+from skyedge.layers.mesh.reading.reach import read_reach
 from skyedge.layers.mesh.reading.routes import Origin, Routes, gateway_name, read_routes
 from skyedge.layers.mesh.reading.services import read_services
-from skyedge.layers.mesh.reading.workloads import Workload, read_places, read_workloads
+from skyedge.layers.mesh.reading.workloads import Workload, default_network, read_places, read_workloads
 from skyedge.layers.mesh.virtual_hosts import VirtualHost
 
 
@@ -69,6 +71,7 @@ class MeshReading:
         endpoints: by (host, address).
         behind: the workload behind an endpoint, by (host, address), as far as it is known.
         doors: gateways by ``NAMESPACE/NAME``.
+        reach: how networks are entered; None if there is but one.
     """
 
     workloads: tuple[Workload, ...]
@@ -81,6 +84,7 @@ class MeshReading:
     doors: Mapping[str, Door]
     scopes: tuple[Scope, ...]
     warnings: tuple[str, ...]
+    reach: Reach | None = None
     _meshes: dict[tuple[str, str, Scope | None], Mesh] = field(default_factory=dict, init=False, repr=False)
 
     def mesh_for(self, caller: Caller) -> Mesh:
@@ -96,7 +100,8 @@ class MeshReading:
 
         Args:
             name: ``NAMESPACE/NAME`` or ``NAME`` of a workload; ``NAMESPACE/NAME`` of a gateway; or
-                ``region/zone/subzone``, from which somebody in the namespace ``default`` calls.
+                ``region/zone/subzone``, from which somebody in the namespace ``default`` calls, in the network of those
+                who are there if they are all of one.
 
         Raises:
             InputError: if it is none of them, with the nearest.
@@ -115,7 +120,9 @@ class MeshReading:
             words = [place.region, place.zone, place.subzone]
             if name in {"/".join(words[:length]) for length in (1, 2, 3)}:
                 asked = replace(place, **dict.fromkeys(("zone", "subzone")[name.count("/") :], ""))
-                return Caller(name, asked, namespace="default")
+                there = {one.network for one in self.workloads if one.locality.matches(name)}
+                there |= {one.network for one in self.endpoints if one.locality.matches(name)}
+                return Caller(name, asked, namespace="default", network=there.pop() if len(there) == 1 else "")
         known = [f"{one.namespace}/{one.name}" for one in self.workloads] + [one.name for one in self.workloads]
         known += [*self.doors, *("/".join(word for word in (p.region, p.zone, p.subzone) if word) for p in places)]
         message = f"'{name}' is no workload, no gateway and no locality of an endpoint"
@@ -204,9 +211,10 @@ def read_mesh(manifests: Manifests) -> MeshReading:
             can never work (:mod:`~skyedge.layers.mesh.reading.checks`).
     """
     warnings: list[str] = []
-    places = read_places(manifests)
-    workloads = read_workloads(manifests, places, warnings)
-    answering = read_services(manifests, workloads, places, warnings)
+    network = default_network(manifests, warnings)
+    places = read_places(manifests, network)
+    workloads = read_workloads(manifests, places, warnings, network)
+    answering = read_services(manifests, workloads, places, warnings, network)
     routes = read_routes(manifests, warnings)
     rules = read_rules(manifests, warnings)
     by_host: dict[str, list[MeshEndpoint]] = {host: [] for host in answering.services}
@@ -229,6 +237,8 @@ def read_mesh(manifests: Manifests) -> MeshReading:
         for one in manifests.of(Gateway)
     }
     _check_doors(routes, doors, warnings)
+    networks = {one.network for one in known_workloads} | {one.network for one in answering.endpoints.values()}
+    reach = read_reach(manifests, networks, network, warnings)
     return MeshReading(
         workloads=tuple(workloads),
         services=tuple(answering.services[host] for host in sorted(answering.services)),
@@ -240,6 +250,7 @@ def read_mesh(manifests: Manifests) -> MeshReading:
         doors=doors,
         scopes=_scopes(manifests),
         warnings=tuple(warnings),
+        reach=reach,
     )
 
 

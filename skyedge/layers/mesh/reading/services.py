@@ -56,21 +56,27 @@ _FIELDS = tuple(MeshEndpoint.__dataclass_fields__)
 
 
 def read_services(
-    manifests: Manifests, workloads: Iterable[Workload], places: Mapping[str, Place], warnings: list[str]
+    manifests: Manifests, workloads: Iterable[Workload], places: Mapping[str, Place], warnings: list[str], default: str = ""
 ) -> Answering:
-    """All services and endpoints.
+    """All services and endpoints; ``default`` is the network of those that name none.
 
     Raises:
         InputError: if two services have one host, or endpoints belong to a service that is not there.
     """
-    return _Reader(manifests, list(workloads), places, warnings).read()
+    return _Reader(manifests, list(workloads), places, warnings, default).read()
 
 
 class _Reader:
     def __init__(
-        self, manifests: Manifests, workloads: list[Workload], places: Mapping[str, Place], warnings: list[str]
+        self,
+        manifests: Manifests,
+        workloads: list[Workload],
+        places: Mapping[str, Place],
+        warnings: list[str],
+        default_network: str,
     ) -> None:
         self._manifests, self._workloads, self._places, self._warnings = manifests, workloads, places, warnings
+        self._default_network = default_network
         self._named = {(one.namespace, one.name): one for one in workloads}
         self._found = Answering()
         self._by_label: dict[tuple[str, str, str], list[Workload]] = {}
@@ -169,7 +175,7 @@ class _Reader:
             ServicePort(port.number, port.name, _protocol(port.protocol), port.target_port or 0) for port in spec.ports
         )
         answering = [
-            of_entry(manifest, f"{metadata.name}-{number}", namespace, endpoint, metadata.annotations)
+            of_entry(manifest, f"{metadata.name}-{number}", namespace, endpoint, metadata.annotations, self._default_network)
             for number, endpoint in enumerate(spec.endpoints)
         ]
         if spec.workload_selector is not None:
@@ -229,7 +235,7 @@ class _Reader:
             locality, network, labels = workload.locality, workload.network, workload.labels
         else:
             locality = place.locality if place is not None else self._zone(zone)
-            network = place.network if place is not None else ""
+            network = place.network if place is not None else self._default_network
             labels = located({}, locality, network, node)
         well = ready and (place is None or place.ready)
         self._found.add(

@@ -2,6 +2,9 @@
 
 A pod's locality is that of its node, unless its label ``istio-locality`` says otherwise.  What stands outside of clusters is
 a ``WorkloadEntry``, which names its locality itself and may say with ``skyedge.io/runs-in`` that it is ``bare-metal``.
+
+Its label ``topology.istio.io/network`` names its network, or else that of the namespace ``istio-system`` (Istio's rule).
+Between the two comes the label of a pod's node: files may hold several clusters, and in Istio each has such a namespace.
 """
 
 from __future__ import annotations
@@ -12,12 +15,12 @@ from typing import Any
 
 from skyedge.errors import nearest
 from skyedge.kube import Manifest, Manifests
-from skyedge.kube.cluster import Node
+from skyedge.kube.cluster import Namespace, Node
 from skyedge.kube.istio_hosts import WorkloadEntry, WorkloadEntrySpec
 from skyedge.kube.pods import Pod
 from skyedge.layers.mesh.locality import NETWORK, NOWHERE, Locality
 from skyedge.layers.mesh.objects import Caller, RunsIn
-from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN, namespace_of
+from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN, ROOT_NAMESPACE, namespace_of
 
 REGION, ZONE, SUBZONE = "topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone"
 HOSTNAME = "kubernetes.io/hostname"
@@ -85,27 +88,44 @@ def located(labels: Mapping[str, str], locality: Locality, network: str, node: s
     return {**{label: value for label, value in more.items() if value}, **labels}
 
 
-def read_places(manifests: Manifests) -> dict[str, Place]:
-    """Where each node is."""
+def default_network(manifests: Manifests, warnings: list[str]) -> str:
+    """The network of whatever does not name one; empty if it has no name."""
+    system = [one for one in manifests.of(Namespace) if one.object.metadata.name == ROOT_NAMESPACE]
+    said = {one.object.metadata.labels.get(NETWORK, "") for one in system}
+    if len(said) > 1:
+        place = system[-1].place("metadata", "labels", NETWORK)
+        warnings.append(f"{place}: not used: clusters have different networks, and only labels of nodes tell them apart")
+    return said.pop() if len(said) == 1 else ""
+
+
+def read_places(manifests: Manifests, default: str = "") -> dict[str, Place]:
+    """Where each node is; ``default`` is the network of those that name none."""
     places = {}
     for manifest in manifests.of(Node):
         node = manifest.object
         labels = node.metadata.labels
         ready = next((condition.status for condition in node.status.conditions if condition.type == "Ready"), "True")
         locality = Locality(*(labels.get(label, "") for label in (REGION, ZONE, SUBZONE)))
-        places[node.metadata.name] = Place(locality, labels.get(NETWORK, ""), ready == "True")
+        places[node.metadata.name] = Place(locality, labels.get(NETWORK) or default, ready == "True")
     return places
 
 
-def read_workloads(manifests: Manifests, places: Mapping[str, Place], warnings: list[str]) -> list[Workload]:
+def read_workloads(
+    manifests: Manifests, places: Mapping[str, Place], warnings: list[str], default: str = ""
+) -> list[Workload]:
     """Everything that runs, by namespace and name; a pod that has ended or has no node yet does not.
+
+    Args:
+        places: of nodes.
+        warnings: is told of nodes that are not there.
+        default: the network of those that name none.
 
     Raises:
         InputError: if one is there twice, or says that it runs in what is unknown.
     """
     found: dict[tuple[str, str], Workload] = {}
-    everything = [_pod(one, places, warnings) for one in manifests.of(Pod) if _runs(one.object)]
-    everything += [_entry(one) for one in manifests.of(WorkloadEntry)]
+    everything = [_pod(one, places, warnings, default) for one in manifests.of(Pod) if _runs(one.object)]
+    everything += [_entry(one, default) for one in manifests.of(WorkloadEntry)]
     for workload in everything:
         key = (workload.namespace, workload.name)
         if key in found:
@@ -127,11 +147,16 @@ def runs_in(manifest: Manifest[Any], said: Mapping[str, str], path: tuple[str, .
 
 
 def of_entry(
-    manifest: Manifest[Any], name: str, namespace: str, spec: WorkloadEntrySpec, annotations: Mapping[str, str]
+    manifest: Manifest[Any],
+    name: str,
+    namespace: str,
+    spec: WorkloadEntrySpec,
+    annotations: Mapping[str, str],
+    default_network: str = "",
 ) -> Workload:
     """A workload as an entry writes it, one of its own or one within a ``ServiceEntry``."""
     locality = read_locality(spec.locality) if spec.locality else NOWHERE
-    network = spec.network or spec.labels.get(NETWORK, "")
+    network = spec.network or spec.labels.get(NETWORK) or default_network
     own = {**spec.labels, **annotations}
     path = ("metadata", "annotations") if RUNS_IN in annotations else ("spec", "labels")
     return Workload(
@@ -150,9 +175,10 @@ def of_entry(
     )
 
 
-def _entry(manifest: Manifest[WorkloadEntry]) -> Workload:
+def _entry(manifest: Manifest[WorkloadEntry], default: str) -> Workload:
     metadata, spec = manifest.object.metadata, manifest.object.spec
-    return of_entry(manifest, metadata.name, namespace_of(metadata), spec, {**metadata.labels, **metadata.annotations})
+    annotations = {**metadata.labels, **metadata.annotations}
+    return of_entry(manifest, metadata.name, namespace_of(metadata), spec, annotations, default)
 
 
 def _runs(pod: Pod) -> bool:
@@ -161,10 +187,10 @@ def _runs(pod: Pod) -> bool:
     return not (ended or waits or pod.metadata.deletion_timestamp)
 
 
-def _pod(manifest: Manifest[Pod], places: Mapping[str, Place], warnings: list[str]) -> Workload:
+def _pod(manifest: Manifest[Pod], places: Mapping[str, Place], warnings: list[str], default: str) -> Workload:
     pod = manifest.object
     metadata, node = pod.metadata, pod.spec.node_name
-    place = places.get(node, Place(NOWHERE, "", True))
+    place = places.get(node, Place(NOWHERE, default, True))
     if node and places and node not in places:
         close = nearest(node, places)
         hint = f" (did you mean '{close}'?)" if close else ""
@@ -173,7 +199,7 @@ def _pod(manifest: Manifest[Pod], places: Mapping[str, Place], warnings: list[st
         )
     said = metadata.labels.get(POD_LOCALITY)
     locality = place.locality if said is None else read_locality(said)
-    network = metadata.labels.get(NETWORK, place.network)
+    network = metadata.labels.get(NETWORK) or place.network
     return Workload(
         metadata.name,
         namespace_of(metadata),

@@ -273,7 +273,7 @@ class Behaviours:
 
 def _line(crossing: Crossing) -> Narrow:
     key = ("line of", crossing.site, "out" if crossing.outwards else "in")
-    return Narrow(key, crossing.bytes_per_s * 8e-6, round(crossing.delay_ms * 1000))
+    return Narrow(key, crossing.bytes_per_s * 8 / 1e6, round(crossing.delay_ms * 1000))
 
 
 def one_way_us(network: Network, caller: Place, other: Place) -> int:
