@@ -323,9 +323,17 @@ def route(
     metrics: Annotated[Path | None, typer.Option(help="Write metrics, as Prometheus text.")] = None,
     topology: Annotated[Path | None, typer.Option(help="Write who calls whom, as .dot or .mmd.")] = None,
     rollout: Annotated[str | None, typer.Option(help="Try a new version on them: the name of a Canary.")] = None,
+    upgrade_proxies: Annotated[
+        bool, typer.Option("--upgrade-proxies", help="Upgrade the proxies of nodes meanwhile, gracefully and not.")
+    ] = False,
+    drain: Annotated[str | None, typer.Option(help="How long an old proxy may take to finish.", show_default="10m")] = None,
+    max_unavailable: Annotated[
+        int | None, typer.Option(min=1, help="So many nodes are upgraded at a time.", show_default="1")
+    ] = None,
 ) -> None:
     """Send requests through a service mesh: rule, destination, endpoint, retries, ejections, latency."""
     from skyedge.cli.route import route_command
+    from skyedge.cli.route_upgrade import ProxyUpgrade
 
     route_command(
         files,
@@ -339,6 +347,7 @@ def route(
         delays=delay or [],
         outputs={"traces": traces, "metrics": metrics, "topology": topology},
         rollout=rollout,
+        upgrade=ProxyUpgrade.asked(upgrade_proxies, drain, max_unavailable),
     )
 
 

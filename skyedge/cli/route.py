@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,17 @@ from rich.table import Table
 from rich.text import Text
 
 from skyedge.cli.route_figures import as_mapping
-from skyedge.cli.route_requests import MOST_REQUESTS, Asked, requests_of
+from skyedge.cli.route_requests import MOST_REQUESTS, requests_of
 from skyedge.cli.route_rollout import rolled_out, sentence
+from skyedge.cli.route_upgrade import ProxyUpgrade, upgrade_sentence, upgrades_compared
+from skyedge.cli.route_world import world_of
 from skyedge.cli.whole_files import check_files, write_all
 from skyedge.errors import InputError, nearest
-from skyedge.kube import MESH, Manifests, read_manifests
+from skyedge.kube import MESH, read_manifests
 from skyedge.kube.documents import STANDARD_INPUT
 from skyedge.kube.istio_values import seconds
 from skyedge.kube.problem import Problem
-from skyedge.layers.mesh.objects import Mesh
-from skyedge.layers.mesh.reading import MeshReading, read_behaviours, read_controls, read_mesh
+from skyedge.layers.mesh.reading import MeshReading, read_mesh
 from skyedge.layers.mesh.telemetry import as_dot, as_mermaid, exposition, topology, traces
 from skyedge.layers.mesh.traffic import Network, Traffic, simulate
 from skyedge.resources import find
@@ -63,17 +63,18 @@ def route_command(
     delays: Sequence[str],
     outputs: Mapping[str, Path | None],
     rollout: str | None = None,
+    upgrade: ProxyUpgrade | None = None,
 ) -> None:
     """Read manifests, send requests through the mesh and print what became of them.
 
     Args:
         rollout: the name of a canary that they meet.
+        upgrade: of the proxies of nodes, that they meet.
         outputs: files for ``traces``, ``metrics`` and ``topology``; None for those that are not wanted.
     """
     if [*files, requests].count(STANDARD_INPUT) > 1:
         raise InputError("standard input can be read only once")
-    if rollout is not None and explain:
-        raise InputError("--explain is about single requests; a rollout says after each interval what it found")
+    _check_one({"--rollout": rollout is not None, "--upgrade-proxies": upgrade is not None}, explain=explain)
     _check_outputs(outputs)
     manifests = read_manifests([_found(file) for file in files], kinds=MESH, strict=strict)
     if not manifests.by_type:
@@ -91,8 +92,13 @@ def route_command(
         result["warnings"] = [*warnings, *result["warnings"]]
     else:
         asked = requests_of(requests, reading, source, seed, rate_per_s)
-        traffic = _simulated(manifests, reading, asked, network, seed)
-        result = as_mapping(reading, asked, traffic, warnings, explain=explain)
+        world = world_of(manifests, reading, network)
+        if upgrade is not None:
+            result, traffic = upgrades_compared(manifests, reading, world, asked, upgrade, seed)
+            result["warnings"] = [*warnings, *result["warnings"]]
+        else:
+            traffic = simulate(world.mesh, [one.timed for one in asked], world.behaviours, seed, controls=world.controls)
+            result = as_mapping(reading, asked, traffic, warnings, explain=explain)
     _write(outputs, traffic)
     if form == "json":
         print(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
@@ -103,12 +109,15 @@ def route_command(
         _print(result)
 
 
-def _simulated(manifests: Manifests, reading: MeshReading, asked: Sequence[Asked], network: Network, seed: int) -> Traffic:
-    """The requests in virtual time; each caller sees its own part of the mesh."""
-    everything = Mesh(tuple(one.thing for one in reading.services), reading.endpoints)
-    controls = replace(read_controls(manifests, reading), view=reading.mesh_for)
-    behaviours = read_behaviours(manifests, reading, network)
-    return simulate(everything, [one.timed for one in asked], behaviours, seed, controls=controls)
+def _check_one(trials: Mapping[str, bool], *, explain: bool) -> None:
+    """One thing at a time happens to the mesh, and then single requests are not explained."""
+    wanted = [option for option, is_wanted in trials.items() if is_wanted]
+    if len(wanted) > 1:
+        raise InputError(
+            f"{wanted[0]} and {wanted[1]} are two trials: one at a time, so that what comes of it has one cause"
+        )
+    if wanted and explain:
+        raise InputError(f"--explain is about single requests; {wanted[0]} says what came of them together")
 
 
 def _found(file: str) -> str:
@@ -179,6 +188,11 @@ def _print(result: dict[str, Any]) -> None:
         _print_rows(console, "interval(s)", result["intervals"])
         console.print(sentence(result), highlight=False, soft_wrap=True)
         return
+    if "upgrade" in result:
+        _print_rows(console, "run(s) of the same requests", result["runs"])
+        _print_rows(console, "node(s)", result["nodes"])
+        console.print(upgrade_sentence(result), highlight=False, soft_wrap=True)
+        return
     split = result["split"]
     _print_rows(console, "request(s)", result["requests"], skipped=("why", "flags"))
     for number, request in enumerate(result["requests"][:MOST_ROWS], 1):
@@ -216,6 +230,8 @@ def _print_rows(console: Console, title: str, rows: Sequence[dict[str, Any]], sk
 def _cell(value: Any, column: str) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if column.endswith("share"):
         return f"{value:.1%}"
     return f"{value:.2f}" if column.endswith("ms") else str(value)
