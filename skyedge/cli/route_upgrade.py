@@ -113,8 +113,8 @@ def upgrade_sentence(result: Mapping[str, Any]) -> str:
         f"{counted(said['nodes'], 'node(s)')}, {said['max_unavailable']} at a time, from {times_s['begins_s']} on: "
         f"a new proxy starts in {times_s['new_proxy_starts_in_s']} and takes the sockets in {times_s['takes_sockets_in_s']} "
         f"(assumed), an old one drains for {times_s['drain_s']} at most{stay}. "
-        f"Of {counted(graceful['requests'], 'request(s)')} the graceful upgrade cost {graceful['met_no_proxy']:,}, and killing "
-        f"{killed['met_no_proxy']:,}, because a proxy was gone"
+        f"Of {counted(graceful['requests'], 'request(s)')} the graceful upgrade cost {graceful['met_no_proxy']:,}, "
+        f"and killing {killed['met_no_proxy']:,}, because a proxy was gone"
         + ("; what else failed only there met new proxies that knew no ejections, or load and chance" if otherwise else "")
     )
 
