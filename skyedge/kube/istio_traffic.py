@@ -22,6 +22,9 @@ from skyedge.kube.shape import Count, Shape
 PRIME_TABLE_LIMIT = 5_000_011
 """Envoy's largest table of Maglev."""
 
+RingSize = Annotated[int, Meta(ge=0, le=8_388_608)]
+"""Up to Envoy's largest ring."""
+
 
 class HttpCookie(Shape, frozen=True, kw_only=True):
     """A cookie to hash by, set by the proxy where ``ttl`` is given."""
@@ -33,13 +36,15 @@ class HttpCookie(Shape, frozen=True, kw_only=True):
     ttl: str | None = None
 
     def check(self) -> None:
+        if not self.name:
+            raise Problem(("name",), "this should not be empty")
         check_durations(self, "ttl")
 
 
 class RingHash(Shape, frozen=True, kw_only=True):
     """A ring of points."""
 
-    minimum_ring_size: Count | None = None
+    minimum_ring_size: RingSize | None = None
 
 
 class Maglev(Shape, frozen=True, kw_only=True):
@@ -62,11 +67,17 @@ class ConsistentHash(Shape, frozen=True, kw_only=True):
     http_query_parameter_name: str | None = None
     ring_hash: RingHash | None = None
     maglev: Maglev | None = None
-    minimum_ring_size: Count | None = None
+    minimum_ring_size: RingSize | None = None
 
     def check(self) -> None:
         keys = ("http_header_name", "http_cookie", "use_source_ip", "http_query_parameter_name")
         check_one_of(self, keys, needed=True)
+        for name, key in (
+            ("httpHeaderName", self.http_header_name),
+            ("httpQueryParameterName", self.http_query_parameter_name),
+        ):
+            if key == "":
+                raise Problem((name,), "this should not be empty")
         check_one_of(self, ("ring_hash", "maglev"))
 
 
@@ -255,6 +266,8 @@ class DestinationRuleSpec(Shape, frozen=True, kw_only=True):
     workload_selector: WorkloadSelector | None = None
 
     def check(self) -> None:
+        if not self.host:
+            raise Problem(("host",), "this should not be empty")
         names = [subset.name for subset in self.subsets]
         for at, name in enumerate(names):
             if name in names[:at]:

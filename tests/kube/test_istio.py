@@ -288,6 +288,13 @@ def test_what_is_no_duration_is_told_so(text):
         (manifest("VirtualService", {"hosts": ["*"], "http": [{"route": TO}]}), "hosts[0]: inside the mesh '*' is no host"),
         (policy(loadBalancer={"simple": "ROUND_ROBBIN"}), "did you mean 'ROUND_ROBIN'?"),
         (policy(loadBalancer={"consistentHash": {}}), "loadBalancer.consistentHash: one of httpHeaderName"),
+        (policy(loadBalancer={"consistentHash": {"httpHeaderName": ""}}), "httpHeaderName: this should not be empty"),
+        (policy(loadBalancer={"consistentHash": {"httpCookie": {"name": ""}}}), "httpCookie.name: this should not be empty"),
+        (
+            policy(loadBalancer={"consistentHash": {"useSourceIp": True, "ringHash": {"minimumRingSize": 8_388_609}}}),
+            "ringHash.minimumRingSize: 8388609 is more than 8388608",
+        ),
+        (manifest("DestinationRule", {"host": ""}), "spec.host: this should not be empty"),
         (policy(loadBalancer={"consistentHash": {"useSourceIp": True, "maglev": {"tableSize": 10}}}), "not a prime"),
         (policy(loadBalancer={"simple": "RANDOM", "consistentHash": {"useSourceIp": True}}), "only one of simple and"),
         (policy(loadBalancer={"localityLbSetting": {"distribute": [{"from": "a", "to": {"b": 60}}]}}), "come to 60"),

@@ -1,9 +1,9 @@
 """Rules that no request ever reaches, because earlier ones take all that they could.
 
 What is said here is sure: a rule is called hidden only if every request that meets a condition of it meets a condition of
-an earlier rule.  The other way round nothing is promised: two regular expressions are not compared, nor is one rule with
-several others together.  Two things are taken for granted that HTTP promises: a path begins with a slash (but for the
-``*`` of OPTIONS), and no value has a line break.
+an earlier rule.  The other way round nothing is promised: two regular expressions are not compared unless they are plain
+texts with or without ``.*`` behind them, nor is one rule with several others together.  Two things are taken for granted
+that HTTP promises: a path begins with a slash (but for the ``*`` of OPTIONS), and no value has a line break.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from skyedge.layers.mesh.http_match import How, HttpMatch, StringMatch
+from skyedge.layers.mesh.http_match import EVERY_PATH, How, HttpMatch, StringMatch
 from skyedge.layers.mesh.http_route import HttpRoute
 
-ANY_PATH = StringMatch(How.PREFIX, "/")
 ANYTHING = StringMatch(How.REGEX, ".*")
+SPECIAL = frozenset(r".^$*+?{}[]()|\\")
+"""What means more than itself in a regular expression."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def _taker(earlier: Sequence[tuple[int, int | None, HttpMatch]], match: HttpMatc
 
 def _path_covers(earlier: HttpMatch, later: HttpMatch) -> bool:
     wide, narrow = earlier.uri, later.uri
-    if wide is None or wide in (ANY_PATH, ANYTHING) or wide.how is How.PRESENT:
+    if wide is None or wide in EVERY_PATH or wide.how is How.PRESENT:
         return True
     if narrow is None or (later.ignore_uri_case and not earlier.ignore_uri_case):
         return False
@@ -98,9 +99,18 @@ def _text_covers(wide: StringMatch | None, narrow: StringMatch | None) -> bool:
         return False
     if wide.how is How.PRESENT or wide in (ANYTHING, narrow):
         return True
+    wide, narrow = _plain(wide), _plain(narrow)
     if wide.how is How.PREFIX:
         return narrow.how in (How.EXACT, How.PREFIX) and narrow.value.startswith(wide.value)
     return wide.how is How.REGEX and narrow.how is How.EXACT and wide.holds(narrow.value)
+
+
+def _plain(match: StringMatch) -> StringMatch:
+    """A regular expression that is but a text, or one with anything behind it, as what it is."""
+    text = match.value.removesuffix(".*")
+    if match.how is not How.REGEX or SPECIAL & set(text):
+        return match
+    return StringMatch(How.EXACT if text == match.value else How.PREFIX, text)
 
 
 def _headers_cover(earlier: HttpMatch, later: HttpMatch) -> bool:

@@ -416,6 +416,10 @@ spec: {selector: {matchLabels: {app: %s}}}
             "spec.http[1]: no request ever reaches this rule: f.yaml:",
         ),
         ([virtual(TO_A), virtual(TO_A, "second")], "inside the mesh this is not used: the older VirtualService 'r'"),
+        (
+            [rule("{host: a, trafficPolicy: {portLevelSettings: [{port: {number: 80}}, {port: {number: 81}}]}}")],
+            "portLevelSettings[1].port.number: 'a.default.svc.cluster.local' has no port 81, only 80: not used",
+        ),
         ([rule("{host: b}")], "there is no service 'b.default.svc.cluster.local': not used"),
         ([rule("{host: a, subsets: [{name: v3, labels: {version: v3}}]}")], "nobody who answers for 'a.default"),
         (

@@ -41,6 +41,9 @@ def rule(*matches):
         (HttpMatch(uri=prefix("/a")), HttpMatch(uri=exact("/a/b"), method=exact("GET"))),
         (HttpMatch(uri=prefix("/A"), ignore_uri_case=True), HttpMatch(uri=prefix("/ab"))),
         (HttpMatch(uri=regex("/[ab]+")), HttpMatch(uri=exact("/abba"))),
+        (HttpMatch(uri=regex("/a.*")), HttpMatch(uri=prefix("/ab"))),
+        (HttpMatch(uri=prefix("/a")), HttpMatch(uri=regex("/ab.*"))),
+        (HttpMatch(uri=regex("/a.*")), HttpMatch(uri=regex("/a/b"))),
         (HttpMatch(headers={"X-User": StringMatch(How.PRESENT)}), HttpMatch(headers={"x-user": exact("jo")})),
         (HttpMatch(without_headers={"x": exact("1")}), HttpMatch(without_headers={"x": prefix("1")})),
         (HttpMatch(without_headers={"x": exact("1")}), HttpMatch(headers={"x": exact("2")})),
@@ -59,6 +62,8 @@ def test_a_wider_condition_covers_a_narrower_one(earlier, later):
     ("earlier", "later"),
     [
         (HttpMatch(uri=prefix("/ab")), HttpMatch(uri=prefix("/a"))),
+        (HttpMatch(uri=regex("/a.c.*")), HttpMatch(uri=prefix("/a.c"), ignore_uri_case=True)),
+        (HttpMatch(uri=prefix("/a.c")), HttpMatch(uri=regex("/a.c.*"))),
         (HttpMatch(uri=prefix("/a")), HttpMatch(uri=prefix("/a"), ignore_uri_case=True)),
         (HttpMatch(uri=prefix("/a"), method=exact("GET")), HttpMatch(uri=prefix("/a"))),
         (HttpMatch(headers={"x": StringMatch(How.PRESENT)}), HttpMatch()),

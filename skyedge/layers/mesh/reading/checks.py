@@ -14,6 +14,7 @@ from functools import cached_property
 
 from skyedge.errors import nearest
 from skyedge.kube.istio_routes import L4Route
+from skyedge.kube.istio_traffic import TrafficPolicy
 from skyedge.kube.problem import Path
 from skyedge.layers.mesh.http_match import How
 from skyedge.layers.mesh.http_route import Destination
@@ -107,6 +108,7 @@ def check_rules(known: Known, led_to: set[tuple[str, str]], warnings: list[str])
             )
             if not found and not any((host, subset.name) in led_to for host in hosts):
                 warnings.append(f"{_subset_place(one, subset.name)}: nobody who answers for '{rule.host}' has these labels")
+        warnings += _ports_of_nobody(one, [known.services[host].thing for host in hosts])
         for name in ("", *(subset.name for subset in rule.subsets)):
             policy = effective_policy(rule, name)
             wish = None if policy.load_balancing is None else policy.load_balancing.locality
@@ -116,6 +118,21 @@ def check_rules(known: Known, led_to: set[tuple[str, str]], warnings: list[str])
             if wish.enabled is not False:
                 where = manifest.place("spec", "trafficPolicy") if not name else _subset_place(one, name)
                 warnings.append(f"{where}: priorities by locality need outlierDetection, and there is none: not used")
+
+
+def _ports_of_nobody(one: Rules, services: Sequence[Service]) -> Iterator[str]:
+    """Policies for ports that no service of the rule has."""
+    numbers = {port.number for service in services for port in service.ports}
+    for manifest in one.manifests:
+        spec = manifest.object.spec
+        said: list[tuple[Path, TrafficPolicy | None]] = [(("spec", "trafficPolicy"), spec.traffic_policy)]
+        said += [(("spec", "subsets", at, "trafficPolicy"), part.traffic_policy) for at, part in enumerate(spec.subsets)]
+        for path, policy in said:
+            for at, setting in enumerate(() if policy is None else policy.port_level_settings):
+                if numbers and setting.port.number not in numbers:
+                    place = manifest.place(*path, "portLevelSettings", at, "port", "number")
+                    there = ", ".join(map(str, sorted(numbers)))
+                    yield f"{place}: '{one.shown.thing.host}' has no port {setting.port.number}, only {there}: not used"
 
 
 def _destination(to: Destination, origin: Origin, path: Path, namespace: str, known: Known, sends: bool) -> None:
