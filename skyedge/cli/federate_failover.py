@@ -7,7 +7,7 @@ from typing import Any
 
 from skyedge.errors import InputError, nearest
 from skyedge.layers.federation.failover_settings import settings_named
-from skyedge.layers.federation.governing import Governed
+from skyedge.layers.federation.governing import Governed, fit_to_move
 from skyedge.layers.federation.objects import Cluster, Workload
 from skyedge.layers.federation.remaining import remaining
 from skyedge.layers.federation.scene import TimelineRow
@@ -83,7 +83,9 @@ def timeline_rows(
     """
     settings = settings_named(failover, where="--failover")
     left, workloads, shares = running_now(governed, where="--fail")
-    return as_rows(failover_timeline(left, workloads, shares, failures, settings, seed=seed), now_s)
+    quotas = governed.reading.governance.quotas
+    rows = failover_timeline(left, workloads, shares, failures, settings, quotas=quotas, seed=seed)
+    return as_rows(rows, now_s)
 
 
 def running_now(governed: Governed, *, where: str) -> tuple[tuple[Cluster, ...], list[Workload], dict[str, dict[str, int]]]:
@@ -92,9 +94,9 @@ def running_now(governed: Governed, *, where: str) -> tuple[tuple[Cluster, ...],
     Raises:
         InputError: if two workloads that run share a name.
     """
-    placements = governed.placements
+    placements, fit = governed.placements, fit_to_move(governed)
     rows = [row for row, one in enumerate(governed.reading.selected) if one.workload.replicas and placements.placed[row]]
-    workloads = [governed.reading.selected[row].workload for row in rows]
+    workloads = [fit[row] for row in rows]
     shares = {workload.name: placements.of(row) for row, workload in zip(rows, workloads, strict=True)}
     if len(shares) < len(rows):
         names = [workload.name for workload in workloads]

@@ -38,5 +38,6 @@ def planned_rows(
     """
     where = f"--{moves[0].purpose.value}"
     left, workloads, shares = running_now(governed, where=where)
-    memberships = governed.reading.governance.memberships
-    return as_rows(planned_timeline(left, workloads, shares, moves, memberships, seed=seed), now_s)
+    governance = governed.reading.governance
+    rows = planned_timeline(left, workloads, shares, moves, governance.memberships, quotas=governance.quotas, seed=seed)
+    return as_rows(rows, now_s)

@@ -118,3 +118,54 @@ def test_moves_that_cannot_be_are_said_in_one_sentence(federate, arguments, says
 def test_a_copy_that_every_cluster_has_is_not_given_a_second_home(federate):
     rows = decided(federate, "--fail", "manila", files=EXAMPLES[:3])["timeline"]
     assert not [row for row in rows if "steer-antenna" in row["words"]]
+
+
+THREE = "---\n".join(
+    f"""apiVersion: cluster.karmada.io/v1alpha1
+kind: Cluster
+metadata: {{name: {name}}}
+status: {{resourceSummary: {{allocatable: {{cpu: "{cores}", memory: 32Gi, pods: "100"}}}}}}
+"""
+    for name, cores in (("a", 9), ("b", 8), ("c", 7))
+)
+WEB = """---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: n}
+spec:
+  replicas: 4
+  template: {spec: {containers: [{name: web, image: web:1, resources: {requests: {cpu: "1"}}}]}}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {name: few, namespace: n}
+spec:
+  resourceSelectors: [{apiVersion: apps/v1, kind: Deployment}]
+  placement: {replicaScheduling: {replicaDivisionPreference: Aggregated}}
+"""
+RULE = """---
+apiVersion: skyedge/v1
+kind: ClusterRule
+metadata: {name: blessed-on-b}
+spec:
+  enforcement: Enforce
+  clusterAffinity: {clusterNames: [b]}
+  resourceSelectors: [{apiVersion: apps/v1, kind: Deployment}]
+  require: [{path: metadata.labels.blessed, operator: Exists}]
+"""
+QUOTA = """---
+apiVersion: policy.karmada.io/v1alpha1
+kind: FederatedResourceQuota
+metadata: {name: q, namespace: n}
+spec: {overall: {cpu: "100"}, staticAssignments: [{clusterName: b, hard: {cpu: "1"}}]}
+"""
+
+
+@pytest.mark.parametrize("how", ["--drain", "--leave", "--fail"])
+@pytest.mark.parametrize(("also", "homes"), [("", {"b": 4}), (RULE, {"c": 4}), (QUOTA, {"c": 4})])
+def test_rules_and_quotas_hold_when_what_was_placed_moves(federate, tmp_path, how, also, homes):
+    (tmp_path / "moves.yaml").write_text(THREE + WEB + also)
+    result = decided(federate, how, "a", files=["moves.yaml"])
+    assert running(result) == {"Deployment n/web": {"a": 4}}
+    moved = {row["cluster"]: row["replicas"] for row in result["timeline"] if row["event"] == "replaced"}
+    assert moved == homes

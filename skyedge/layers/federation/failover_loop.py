@@ -15,6 +15,7 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -207,13 +208,14 @@ class _Loop:
                 if not new:
                     continue
                 if new < copy.replicas:  # what has no other home keeps the one it has
-                    stays = Copy(copy.workload, copy.cluster, copy.replicas - new, copy.healthy_at_s, started=copy.started)
+                    stays = replace(copy, replicas=copy.replicas - new, move=None)
                     if copy.for_move is not None:
-                        stays.for_move = copy.for_move
                         copy.for_move.waiting += 1
                         copy.for_move.new.append(stays)
                     self._add(stays)
                     copy.replicas = new
+                    if not copy.started:  # it goes on starting
+                        self.plan(copy.ready_at_s, Turn.HEALTHY, stays)
             self._say(now_s, Event.EVICTED, copy.cluster, copy.workload, copy.replicas)
             copy.move = Move(copy, homes)
             (placed if homes else self._homeless).append(copy.move)
@@ -276,7 +278,7 @@ class _Loop:
         )
         times = (column.tolist() for column in begun)
         for copy, started_s, data_s, ready_s in zip(copies, *times, strict=True):
-            copy.started_at_s, copy.data_at_s = started_s, data_s
+            copy.started_at_s, copy.data_at_s, copy.ready_at_s = started_s, data_s, ready_s
             self.plan(ready_s, Turn.HEALTHY, copy)
 
     def _may_be_healthy(self, now_s: float, copy: Copy) -> None:

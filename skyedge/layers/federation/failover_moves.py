@@ -33,7 +33,8 @@ class Copy:
     """The replicas of a workload on a cluster.
 
     Attributes:
-        healthy_at_s, started_at_s, data_at_s: when it serves, its containers run, its data is there.
+        healthy_at_s: when it began to serve.
+        started_at_s, data_at_s, ready_at_s: while it starts: when its containers will run, its data be there, it serve.
         deleted_at_s: infinite while it is there.
         started: whether it has begun to start.
         for_move: the move that it was made for.
@@ -52,6 +53,7 @@ class Copy:
     expired: bool = False
     started_at_s: float = math.inf
     data_at_s: float = math.inf
+    ready_at_s: float = math.inf
 
     @property
     def there(self) -> bool:

@@ -81,6 +81,29 @@ def govern(reading: FederationReading) -> Governed:
     )
 
 
+def fit_to_move(governed: Governed) -> tuple[Workload, ...]:
+    """The workloads as they were placed, kept from every cluster where their manifest would break an enforced rule.
+
+    For whoever moves them later: a placement only looks at the manifests of where it puts them.
+
+    Raises:
+        InputError: if an override cannot be made on some cluster, with its place.
+    """
+    reading, workloads = governed.reading, list(governed.reading.workloads)
+    rules = [rule for rule in reading.governance.rules if rule.selectors and rule.enforced]
+    if not rules:
+        return reading.workloads
+    clusters = {cluster.name: cluster for cluster in reading.clusters}
+    everywhere = [dict.fromkeys(clusters, workload.replicas) for workload in workloads]
+    rows = {_title(workload): row for row, workload in enumerate(workloads)}
+    bars = {
+        (rows[one.resource], one.cluster): _kept_by(one)
+        for one in resource_violations(rules, _as_placed(works_of(reading, everywhere), clusters))
+        if one.resource in rows
+    }
+    return tuple(_kept_from(workloads, bars))
+
+
 def _placed(
     reading: FederationReading, federation: Federation, workloads: list[Workload]
 ) -> tuple[PlacedWithin, list[Work], list[Violation]]:
@@ -97,7 +120,7 @@ def _placed(
         against = [one for one in broken if one.enforced]
         enforced |= dict.fromkeys(against)
         bars = {
-            (rows[one.resource], one.cluster): f"is kept from its manifest by the rule '{one.rule}'"
+            (rows[one.resource], one.cluster): _kept_by(one)
             for one in against
             if one.resource in rows and one.cluster not in workloads[rows[one.resource]].barred
         }
@@ -140,6 +163,10 @@ def _kept_from(workloads: list[Workload], bars: Bars) -> list[Workload]:
 def _with_workloads(reading: FederationReading, workloads: Iterable[Workload]) -> FederationReading:
     selected = [replace(one, workload=workload) for one, workload in zip(reading.selected, workloads, strict=True)]
     return replace(reading, selected=tuple(selected))
+
+
+def _kept_by(violation: Violation) -> str:
+    return f"is kept from its manifest by the rule '{violation.rule}'"
 
 
 def _title(workload: Workload) -> str:

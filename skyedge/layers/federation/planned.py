@@ -23,6 +23,7 @@ from skyedge.layers.federation.failover_loop import run_failover
 from skyedge.layers.federation.failover_settings import SKYEDGE
 from skyedge.layers.federation.membership import TAINTS, Event, Membership, Phase
 from skyedge.layers.federation.objects import Cluster, Workload
+from skyedge.layers.federation.quotas import Quota
 from skyedge.layers.federation.scene import Scene, TimelineRow
 from skyedge.layers.federation.timeline import SENTENCES
 from skyedge.wording import counted
@@ -68,6 +69,7 @@ def planned_timeline(
     moves: Sequence[PlannedMove],
     memberships: Mapping[str, Membership],
     *,
+    quotas: Sequence[Quota] = (),
     seed: int = 0,
     upgrade_s: float = UPGRADE_S,
 ) -> tuple[TimelineRow, ...]:
@@ -79,6 +81,7 @@ def planned_timeline(
         placements: replicas by name of the workload and of the cluster.
         moves: which clusters are moved; each at most once.
         memberships: of every cluster.
+        quotas: within which new homes are found.
         seed: keys how long containers take to start.
         upgrade_s: how long a control plane is upgraded.
 
@@ -89,19 +92,21 @@ def planned_timeline(
     scene = Scene.of(clusters, workloads, placements)
     # An upgraded cluster is back some time after it was empty, and when that is, is known only when it was played: so it is
     # played again with the first of them back, then with the second.  What comes before a return is the same each time.
-    back_s: dict[str, float] = {}
+    upgraded_s: dict[str, float] = {}
     while True:
-        timeline = _played(scene, moves, back_s, seed)
-        emptied_s = {move.cluster: _emptied_s(scene, timeline, move) for move in moves}
+        back_s = {name: empty_s + upgrade_s for name, empty_s in upgraded_s.items()}
+        timeline = _played(scene, moves, back_s, quotas, seed)
+        # What runs on a cluster that is back does not make it any less empty before.
+        emptied_s = {move.cluster: _emptied_s(scene, timeline, move) for move in moves} | upgraded_s
         waiting = [
             (emptied_s[move.cluster], move.cluster)
             for move in moves
-            if move.purpose is Purpose.UPGRADE and move.cluster not in back_s and emptied_s[move.cluster] < math.inf
+            if move.purpose is Purpose.UPGRADE and move.cluster not in upgraded_s and emptied_s[move.cluster] < math.inf
         ]
         if not waiting:
             break
         first_s, name = min(waiting)
-        back_s[name] = first_s + upgrade_s
+        upgraded_s[name] = first_s
     rows = scene.told(timeline, lambda event, *_: PLANNED_SENTENCES[event], PLANNED_NAMES, UNTOLD)
     for move in moves:
         rows += _ends(scene, timeline, move, begun[move.cluster], emptied_s[move.cluster])
@@ -123,7 +128,9 @@ def _begun(membership: Membership, move: PlannedMove) -> Membership:
     return membership.on(Event.DRAIN, move.at_s)
 
 
-def _played(scene: Scene, moves: Sequence[PlannedMove], back_s: Mapping[str, float], seed: int) -> Timeline:
+def _played(
+    scene: Scene, moves: Sequence[PlannedMove], back_s: Mapping[str, float], quotas: Sequence[Quota], seed: int
+) -> Timeline:
     """The moves played, with those clusters back that are known to be."""
     (driving,) = (taint for taint in TAINTS[Phase.DRAINING] if taint.effect == "NoExecute")
     driving = replace(driving, added_at_s=0.0)
@@ -137,7 +144,7 @@ def _played(scene: Scene, moves: Sequence[PlannedMove], back_s: Mapping[str, flo
         len(scene.names),
         Spells(),
         drained,
-        scene.homes(),
+        scene.homes(quotas),
         scene.starting(seed),
         np.array(tolerated_s),
     )
@@ -146,7 +153,6 @@ def _played(scene: Scene, moves: Sequence[PlannedMove], back_s: Mapping[str, flo
 def _emptied_s(scene: Scene, timeline: Timeline, move: PlannedMove) -> float:
     """When the last copy had gone; infinite: it never did."""
     copies = timeline.copies
-    # What came after it was back is another matter.
     there = (copies.cluster == scene.number[move.cluster]) & (copies.deleted_at_s > move.at_s)
     mine = copies.deleted_at_s[there]
     return max(move.at_s, float(mine.max(initial=-math.inf)))

@@ -71,7 +71,7 @@ def place_within(federation: Federation, workloads: Sequence[Workload], quotas: 
         if namespace not in bounded or not workload.replicas:
             continue
         most = replicas_within(quotas, namespace, requests[row], taken[namespace])
-        limited[row] = mine = _limited(workload, most)
+        limited[row] = mine = limited_to(workload, most)
         share = place_batch(Batch(footings, room, [mine])).of(0)
         over = _over_static(row, mine, share, most, requests[row], quotas, taken[namespace])
         if over is not None:
@@ -115,7 +115,7 @@ def _taken(
     return taken
 
 
-def _limited(workload: Workload, most: Mapping[str, int]) -> Workload:
+def limited_to(workload: Workload, most: Mapping[str, int]) -> Workload:
     """The workload with the room that a quota leaves; where all replicas have to fit and do not, it may not go."""
     if workload.rules.strategy is not Strategy.DUPLICATED:
         return replace(workload, room_limit=dict(most))

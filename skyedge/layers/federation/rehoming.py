@@ -1,4 +1,8 @@
-"""New homes by the rules of a workload's own placement policy, in the room that earlier moves have left."""
+"""New homes by the rules of a workload's own placement policy, in the room and within the quotas that earlier moves left.
+
+A policy that divides by static weights, or gives every cluster all replicas, does not look at room, and Karmada leaves what
+it sends to a full cluster waiting there.  Waiting is no home: such clusters are taken out, and the policy is asked again.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from skyedge.layers.federation.columns import Federation
 from skyedge.layers.federation.failover_events import Counts, Home, Rows
 from skyedge.layers.federation.objects import Cluster, NodePool, Workload
 from skyedge.layers.federation.placing import place
+from skyedge.layers.federation.quota_turns import limited_to
+from skyedge.layers.federation.quotas import Quota, replicas_within
 from skyedge.layers.federation.remaining import taken
 from skyedge.layers.federation.room import flavour_of
 
@@ -23,11 +29,17 @@ class PolicyHomes:
         clusters: with what is free beside what runs.
         workloads: all that run.
         running: replicas by name of the cluster, of each workload.
+        quotas: their static parts limit what a namespace may have on a cluster.
     """
 
     def __init__(
-        self, clusters: Sequence[Cluster], workloads: Sequence[Workload], running: Sequence[Mapping[str, int]]
+        self,
+        clusters: Sequence[Cluster],
+        workloads: Sequence[Workload],
+        running: Sequence[Mapping[str, int]],
+        quotas: Sequence[Quota] = (),
     ) -> None:
+        self._quotas = [quota for quota in quotas if quota.static]
         self._federation = Federation.of(clusters)
         self._workloads = workloads
         self._running = [dict(share) for share in running]
@@ -86,6 +98,8 @@ class PolicyHomes:
         spec = self._workloads[workload]
         total = sum(stays.values()) + wanted
         asks = replace(spec, scheduled=stays, evicting=left, replicas=total, fresh=False)
+        if self._quotas:
+            asks = limited_to(asks, self._within_quotas(workload))
         open_only = Federation(
             [
                 replace(cluster, ready=False) if shut else cluster
@@ -93,11 +107,35 @@ class PolicyHomes:
             ],
             self._federation.nodes,
         )
-        placements = place(open_only, [asks])
         homes: list[Home] = []
-        for name, count in sorted(placements.of(0).items()) if placements.placed[0] else ():
-            more = min(count - stays.get(name, 0), wanted)
-            if more > 0 and not closed[self._number[name]]:
-                homes.append((self._number[name], more))
-                wanted -= more
-        return homes
+        for name, more in sorted(_added(open_only, asks, wanted).items()):
+            homes.append((self._number[name], min(more, wanted)))
+            wanted -= homes[-1][1]
+        return [home for home in homes if home[1]]
+
+    def _within_quotas(self, workload: int) -> dict[str, int]:
+        """How many more replicas the static parts of quotas let onto each cluster that they name."""
+        namespace = self._workloads[workload].resource.namespace
+        taken: dict[str, dict[str, int]] = {}
+        for one, share in zip(self._workloads, self._running, strict=True):
+            if one.resource.namespace == namespace:
+                for cluster, count in share.items():
+                    here = taken.setdefault(cluster, {})
+                    for resource, amount in flavour_of(one.shape).request:
+                        here[resource] = here.get(resource, 0) + count * amount
+        return replicas_within(self._quotas, namespace, dict(flavour_of(self._workloads[workload].shape).request), taken)
+
+
+def _added(federation: Federation, workload: Workload, wanted: int) -> dict[str, int]:
+    """New replicas by cluster, all of which have room; nothing, if the policy finds no such places."""
+    while True:
+        placements = place(federation, [workload])
+        if not placements.placed[0]:
+            return {}
+        added, room = placements.added[0], placements.batch.room_of(np.zeros(1, np.intp))[0]
+        over = np.flatnonzero(added > room)
+        if not len(over):
+            return {federation.names[column]: int(added[column]) for column in np.flatnonzero(added > 0).tolist()}
+        # Only the new ones are divided again: what stays would count as moved, once its cluster is taken out.
+        full = {federation.names[column]: "has no room" for column in over.tolist()}
+        workload = replace(workload, replicas=wanted, scheduled={}, barred={**full, **workload.barred})

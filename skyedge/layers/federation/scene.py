@@ -13,6 +13,7 @@ from skyedge.layers.federation.data import Network
 from skyedge.layers.federation.division import Strategy
 from skyedge.layers.federation.failover_events import Copies, Event, Timeline
 from skyedge.layers.federation.objects import Cluster, Workload
+from skyedge.layers.federation.quotas import Quota
 from skyedge.layers.federation.rehoming import PolicyHomes
 from skyedge.layers.federation.starting import Starting
 from skyedge.wording import counted
@@ -98,9 +99,9 @@ class Scene:
         columns = np.array(rows, np.int64).reshape(-1, 3).T
         return Copies.running(columns[0].astype(np.intp), columns[1].astype(np.intp), columns[2])
 
-    def homes(self) -> PolicyHomes:
-        """Where copies may go, by the workloads' own policies."""
-        return PolicyHomes(self.clusters, self.workloads, self.shares)
+    def homes(self, quotas: Sequence[Quota] = ()) -> PolicyHomes:
+        """Where copies may go, by the workloads' own policies and within quotas."""
+        return PolicyHomes(self.clusters, self.workloads, self.shares, quotas)
 
     def starting(self, seed: int) -> Starting:
         """How long they take to start: as containers of :mod:`skyedge.layers.elastic.profile`, all in one region."""

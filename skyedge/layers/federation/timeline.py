@@ -19,6 +19,7 @@ from skyedge.layers.federation.failover_events import Event
 from skyedge.layers.federation.failover_loop import run_failover
 from skyedge.layers.federation.failover_settings import SKYEDGE, FailoverSettings
 from skyedge.layers.federation.objects import Cluster, Taint, Workload
+from skyedge.layers.federation.quotas import Quota
 from skyedge.layers.federation.scene import Scene, TimelineRow
 
 NOT_READY = Taint("cluster.karmada.io/not-ready", "", "NoExecute", 0.0)
@@ -66,6 +67,7 @@ def failover_timeline(
     failures: Sequence[Failure],
     settings: FailoverSettings = SKYEDGE,
     *,
+    quotas: Sequence[Quota] = (),
     seed: int = 0,
 ) -> tuple[TimelineRow, ...]:
     """What happens, in the order of time.
@@ -76,6 +78,7 @@ def failover_timeline(
         placements: replicas by name of the workload and of the cluster.
         failures: what fails when.
         settings: who answers, and how; see :mod:`skyedge.layers.federation.failover_settings`.
+        quotas: within which new homes are found.
         seed: keys the moments at which reports are due and how long containers take to start.
 
     Raises:
@@ -98,7 +101,7 @@ def failover_timeline(
         clusters_seen,
         down,
         seen,
-        scene.homes(),
+        scene.homes(quotas),
         scene.starting(seed),
         np.array([evicted_after_s([NOT_READY], workload.rules.tolerations, 0.0) for workload in scene.workloads]),
     )
