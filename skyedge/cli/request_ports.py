@@ -6,12 +6,12 @@ a guess of 80 where nobody listens there.
 
 from __future__ import annotations
 
+from skyedge.cli.request_fields import HIGHEST_PORT
 from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh
 from skyedge.layers.mesh.reading import MeshReading
 from skyedge.layers.mesh.virtual_hosts import short_names, without_port
 
 USUAL_PORT = 80
-HIGHEST_PORT = 65535
 
 
 class UsualPorts:

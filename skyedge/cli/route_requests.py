@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,8 @@ import msgspec
 import numpy as np
 import yaml
 
-from skyedge.cli.request_ports import HIGHEST_PORT, UsualPorts
+from skyedge.cli.request_fields import headers_of, host_of, method_of, path_of, port_of, scheme_of, seconds_of, truth_of
+from skyedge.cli.request_ports import UsualPorts
 from skyedge.errors import InputError, nearest
 from skyedge.kube.documents import documents, not_json, read_file
 from skyedge.layers.mesh.http_match import How, HttpMatch, HttpRequest, StringMatch
@@ -33,7 +33,6 @@ KEYS = ("host", "path", "method", "headers", "source", "at_s", "port", "scheme",
 RATE_PER_S = 100.0
 """Of requests without times, unless the user says another."""
 MOST_REQUESTS = 1_000_000
-MOST_SECONDS = 1e9
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def read_requests(file: str, reading: MeshReading, otherwise: Caller, rate_per_s
         source = row.get("source")
         caller = otherwise
         if source is not None:
-            said = _text(source, f"{place}: source")
+            said = _name_of(source, f"{place}: source")
             if said not in callers:
                 try:
                     callers[said] = reading.caller(said)
@@ -100,7 +99,7 @@ def read_requests(file: str, reading: MeshReading, otherwise: Caller, rate_per_s
                     raise InputError(error.message, where=f"{place}: source", nearest=error.nearest) from None
             caller = callers[said]
         at_s = row.get("at_s")
-        at_us = round((len(asked) / rate_per_s if at_s is None else _seconds(at_s, f"{place}: at_s")) * 1e6)
+        at_us = round((len(asked) / rate_per_s if at_s is None else seconds_of(at_s, f"{place}: at_s")) * 1e6)
         http = _sent_by(caller, _request(row, place, caller, ports))
         # Requests that are alike share one object, so that their rules are looked up once.
         key = (caller.name, repr(http))
@@ -258,20 +257,19 @@ def _rows(name: str, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _of_csv(name: str, text: str) -> Iterator[tuple[str, Any]]:
-    reader = csv.DictReader(io.StringIO(text), restkey="")
-    for row in reader:
-        place = f"{name}:{reader.line_num}"
-        if "" in row:
-            raise InputError("this line has more cells than there are columns", where=place)
-        said: dict[str, Any] = {key: value for key, value in row.items() if value not in (None, "")}
-        if "headers" in said:
-            pairs = [pair.partition("=") for pair in said["headers"].split(";") if pair.strip()]
-            if not all(mark for _, mark, _ in pairs):
-                raise InputError("headers are written like x-user=jo;x-b=c", where=f"{place}: headers")
-            said["headers"] = {key.strip(): value.strip() for key, _, value in pairs}
-        if said.get("grpc") in ("true", "false"):
-            said["grpc"] = said["grpc"] == "true"
-        yield place, said
+    reader = csv.DictReader(io.StringIO(text, newline=None), restkey="", strict=True)
+    try:
+        columns = reader.fieldnames or ()
+        for at, column in enumerate(columns):
+            if column in columns[:at]:
+                raise InputError(f"there is a column '{column}' already", where=f"{name}:{reader.line_num}")
+        for row in reader:
+            place = f"{name}:{reader.line_num}"
+            if "" in row:
+                raise InputError("this line has more cells than there are columns", where=place)
+            yield place, {key: value for key, value in row.items() if value not in (None, "")}
+    except csv.Error as error:
+        raise InputError(f"this is not CSV: {error}", where=f"{name}:{reader.line_num}") from None
 
 
 def _of_json(name: str, text: str) -> Iterator[tuple[str, Any]]:
@@ -282,7 +280,7 @@ def _of_json(name: str, text: str) -> Iterator[tuple[str, Any]]:
         for document in documents(name, text.encode()):
             yield f"{name}:{document.first_line}", _decoded(document.content, name, document.first_line)
         return
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(io.StringIO(text), 1):
         if line.strip():
             yield f"{name}:{number}", _decoded(line, name, number)
 
@@ -316,45 +314,19 @@ def _listed(name: str, items: Sequence[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _request(row: dict[str, Any], place: str, caller: Caller, ports: UsualPorts) -> HttpRequest:
-    headers = row.get("headers", {})
-    if not isinstance(headers, dict) or not all(isinstance(one, str) for pair in headers.items() for one in pair):
-        raise InputError("headers are texts by name", where=f"{place}: headers")
-    grpc = row.get("grpc", False)
-    if not isinstance(grpc, bool):
-        raise InputError("this should be true or false", where=f"{place}: grpc")
-    path = _text(row.get("path", "/"), f"{place}: path")
-    if not path.startswith("/") and path != "*":
-        raise InputError(f"a path begins with a slash, and '{path}' does not", where=f"{place}: path")
-    host = _text(row["host"], f"{place}: host")
+    host = host_of(row["host"], f"{place}: host")
     return HttpRequest(
         host,
-        path,
-        _text(row.get("method", "GET"), f"{place}: method").upper(),
-        _port(row["port"], f"{place}: port") if "port" in row else ports.of(caller, host),
-        _text(row.get("scheme", "http"), f"{place}: scheme"),
-        headers,
-        grpc,
+        path_of(row.get("path", "/"), f"{place}: path"),
+        method_of(row.get("method", "GET"), f"{place}: method"),
+        port_of(row["port"], f"{place}: port") if "port" in row else ports.of(caller, host),
+        scheme_of(row.get("scheme", "http"), f"{place}: scheme"),
+        headers_of(row.get("headers", {}), f"{place}: headers"),
+        truth_of(row.get("grpc", False), f"{place}: grpc"),
     )
 
 
-def _text(value: Any, place: str) -> str:
+def _name_of(value: Any, place: str) -> str:
     if not isinstance(value, str) or not value:
-        raise InputError(f"this should be a word, not {value!r}", where=place)
+        raise InputError(f"this should be the name of a caller, not {value!r}", where=place)
     return value
-
-
-def _port(value: Any, place: str) -> int:
-    port = int(value) if isinstance(value, str) and value.isdecimal() else value
-    if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= HIGHEST_PORT:
-        raise InputError(f"a port is a whole number from 1 to {HIGHEST_PORT}, not {value!r}", where=place)
-    return port
-
-
-def _seconds(value: Any, place: str) -> float:
-    try:
-        at_s = float(value)
-    except (TypeError, ValueError):
-        at_s = math.nan
-    if isinstance(value, bool) or not 0 <= at_s <= MOST_SECONDS:
-        raise InputError(f"this should be a number of seconds from 0, not {value!r}", where=place)
-    return at_s
