@@ -319,6 +319,9 @@ def route(
     delay: Annotated[
         list[str] | None, typer.Option(help="One way between two regions; again for others.", metavar="A,B=15ms")
     ] = None,
+    down: Annotated[
+        list[str] | None, typer.Option(help="An edge node whose site has no line; again for others.", metavar="NODE")
+    ] = None,
     traces: Annotated[Path | None, typer.Option(help="Write traces, as OpenTelemetry JSON.")] = None,
     metrics: Annotated[Path | None, typer.Option(help="Write metrics, as Prometheus text.")] = None,
     topology: Annotated[Path | None, typer.Option(help="Write who calls whom, as .dot or .mmd.")] = None,
@@ -329,6 +332,9 @@ def route(
     drain: Annotated[str | None, typer.Option(help="How long an old proxy may take to finish.", show_default="10m")] = None,
     max_unavailable: Annotated[
         int | None, typer.Option(min=1, help="So many nodes are upgraded at a time.", show_default="1")
+    ] = None,
+    without_zone: Annotated[
+        list[str] | None, typer.Option(help="The control plane loses it half-way; again for another.", metavar="ZONE")
     ] = None,
 ) -> None:
     """Send requests through a service mesh: rule, destination, endpoint, retries, ejections, latency."""
@@ -345,9 +351,11 @@ def route(
         seed=seed,
         rate_per_s=rate,
         delays=delay or [],
+        down=down or [],
         outputs={"traces": traces, "metrics": metrics, "topology": topology},
         rollout=rollout,
         upgrade=ProxyUpgrade.asked(upgrade_proxies, drain, max_unavailable),
+        without_zones=without_zone or [],
     )
 
 

@@ -18,7 +18,10 @@ from skyedge.cli.route_figures import as_mapping
 from skyedge.cli.route_requests import MOST_REQUESTS, requests_of
 from skyedge.cli.route_rollout import rolled_out, sentence
 from skyedge.cli.route_upgrade import ProxyUpgrade, upgrade_sentence, upgrades_compared
+from skyedge.cli.route_ways import summary_of_ways, with_lines_down
 from skyedge.cli.route_world import world_of
+from skyedge.cli.route_zones import OPTION as WITHOUT_ZONE
+from skyedge.cli.route_zones import without_control_plane, zone_losses_compared, zones_sentence
 from skyedge.cli.whole_files import check_files, write_all
 from skyedge.errors import InputError, nearest
 from skyedge.kube import MESH, read_manifests
@@ -61,20 +64,25 @@ def route_command(
     seed: int,
     rate_per_s: float,
     delays: Sequence[str],
+    down: Sequence[str],
     outputs: Mapping[str, Path | None],
     rollout: str | None = None,
     upgrade: ProxyUpgrade | None = None,
+    without_zones: Sequence[str] = (),
 ) -> None:
     """Read manifests, send requests through the mesh and print what became of them.
 
     Args:
+        down: edge nodes whose sites have no line.
         rollout: the name of a canary that they meet.
         upgrade: of the proxies of nodes, that they meet.
+        without_zones: that the control plane loses meanwhile.
         outputs: files for ``traces``, ``metrics`` and ``topology``; None for those that are not wanted.
     """
     if [*files, requests].count(STANDARD_INPUT) > 1:
         raise InputError("standard input can be read only once")
-    _check_one({"--rollout": rollout is not None, "--upgrade-proxies": upgrade is not None}, explain=explain)
+    trials = {"--rollout": rollout is not None, "--upgrade-proxies": upgrade is not None, WITHOUT_ZONE: bool(without_zones)}
+    _check_one(trials, explain=explain)
     _check_outputs(outputs)
     manifests = read_manifests([_found(file) for file in files], kinds=MESH, strict=strict)
     if not manifests.by_type:
@@ -82,7 +90,8 @@ def route_command(
     reading = read_mesh(manifests)
     if strict and reading.warnings:
         raise InputError(f"{reading.warnings[0]} (strict)")
-    network = Network(between_us=_delays(delays, reading))
+    reading = with_lines_down(reading, manifests, down)
+    network = Network(between_us=_delays(delays, reading), reach=reading.reach)
     requests = _requests(requests)
     warnings = [*manifests.warnings(), *reading.warnings]
     if rollout is not None:
@@ -91,10 +100,14 @@ def route_command(
         )
         result["warnings"] = [*warnings, *result["warnings"]]
     else:
-        asked = requests_of(requests, reading, source, seed, rate_per_s)
         world = world_of(manifests, reading, network)
+        asking = without_control_plane(reading) if without_zones else reading
+        asked = requests_of(requests, asking, source, seed, rate_per_s)
         if upgrade is not None:
             result, traffic = upgrades_compared(manifests, reading, world, asked, upgrade, seed)
+            result["warnings"] = [*warnings, *result["warnings"]]
+        elif without_zones:
+            result, traffic = zone_losses_compared(reading, world, asked, without_zones, seed)
             result["warnings"] = [*warnings, *result["warnings"]]
         else:
             traffic = simulate(world.mesh, [one.timed for one in asked], world.behaviours, seed, controls=world.controls)
@@ -193,8 +206,12 @@ def _print(result: dict[str, Any]) -> None:
         _print_rows(console, "node(s)", result["nodes"])
         console.print(upgrade_sentence(result), highlight=False, soft_wrap=True)
         return
+    if "control_plane" in result:
+        _print_rows(console, "run(s) of the same requests", result["runs"])
+        console.print(zones_sentence(result), highlight=False, soft_wrap=True)
+        return
     split = result["split"]
-    _print_rows(console, "request(s)", result["requests"], skipped=("why", "flags"))
+    _print_rows(console, "request(s)", result["requests"], skipped=("why", "flags", "ways"))
     for number, request in enumerate(result["requests"][:MOST_ROWS], 1):
         if "why" in request:
             head = f"request {number}: {request['method']} {request['host']}{request['path']} from {request['from']}"
@@ -210,6 +227,8 @@ def _print(result: dict[str, Any]) -> None:
     counts = result["summary"]
     words = ", ".join(f"{counts[key]:,} {title}" for key, title in SUMMARY if counts[key] or key in ("answered", "failed"))
     console.print(f"{counted(counts['requests'], 'request(s)')}: {words}", highlight=False, soft_wrap=True)
+    if "between_networks" in result and (line := summary_of_ways(result["between_networks"])):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _print_rows(console: Console, title: str, rows: Sequence[dict[str, Any]], skipped: Sequence[str] = ()) -> None:

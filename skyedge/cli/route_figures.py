@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from skyedge.cli.route_requests import Asked
+from skyedge.cli.route_ways import between_networks, ways_as_mappings
 from skyedge.cli.route_why import Explainer, Tried
 from skyedge.layers.mesh.access import FORBIDDEN
 from skyedge.layers.mesh.explain import place
@@ -29,13 +30,15 @@ def as_mapping(
     ``summary`` counts the requests that came from outside; ``requests`` are these, in the order given; ``split`` counts
     attempts, with those that endpoints made and mirrored copies; ``ejections`` are in order of time; ``latency`` is of whole
     requests, by the service that was asked for; ``classes`` is the same by class of service, with the mean wait at an
-    endpoint, and empty where all are of one.
+    endpoint, and empty where all are of one.  Where networks differ each request has ``ways``, of its attempts in order, and
+    ``between_networks`` counts them.
     """
     calls = traffic.calls
     tried, explainer = _tried(reading, calls), Explainer(reading, traffic.ejections)
+    between = between_networks(reading, asked, calls)
     return {
         "summary": _summary(reading, asked, traffic, tried),
-        "requests": _requests(explainer, asked, calls, tried, explain=explain),
+        "requests": _requests(reading, explainer, asked, calls, tried, explain=explain),
         "split": _split(calls),
         "ejections": [
             {
@@ -53,6 +56,7 @@ def as_mapping(
             {"class": one.name[0], **_latency(one), "wait_ms": _rounded(one.wait_ms)}
             for one in (by_class(calls) if len(calls.classes) > 1 else ())
         ],
+        **({} if between is None else {"between_networks": between}),
         "warnings": [*warnings, *explainer.unknown_hosts(asked)],
     }
 
@@ -126,7 +130,13 @@ def _summary(
 
 
 def _requests(
-    explainer: Explainer, asked: Sequence[Asked], calls: Calls, tried: Mapping[int, Sequence[Tried]], *, explain: bool
+    reading: MeshReading,
+    explainer: Explainer,
+    asked: Sequence[Asked],
+    calls: Calls,
+    tried: Mapping[int, Sequence[Tried]],
+    *,
+    explain: bool,
 ) -> list[dict[str, Any]]:
     rows = calls.requests
     columns = (rows.route, rows.status, rows.flags, rows.end_us - rows.start_us, rows.start_us)
@@ -152,6 +162,8 @@ def _requests(
             "attempts": len(attempts),
             "ms": round(took_us / 1e3, 3),
         }
+        if reading.reach is not None:
+            said["ways"] = ways_as_mappings(reading.reach, one.caller, [attempt.endpoint for attempt in attempts])
         if explain:
             said["why"] = explainer.why(one, route, attempts, flags)
         result.append(said)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from skyedge.cli.route_requests import Asked
+from skyedge.cli.route_ways import out_of_reach, way_in_words, within_reach
 from skyedge.layers.mesh.explain import place, reasons
 from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.http_route import HttpRoute
@@ -117,6 +118,10 @@ class Explainer:
         route = host.routes[number] if host is not None and 0 <= number < len(host.routes) else None
         if route is not None:
             lines += self._split(route, tried)
+            if self._reading.reach is not None:
+                hosts = {to.host for to in route.destinations}
+                members = [one for one in self._reading.endpoints if one.service in hosts]
+                lines += out_of_reach(self._reading.reach, asked.caller, members)
         lines += [self._attempt(asked, at, one, route) for at, one in enumerate(tried, 1)]
         lines += [words for flag, words in FLAG_WORDS.items() if flags & flag.value and (not tried or flag is Flags.URX)]
         return lines
@@ -153,6 +158,8 @@ class Explainer:
         what = endpoint.runs_in.value if endpoint.service in self._services else "outside of the mesh"
         who = f" ({workload.name}, {what})" if workload is not None else f" ({what})"
         words = [f"attempt {at}: {endpoint.address}{who} in {place(endpoint.locality)}"]
+        if self._reading.reach is not None:
+            words.append(way_in_words(self._reading.reach.way(asked.caller.network, endpoint.network)))
         if ranked is not None and endpoint.address in ranked.priorities:
             mine = ranked.priorities[endpoint.address]
             equal = sum(priority == mine for priority in ranked.priorities.values())
@@ -203,4 +210,5 @@ class Explainer:
         return self._ranked[key]
 
     def _mesh(self, caller: Caller) -> Mesh:
-        return self._reading.mesh_for(caller)
+        mesh, reach = self._reading.mesh_for(caller), self._reading.reach
+        return mesh if reach is None else replace(mesh, endpoints=within_reach(reach, caller, mesh.endpoints))
