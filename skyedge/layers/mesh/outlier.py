@@ -137,6 +137,10 @@ class OutlierDetector:
                 self._move(record, Event.LIMIT_REACHED, at_ms)
                 record.forget_errors()
 
+    def forget(self, host: str) -> None:
+        """A host is gone; it no longer counts."""
+        self._records.pop(host, None)
+
     def sweep(self, at_ms: float) -> None:
         """Let hosts back in that have been out for long enough, and forgive those that serve one ejection."""
         for record in self._records.values():

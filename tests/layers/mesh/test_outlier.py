@@ -79,3 +79,16 @@ def test_what_makes_no_sense_is_refused():
         OutlierDetector(["a", "a"])
     with pytest.raises(InputError, match="alpha"):
         OutlierDetector(["alpha"]).observe("alpa", 200, 0)
+
+
+def test_a_host_that_is_forgotten_is_neither_out_nor_counted():
+    detector = OutlierDetector(HOSTS[:4], OutlierConfig(consecutive_5xx=1, max_ejection_percent=50))
+    for host in HOSTS[:3]:
+        detector.observe(host, 500, 0)
+    assert detector.ejected == ("h0", "h1")
+    for host in ("h0", "h1", "nobody"):
+        detector.forget(host)
+    assert detector.ejected == ()
+    detector.observe("h2", 500, 1)
+    detector.observe("h3", 500, 1)
+    assert detector.ejected == ("h2",)

@@ -52,13 +52,13 @@ class ClusterView:
         self.changes: list[tuple[int, int, bool]] = []
         self.in_panic = False
         self._cluster = cluster
+        self._caller = caller
         self._table = copy(table)
         self._table.ejected = np.zeros_like(table.ejected)
-        self._groups = grouped(cluster, self._table, caller)
         self._started_us = started_us
-        self.rows: list[int] = self._groups.rows.tolist()
-        sizes = np.diff(self._groups.starts)
-        self._priority = dict(zip(self.rows, np.repeat(self._groups.priorities, sizes).tolist(), strict=True))
+        self._gone: set[int] = set()
+        self._priority: dict[int, int] = {}
+        self._regroup()
         config = cluster.policy.outlier_config
         self._detector = OutlierDetector([str(row) for row in self.rows], config) if config is not None else None
         self._config = config or OutlierConfig()
@@ -118,7 +118,7 @@ class ClusterView:
 
     def answered(self, endpoint: int, status: int, now_us: int) -> None:
         """Take note of how an endpoint answered; what gave no answer counts as a gateway's error."""
-        if self._detector is None or (status < 500 and endpoint not in self._soiled):
+        if self._detector is None or (status < 500 and endpoint not in self._soiled) or endpoint in self._gone:
             return
         self.catch_up(now_us)
         self._detector.observe(str(endpoint), status, now_us / 1000)
@@ -140,6 +140,28 @@ class ClusterView:
             self._detector.sweep(self._next_sweep_us / 1000)
             self._note_changes(self._next_sweep_us)
             self._next_sweep_us += interval_us
+
+    def forget(self, endpoint: int, now_us: int) -> None:
+        """The proxy is told that an endpoint is gone; what it knows of others stays (Envoy)."""
+        if endpoint not in self.rows:
+            return
+        self.catch_up(now_us)
+        self._table.endpoints = [None if row == endpoint else one for row, one in enumerate(self._table.endpoints)]
+        self._gone.add(endpoint)
+        if self._detector is not None:
+            self._detector.forget(str(endpoint))
+        if endpoint in self._out:
+            self._out -= {endpoint}
+            self.changes.append((now_us, endpoint, False))
+        self._regroup()
+        self._rebuild()
+
+    def _regroup(self) -> None:
+        """Work out by priority and locality who is there; priorities of those who are gone stay, for requests that tried."""
+        self._groups = grouped(self._cluster, self._table, self._caller)
+        self.rows: list[int] = self._groups.rows.tolist()
+        sizes = np.diff(self._groups.starts)
+        self._priority |= zip(self.rows, np.repeat(self._groups.priorities, sizes).tolist(), strict=True)
 
     def _note_changes(self, at_us: int) -> None:
         assert self._detector is not None

@@ -89,13 +89,14 @@ class Directory(Generic[Ticket]):
         self._views: dict[str, Mesh] = {}
         self._rules: dict[tuple[int, str], Domains[DestinationRule]] = {}
         self._outside: set[str] = set()
-        self._tables: dict[tuple[str, frozenset[str]], EndpointTable] = {}
+        self._tables: dict[tuple[str, frozenset[str], frozenset[str]], EndpointTable] = {}
         self._hosts: dict[tuple[int, str, str], VirtualHosts] = {}
         self._proxies: dict[str, Proxy[Ticket]] = {}
         self._stations: dict[tuple[str, str], Station[Ticket]] = {}
         self._crossed = Links(controls.classes, events)
         self._endpoint_proxies: dict[int, int] = {}
         self._silent: set[str] = set()
+        self._gone: dict[tuple[str, str], frozenset[str]] = {}
         # A parent is kept with what came of it, so that no other object takes its identity.
         self._further: dict[tuple[int, int, int], tuple[HttpRequest, HttpRequest]] = {}
         self._numbers: dict[tuple[str, object], int] = {}
@@ -180,6 +181,17 @@ class Directory(Generic[Ticket]):
             if station.endpoint.node == node:
                 station.reachable = listens
 
+    def forget(self, name: str, gone: MeshEndpoint, now_us: int) -> None:
+        """The proxy of a caller, by its name, has been told that an endpoint is gone, and leaves it."""
+        known_gone = self._gone.get((name, gone.service), frozenset())
+        self._gone[name, gone.service] = known_gone | {gone.address}
+        proxy = self._proxies.get(name)
+        for lane in proxy.lanes.values() if proxy is not None else ():
+            if lane is not None and lane.host == gone.service:
+                for row in [row for row, one in enumerate(lane.stations) if one.endpoint.address == gone.address]:
+                    lane.cluster.forget(row, now_us)
+                    lane.pool.drain(row)
+
     def lane(self, proxy: Proxy[Ticket], to: Destination, port: int) -> Lane[Ticket] | None:
         """The lane to a destination, for a request to a port; None if the mesh has no such service or subset."""
         asked = to.port if to.port is not None else port
@@ -206,7 +218,7 @@ class Directory(Generic[Ticket]):
         """The requests that an endpoint makes for one that it works on, and the proxy by which they go."""
         at = self._endpoint_proxies.get(station.number)
         if at is None:
-            at = self._endpoint_proxies[station.number] = self.proxy(self._caller_at(station)).number
+            at = self._endpoint_proxies[station.number] = self.proxy(self.caller_at(station.endpoint)).number
         proxy = self.proxies[at]
         for number, call in enumerate(station.behaviour.calls):
             count = int(call.count)
@@ -217,11 +229,11 @@ class Directory(Generic[Ticket]):
             for _ in range(count):
                 yield proxy, self._further[key][0]
 
-    def _caller_at(self, station: Station[Ticket]) -> Caller:
-        one = station.endpoint
+    def caller_at(self, one: MeshEndpoint) -> Caller:
+        """An endpoint as somebody who calls others."""
         known = self.known.get(one.service)
         namespace = known.namespace if known is not None else ""
-        return Caller(station.name, one.locality, one.labels, namespace, one.network, one.node)
+        return Caller(f"{one.service}/{one.address}", one.locality, one.labels, namespace, one.network, one.node)
 
     def _further_request(self, call: Call, parent: HttpRequest) -> HttpRequest:
         known = self.known[call.service]
@@ -301,9 +313,12 @@ class Directory(Generic[Ticket]):
         members = self._members.get(host, []) if host in self.known else [MeshEndpoint(host, host)]
         network = self.behaviours.network
         away = frozenset(one.network for one in members if not network.reaches(caller, one))
-        if (host, away) not in self._tables:
-            self._tables[host, away] = EndpointTable([host], [one for one in members if one.network not in away])
-        return self._tables[host, away]
+        gone = self._gone.get((caller.name, host), frozenset())
+        key = (host, away, gone)
+        if key not in self._tables:
+            there = [one for one in members if one.network not in away and one.address not in gone]
+            self._tables[key] = EndpointTable([host], there)
+        return self._tables[key]
 
     def _check(self) -> None:
         asked: list[tuple[str, str]] = [(host, "an endpoint") for host in self._members]

@@ -155,3 +155,30 @@ def test_a_caller_in_another_place_sees_other_priorities():
     members = [MeshEndpoint("a", HOST, CALLER.locality), MeshEndpoint("b", HOST, FAR)]
     there = ClusterView(cluster, EndpointTable([HOST], members), Caller("there", FAR))
     assert chosen_from(there) == {1}
+
+
+@given(st.integers(0, 3), st.integers(1, 3), st.integers(0, 5))
+def test_without_an_endpoint_that_is_gone_requests_go_where_they_would_if_it_had_never_been(near, far, gone):
+    assume(gone < near + far)
+    seen, never = view(near, far), view(near - (gone < near), far - (gone >= near))
+    seen.forget(gone, 0)
+    seen.forget(gone, 0)  # to be told twice changes nothing
+    expected = {None if one is None else one + (one >= gone) for one in chosen_from(never)}
+    assert chosen_from(seen) == expected
+
+
+def test_who_is_told_of_one_that_is_gone_keeps_what_it_knew_of_the_others():
+    seen = view(near=3, far=0)
+    for _ in range(2):
+        seen.answered(0, 500, 0)
+    assert chosen_from(seen) == {1, 2}
+    seen.forget(1, 10)
+    assert seen.ejected == {0}
+    assert chosen_from(seen) == {2}
+    seen.forget(0, 20)
+    assert seen.ejected == frozenset()
+    assert seen.changes == [(0, 0, True), (20, 0, False)]
+    seen.answered(0, 500, 30)  # an answer that was under way
+    assert chosen_from(seen) == {2}
+    seen.forget(2, 40)
+    assert chosen_from(seen) == {None}
