@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -53,7 +54,7 @@ def federate_command(
 
     Raises:
         InputError: for whatever is wrong with the files or the options; nothing is printed then.
-        typer.Exit: with 1, if ``strict`` and a rule is broken; all is printed then.
+        typer.Exit: with 1, if ``strict`` and a rule is broken or something runs nowhere; all is printed then.
     """
     from skyedge.cli.federate_failover import DEFAULT_FAILOVER, read_failures, timeline_rows
     from skyedge.cli.federate_moves import planned_rows, read_moves
@@ -90,7 +91,7 @@ def federate_command(
     if manifests_folder is not None:
         write_manifests(governed.works, manifests_folder)
     print_result(result, form)
-    if strict and governed.violations:
+    if strict and (governed.violations or result["not_placed"]):
         raise typer.Exit(1)
 
 
@@ -101,10 +102,10 @@ def as_mapping(
 
     ``placed`` says of each resource its policy, the affinity group that worked, how replicas are divided, and replicas by
     cluster (a list of clusters, if it has no replicas); ``not_placed`` why not; ``followers`` what goes along with whom.
-    ``overcommitted`` says by cluster and resource how many times what is free all the workloads together ask for: each is
-    placed by the room that there is for it alone.  ``leaving`` says who is driven out by a taint, and when.  ``manifests``
-    are those of each cluster.  ``why`` is there if it was asked for.  What governs the federation adds what it has to say:
-    :func:`skyedge.cli.federate_governance.governance_rows`.
+    ``overcommitted`` says by cluster and resource how many times what is free all the workloads together ask for (None:
+    nothing is free): each is placed by the room that there is for it alone.  ``leaving`` says who is driven out by a taint,
+    and when.  ``manifests`` are those of each cluster.  ``why`` is there if it was asked for.  What governs the federation
+    adds what it has to say: :func:`skyedge.cli.federate_governance.governance_rows`.
     """
     reading, placements = governed.reading, governed.placements
     placed, not_placed, why = [], [], {}
@@ -146,7 +147,10 @@ def as_mapping(
         "not_placed": not_placed,
         "followers": followers,
         "unselected": [title(one.resource) for one in reading.unselected],
-        "overcommitted": placements.overcommitted(),
+        "overcommitted": {
+            cluster: {name: factor if math.isfinite(factor) else None for name, factor in times.items()}
+            for cluster, times in placements.overcommitted().items()
+        },
         "leaving": [
             {"resource": title(reading.selected[one.workload].read.resource), "cluster": one.cluster, "after_s": one.after_s}
             for one in leaving(reading.clusters, reading.workloads, now_s)

@@ -58,8 +58,11 @@ def _print_tables(result: Mapping[str, Any]) -> None:
         console.print(words, style="red", highlight=False, markup=False, soft_wrap=True)
     _print_rows(console, "driven out by a taint", result["leaving"], ("resource", "cluster", "after_s"))
     for cluster, times in result["overcommitted"].items():
-        words = ", ".join(f"{factor:.2g} times the {resource}" for resource, factor in times.items())
-        sentence = f"all workloads together ask of {cluster} {words} that is free: each is placed by the room for it alone"
+        words = ", ".join(
+            f"{resource}, of which none is free" if factor is None else f"{factor:.2g} times the {resource} that is free"
+            for resource, factor in times.items()
+        )
+        sentence = f"all workloads together ask of {cluster} {words}: each is placed by the room for it alone"
         console.print(sentence, style="yellow", highlight=False, markup=False, soft_wrap=True)
     _print_rows(console, "event(s)", result.get("timeline", ()), ("at", "at_s", "event", "words"))
     counts = result["summary"]

@@ -16,7 +16,7 @@ from msgspec import Raw
 
 from skyedge.kube.metadata import Metadata
 from skyedge.kube.problem import Problem
-from skyedge.kube.shape import Shape, decode_hook, explain, fields, right_word, shown
+from skyedge.kube.shape import ANYTHING, Shape, decode_hook, explain, fields, right_word, shown
 
 SAYS_NOTHING = frozenset({b"{}", b"[]", b"null", b'""', b"false"})
 """An unmodelled field with one of these values need not be mentioned."""
@@ -108,7 +108,7 @@ class ShapeReader:
         return made
 
     def _other_field(self, name: str, text: bytes) -> None:
-        if name not in self._unmodelled and name not in self._bookkeeping:
+        if not {name, ANYTHING} & self._unmodelled and name not in self._bookkeeping:
             right = right_word(name, [*self._parts, *sorted(self._unmodelled | self._bookkeeping.keys())])
             raise Problem((name,), f"{self._what} has no field '{name}' here", right)
         if text not in SAYS_NOTHING and self._bookkeeping.get(name, b"") not in (None, text):

@@ -1,13 +1,15 @@
 """Which kinds there are: (group of the API, kind) to the type that its manifests become.
 
 A reader is given the kinds that it is to read, so that each part of the control plane brings its own; what else
-Kubernetes has is known by name, to tell a manifest that has no bearing here from a misspelt one.
+Kubernetes has is known by name, to tell a manifest that has no bearing here from a misspelt one.  Among them may be the kind
+``*``: then it reads what somebody else has defined, in a group of which nothing is known, too.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from skyedge.errors import nearest
@@ -24,7 +26,7 @@ from skyedge.kube.pods import Pod
 from skyedge.kube.problem import Problem
 from skyedge.kube.security_groups import SecurityGroup
 from skyedge.kube.services import Endpoints, EndpointSlice, Service
-from skyedge.kube.shape import Shape, right_word
+from skyedge.kube.shape import ANYTHING, Shape, right_word
 from skyedge.kube.traffic_classes import TrafficClasses
 from skyedge.kube.volcano import HyperNode, Job, PodGroup, Queue, SchedulerConfiguration
 
@@ -134,7 +136,9 @@ FEDERATION = (
         for name in ("ClusterRole", "ClusterRoleBinding")
     ),
     _handed_on("storage.k8s.io", "StorageClass", workloads.StorageClass, namespaced=False),
+    _handed_on("networking.k8s.io", "IngressClass", workloads.WithSpec, namespaced=False),
     _handed_on("apiextensions.k8s.io", "CustomResourceDefinition", workloads.WithSpec, namespaced=False),
+    Kind(ANYTHING, ANYTHING, workloads.Custom, namespaced=True, handed_on=True),
 )
 """What a federation reads; workloads and what goes along with them are handed on as they stand."""
 
@@ -145,13 +149,18 @@ KNOWN_ELSEWHERE = {
     "batch": "Job CronJob",
     "autoscaling": "HorizontalPodAutoscaler",
     "policy": "PodDisruptionBudget",
-    "networking.k8s.io": "Ingress IngressClass NetworkPolicy",
+    "networking.k8s.io": "Ingress IngressClass NetworkPolicy IPAddress ServiceCIDR",
     "rbac.authorization.k8s.io": "Role RoleBinding ClusterRole ClusterRoleBinding",
     "storage.k8s.io": "StorageClass CSIDriver CSINode CSIStorageCapacity VolumeAttachment",
     "coordination.k8s.io": "Lease",
     "discovery.k8s.io": "EndpointSlice",
     "node.k8s.io": "RuntimeClass",
     "apiextensions.k8s.io": "CustomResourceDefinition",
+    "apiregistration.k8s.io": "APIService",
+    "admissionregistration.k8s.io": "ValidatingWebhookConfiguration MutatingWebhookConfiguration ValidatingAdmissionPolicy "
+    "ValidatingAdmissionPolicyBinding",
+    "certificates.k8s.io": "CertificateSigningRequest",
+    "flowcontrol.apiserver.k8s.io": "FlowSchema PriorityLevelConfiguration",
     "events.k8s.io": "Event",
     "batch.volcano.sh": "CronJob",
     "bus.volcano.sh": "Command",
@@ -176,18 +185,24 @@ _KNOWN_TO_OTHERS = {
 """What one part of the control plane reads, another passes over: people keep them in one folder."""
 
 
+_GROUPS = {kind.group for kind in (*SCHEDULING, *MESH, *FEDERATION)} | KNOWN_ELSEWHERE.keys()
+_CUSTOM_GROUP = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+/v\d+((alpha|beta)\d+)?")
+"""A group that somebody defines is named by a domain."""
+
+
 class Registry:
     """Kinds by what a manifest says of itself."""
 
     def __init__(self, kinds: Iterable[Kind] = SCHEDULING) -> None:
         self.kinds = tuple(kinds)
+        self._custom = next((kind for kind in self.kinds if kind.name == ANYTHING), None)
         self._by_words = {(word, kind.name): kind for kind in self.kinds if not kind.bare_keys for word in kind.api_versions}
 
     @cached_property
     def _names(self) -> dict[str, list[Kind]]:
         names: dict[str, list[Kind]] = {}
         for kind in self.kinds:
-            if not kind.bare_keys:
+            if not kind.bare_keys and kind is not self._custom:
                 names.setdefault(kind.name, []).append(kind)
         return names
 
@@ -210,6 +225,11 @@ class Registry:
         if elsewhere and all(other.group != group for other in same_name):
             return None
         words = [word for other in same_name for word in other.api_versions]
+        somebodys = _CUSTOM_GROUP.fullmatch(api_version) and group not in _GROUPS and not nearest(api_version, words)
+        if self._custom is not None and somebodys:
+            # Known from now on, so that all of the name are read alike.
+            made = replace(self._custom, group=group, name=kind, versions=(api_version.rpartition("/")[2],))
+            return self._by_words.setdefault((api_version, kind), made)
         if words:
             right = nearest(api_version, words) or words[0]
             raise Problem(("apiVersion",), f"there is no {kind} in '{api_version}'", right)

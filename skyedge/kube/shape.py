@@ -27,6 +27,10 @@ Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 """The API's int32."""
 
 
+ANYTHING = "*"
+"""As ``unmodelled``: the API may know any field, since somebody else has defined the kind."""
+
+
 class Shape(Struct, frozen=True, kw_only=True, rename="camel", gc=False):
     """Base of every part of a manifest.  Attributes are the API's fields in snake_case.
 

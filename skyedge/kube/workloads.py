@@ -13,7 +13,7 @@ from msgspec import Meta, field
 
 from skyedge.kube.metadata import Metadata
 from skyedge.kube.pods import PodSpec
-from skyedge.kube.shape import Count, Shape
+from skyedge.kube.shape import ANYTHING, Count, Shape
 from skyedge.kube.volcano import PodTemplate
 
 
@@ -194,3 +194,9 @@ class WithSpec(Propagated, frozen=True, kw_only=True):
     """Any other kind with ``spec`` and ``status``."""
 
     unmodelled = "spec status"
+
+
+class Custom(Propagated, frozen=True, kw_only=True):
+    """A resource of a kind that somebody defined; only its name is looked at."""
+
+    unmodelled = ANYTHING

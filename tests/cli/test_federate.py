@@ -281,6 +281,23 @@ def test_a_failure_that_cannot_be_meant_is_one_sentence(federate, arguments, wor
     assert words in err
 
 
+def test_what_runs_nowhere_is_an_answer_and_with_strict_a_failure_after_all_is_printed(federate):
+    usual, strict = federate("small.yaml"), federate("small.yaml", "--strict")
+    assert usual[:2] == strict[:2]
+    assert "Deployment n/huge runs nowhere" in strict[0]
+    assert (usual[2] or 0, strict[2]) == (0, 1)
+
+
+def test_a_cluster_that_is_full_is_not_asked_for_so_many_times_nothing(federate, tmp_path):
+    weights = "staticWeightList: [{targetCluster: {clusterNames: [a, c]}, weight: 1}]"
+    full = SMALL.replace("dynamicWeight: AvailableReplicas", weights).replace('{cpu: "8"', '{cpu: "0"')
+    (tmp_path / "full.yaml").write_text(full)
+    assert "ask of a cpu, of which none is free: each" in federate("full.yaml")[0]
+    decision = json.loads(federate("full.yaml", "-o", "json")[0])
+    assert decision["overcommitted"]["a"] == {"cpu": None}
+    assert yaml.safe_load(federate("full.yaml", "-o", "yaml")[0]) == decision
+
+
 def test_of_many_clusters_some_are_named_to_who_named_none(federate, tmp_path):
     some = "".join(
         f"apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata: {{name: x{n}}}\n---\n" for n in range(9)

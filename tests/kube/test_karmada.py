@@ -12,7 +12,7 @@ from skyedge.kube import FEDERATION, SCHEDULING, parse_manifests
 from skyedge.kube import karmada as kinds
 from skyedge.kube import karmada_overrides as overrides
 from skyedge.kube import karmada_workloads as bindings
-from skyedge.kube.workloads import CronJob, Job, Replicated, Secret
+from skyedge.kube.workloads import CronJob, Custom, Job, Replicated, Secret
 
 POLICY = {
     "apiVersion": "policy.karmada.io/v1alpha1",
@@ -304,6 +304,29 @@ def test_what_the_api_fills_in_by_itself_is_read_over_and_what_somebody_chose_is
         assert warning.endswith(f"skyedge does not model them: spec.{field}")
     with pytest.raises(InputError, match="did you mean 'schedulerName'"):
         read({**usual, "spec": {**usual["spec"], "schedularName": "mine"}})
+
+
+def test_what_somebody_has_defined_is_handed_on_whole_whatever_its_fields_are():
+    book = {"apiVersion": "webapp.my.domain/v1", "kind": "Guestbook", "metadata": {"name": "g"}, "size": [2], "x": {"y": 1}}
+    manifests = read(book, {**book, "metadata": {"name": "h"}}, strict=True)
+    assert [one.plain() for one in manifests.of(Custom)] == [book, {**book, "metadata": {"name": "h"}}]
+    assert read({**book, "apiVersion": "serving.knative.dev/v1", "kind": "Service"}).of(Custom)
+    assert "'name' is missing" in mistake({**book, "metadata": {}})
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "words"),
+    [
+        ("polcy.karmada.io/v1alpha1", "PropagationPolicy", "did you mean 'policy.karmada.io/v1alpha1'?"),
+        ("apps/v1", "Deploymnt", "did you mean 'Deployment'?"),
+        ("policy.karmada.io/v1alpha1", "Guestbook", "there is no kind 'Guestbook'"),
+        ("networking.k8s.io/v1", "Guestbook", "there is no kind 'Guestbook'"),
+        ("my.domain", "Guestbook", "there is no kind 'Guestbook'"),
+        ("my/v1", "Guestbook", "there is no kind 'Guestbook'"),
+    ],
+)
+def test_a_misspelt_group_or_kind_is_not_taken_for_somebodys_own(api_version, kind, words):
+    assert words in mistake({"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}})
 
 
 def test_a_cluster_pushes_or_pulls():

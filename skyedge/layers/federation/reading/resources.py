@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from skyedge.kube import FEDERATION, Manifest, Manifests
 from skyedge.kube.karmada import ClusterPropagationPolicy as WidePolicyManifest
 from skyedge.kube.karmada import PropagationPolicy as PolicyManifest
-from skyedge.kube.workloads import Propagated
+from skyedge.kube.workloads import Propagated, WithSpec
 from skyedge.layers.federation.dependencies import Reference, dependencies_of
 from skyedge.layers.federation.placement import PlacementRules
 from skyedge.layers.federation.policy import (
@@ -97,9 +97,10 @@ def read_resources(manifests: Manifests) -> dict[ResourceKey, ReadResource]:
         InputError: with the place, for a resource that is there twice.
     """
     found: dict[ResourceKey, ReadResource] = {}
+    without = _defined_without_namespace(manifests)
     for shape in _SHAPES:
         for manifest in manifests.of(shape):
-            read = ReadResource(_resource(manifest.object), manifest)
+            read = ReadResource(_resource(manifest.object, without), manifest)
             key = key_of(read.resource)
             if key in found:
                 raise doubled(manifest, f"a {title_of(read.resource)}", found[key].manifest)
@@ -107,9 +108,24 @@ def read_resources(manifests: Manifests) -> dict[ResourceKey, ReadResource]:
     return {key: found[key] for key in sorted(found) if not found[key].owned and not found[key].reserved}
 
 
-def _resource(given: Propagated) -> Resource:
+def _defined_without_namespace(manifests: Manifests) -> set[tuple[str, str]]:
+    """Group and kind of what somebody has defined for whole clusters; what is not defined in the files has namespaces."""
+    found = set()
+    for manifest in manifests.of(WithSpec):
+        if manifest.object.kind == "CustomResourceDefinition":
+            spec = manifest.plain().get("spec") or {}
+            if isinstance(spec, dict) and spec.get("scope") == "Cluster":
+                names = spec.get("names") or {}
+                found.add((str(spec.get("group")), str(names.get("kind")) if isinstance(names, dict) else ""))
+    return found
+
+
+def _resource(given: Propagated, without_namespace: set[tuple[str, str]]) -> Resource:
     metadata = given.metadata
-    namespace = metadata.namespace or DEFAULT_NAMESPACE if _NAMESPACED[given.api_version, given.kind] else ""
+    known = _NAMESPACED.get((given.api_version, given.kind))
+    if known is None:
+        known = (given.api_version.rpartition("/")[0], given.kind) not in without_namespace
+    namespace = metadata.namespace or DEFAULT_NAMESPACE if known else ""
     return Resource(given.kind, metadata.name, namespace, given.api_version, metadata.labels)
 
 
