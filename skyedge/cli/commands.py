@@ -319,6 +319,9 @@ def route(
     delay: Annotated[
         list[str] | None, typer.Option(help="One way between two regions; again for others.", metavar="A,B=15ms")
     ] = None,
+    down: Annotated[
+        list[str] | None, typer.Option(help="An edge node whose site has no line; again for others.", metavar="NODE")
+    ] = None,
     traces: Annotated[Path | None, typer.Option(help="Write traces, as OpenTelemetry JSON.")] = None,
     metrics: Annotated[Path | None, typer.Option(help="Write metrics, as Prometheus text.")] = None,
     topology: Annotated[Path | None, typer.Option(help="Write who calls whom, as .dot or .mmd.")] = None,
@@ -348,6 +351,7 @@ def route(
         seed=seed,
         rate_per_s=rate,
         delays=delay or [],
+        down=down or [],
         outputs={"traces": traces, "metrics": metrics, "topology": topology},
         rollout=rollout,
         upgrade=ProxyUpgrade.asked(upgrade_proxies, drain, max_unavailable),

@@ -18,6 +18,7 @@ from skyedge.cli.route_figures import as_mapping
 from skyedge.cli.route_requests import MOST_REQUESTS, requests_of
 from skyedge.cli.route_rollout import rolled_out, sentence
 from skyedge.cli.route_upgrade import ProxyUpgrade, upgrade_sentence, upgrades_compared
+from skyedge.cli.route_ways import summary_of_ways, with_lines_down
 from skyedge.cli.route_world import world_of
 from skyedge.cli.route_zones import OPTION as WITHOUT_ZONE
 from skyedge.cli.route_zones import without_control_plane, zone_losses_compared, zones_sentence
@@ -63,6 +64,7 @@ def route_command(
     seed: int,
     rate_per_s: float,
     delays: Sequence[str],
+    down: Sequence[str],
     outputs: Mapping[str, Path | None],
     rollout: str | None = None,
     upgrade: ProxyUpgrade | None = None,
@@ -71,6 +73,7 @@ def route_command(
     """Read manifests, send requests through the mesh and print what became of them.
 
     Args:
+        down: edge nodes whose sites have no line.
         rollout: the name of a canary that they meet.
         upgrade: of the proxies of nodes, that they meet.
         without_zones: that the control plane loses meanwhile.
@@ -87,7 +90,8 @@ def route_command(
     reading = read_mesh(manifests)
     if strict and reading.warnings:
         raise InputError(f"{reading.warnings[0]} (strict)")
-    network = Network(between_us=_delays(delays, reading))
+    reading = with_lines_down(reading, manifests, down)
+    network = Network(between_us=_delays(delays, reading), reach=reading.reach)
     requests = _requests(requests)
     warnings = [*manifests.warnings(), *reading.warnings]
     if rollout is not None:
@@ -207,7 +211,7 @@ def _print(result: dict[str, Any]) -> None:
         console.print(zones_sentence(result), highlight=False, soft_wrap=True)
         return
     split = result["split"]
-    _print_rows(console, "request(s)", result["requests"], skipped=("why", "flags"))
+    _print_rows(console, "request(s)", result["requests"], skipped=("why", "flags", "ways"))
     for number, request in enumerate(result["requests"][:MOST_ROWS], 1):
         if "why" in request:
             head = f"request {number}: {request['method']} {request['host']}{request['path']} from {request['from']}"
@@ -223,6 +227,8 @@ def _print(result: dict[str, Any]) -> None:
     counts = result["summary"]
     words = ", ".join(f"{counts[key]:,} {title}" for key, title in SUMMARY if counts[key] or key in ("answered", "failed"))
     console.print(f"{counted(counts['requests'], 'request(s)')}: {words}", highlight=False, soft_wrap=True)
+    if "between_networks" in result and (line := summary_of_ways(result["between_networks"])):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _print_rows(console: Console, title: str, rows: Sequence[dict[str, Any]], skipped: Sequence[str] = ()) -> None:
