@@ -36,6 +36,8 @@ STORED = "delivered_after_s"
 PLOTS = (".png", ".svg", ".pdf")
 LINKS = (*NEIGHBOURS, "none")
 LONGEST = 7 * DAY
+LAST = parse_utc("9999-12-31T23:59:59")
+"""The last second that has a date."""
 MOST_STEPS = 200_000
 _LISTED = 5
 
@@ -58,6 +60,8 @@ class Span:
         )
         if not 0 < span.duration_us <= LONGEST:
             raise InputError("must be longer than nothing and at most 7d", where="--duration")
+        if span.start + span.duration_us > LAST:
+            raise InputError("the path ends after the year 9999, for which there is no date", where="--start")
         if span.step_us <= 0:
             raise InputError("must be longer than nothing", where="--step")
         if span.step_us > span.duration_us:

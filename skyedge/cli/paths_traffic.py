@@ -21,6 +21,7 @@ from skyedge.time import Instant
 COLUMNS = ("from", "to", "mbps", "class")
 MOST_DEMANDS = 10_000
 MOST_CLASSES = 8
+MOST_MBPS = 1e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,7 @@ class Queues:
     shortest_s: list[float] = field(default_factory=list)
     """What the path that looks at distance alone would take, with its waits."""
     delivered: list[float] = field(default_factory=list)
-    """Share of all traffic that full links do not take."""
+    """Share of all traffic that arrives past full links."""
     busiest: list[float] = field(default_factory=list)
     """Load of the busiest direction of a link."""
 
@@ -151,9 +152,12 @@ def _lines(path: Path) -> Iterator[tuple[dict[str, str], str]]:
         raise InputError(f"this cannot be read as text: {error}", where=path) from None
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and line[0] != "#"]
     reader = csv.DictReader([line for _, line in lines])
-    for name in reader.fieldnames or ():
+    names = list(reader.fieldnames or ())
+    for at, name in enumerate(names):
         if name not in COLUMNS:
             raise InputError(f"unknown column '{name}'", where=path, nearest=nearest(str(name), COLUMNS))
+        if name in names[:at]:
+            raise InputError(f"there is a column '{name}' already", where=path)
     missing = [name for name in COLUMNS[:3] if name not in (reader.fieldnames or ())]
     if missing:
         raise InputError(f"the column '{missing[0]}' is missing", where=path)
@@ -169,8 +173,8 @@ def _figure(text: str, name: str, where: str) -> float:
         figure = float(text)
     except ValueError:
         figure = -1.0
-    if not 0 <= figure < np.inf:
-        raise InputError(f"{name} must be a number that is not negative, not '{text}'", where=where)
+    if not 0 <= figure <= MOST_MBPS:
+        raise InputError(f"{name} must be a number from 0 to {MOST_MBPS:,.0f}, not '{text}'", where=where)
     return figure
 
 

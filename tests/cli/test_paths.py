@@ -180,6 +180,7 @@ def test_keeping_a_path_costs_delay_and_saves_hand_overs(paths):
         (("kuiper-630", *CITIES, "--start", "now"), "--start: 'now' is not an ISO 8601 time"),
         (("kuiper-630", *CITIES, *SHORT, "--duration", "8d"), "--duration: must be longer than nothing and at most 7d"),
         (("kuiper-630", *CITIES, *SHORT, "--step", "2min"), "--step: a step of 2min is longer than the duration of 60s"),
+        (("kuiper-630", *CITIES, "--start", "9999-12-31T23:59:58Z"), "--start: the path ends after the year 9999"),
         (("kuiper-630", *CITIES, *SHORT, "--step", "0s"), "--step: must be longer than nothing"),
         (("kuiper-630", *CITIES, *SHORT, "--step", "1us"), "60,000,000 steps are more than 200,000"),
         (("kuiper-630", *CITIES, *SHORT, "--links", "slots"), "did you mean 'slot'?"),
@@ -242,7 +243,9 @@ def test_any_gateway_is_the_nearest_unless_one_is_preferred_or_asked_for(paths):
     ("content", "says"),
     [
         ("from,to,mbps\nManila,Tokio,1\n", r"traffic.csv:2: unknown place 'Tokio'.*Tokyo"),
-        ("from,to,mbps\n# a remark\nManila,Tokyo,-1\n", "traffic.csv:3: mbps must be a number that is not negative"),
+        ("from,to,mbps\n# a remark\nManila,Tokyo,-1\n", "traffic.csv:3: mbps must be a number from 0 to"),
+        ("from,to,mbps\nManila,Tokyo,1e10\n", "traffic.csv:2: mbps must be a number from 0 to 1,000,000,000, not '1e10'"),
+        ("from,to,mbps,mbps\nManila,Tokyo,1,2\n", "traffic.csv: there is a column 'mbps' already"),
         ("from,to,mbps\nManila,Manila,1\n", "traffic.csv:2: this demand ends where it begins"),
         ("from,to,mbps\nManila,any,1\n", "traffic.csv:2: 'any' is any gateway"),
         ("from,to,mbps,clas\nManila,Tokyo,1,0\n", "unknown column 'clas'.*class"),

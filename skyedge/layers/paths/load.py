@@ -25,6 +25,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
 from skyedge.errors import InputError
+from skyedge.layers.paths.losses import delivered_shares
 from skyedge.layers.paths.shortest import Floats, Rows
 from skyedge.space.topology import Snapshot
 
@@ -71,10 +72,11 @@ class Loaded:
     """Where the demands went.
 
     Attributes:
-        load_mbps: offered to each direction of each link by class, (2, links, classes): first to second, and back.
+        load_mbps: of each direction of each link by class, (2, links, classes): first to second, and back; whole, as if
+            nothing were lost on the way.
         target: node that each demand ends at, (demands,); -1 if it reaches none.
         delay_s: one way with mean waits, (demands,), as all loads are at last; infinite without a way.
-        delivered: share of each demand that no full link takes, (demands,).
+        delivered: share of each demand that no full link takes, (demands,); 0 without a way.
         hops: links on the way, (demands,).
     """
 
@@ -187,13 +189,11 @@ def _directed(snapshot: Snapshot, cost_s: Floats, leaving: Rows) -> tuple[Any, A
 
 def _account(snapshot: Snapshot, rate_mbps: Floats, demands: Demands, load: Floats, ends: Rows, links: list[Rows]) -> Loaded:
     """Delays and losses once all is placed."""
-    left = np.maximum(rate_mbps[:, None] - (np.cumsum(load, axis=-1) - load), 0.0)
-    passed = np.minimum(1.0, left / np.maximum(load, 1e-12)).reshape(-1, demands.classes)
     delay = (snapshot.delay_s[:, None] + waits_s(load, rate_mbps)).reshape(-1, demands.classes)
     reached = ends >= 0
     delay_s = np.array([delay[way, qos].sum() for way, qos in zip(links, demands.qos, strict=True)])
-    # A demand that loses a part on its way is offered whole to the links after: losses are not under-stated.
-    delivered = np.array([passed[way, qos].prod() for way, qos in zip(links, demands.qos, strict=True)])
+    both_ways_mbps = np.concatenate([rate_mbps, rate_mbps])
+    delivered = delivered_shares(links, demands.qos, demands.rate_mbps, both_ways_mbps, demands.classes)
     return Loaded(
         load,
         ends,
