@@ -92,8 +92,13 @@ def _judged(experiment: Experiment, claim: Claim, table: Mapping[str, Mapping[st
     if not claim.constants:
         return result
     arm = resolve_arm(experiment, result.arm) if result.arm is not None else experiment
-    values = [f"{one.key} = {value_at(arm, one.key)} ({one.source})" for one in claim.constants]
+    values = [f"{one.key} = {_plain(value_at(arm, one.key))} ({one.source})" for one in claim.constants]
     return replace(result, constants=tuple(values))
+
+
+def _plain(value: object) -> str:
+    """A figure without digits that say nothing, a word as it is."""
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def _tests(metrics: Mapping[str, Sequence[RunMetrics]], base: str) -> dict[str, ArmTest]:

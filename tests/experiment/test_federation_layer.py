@@ -16,6 +16,8 @@ from skyedge.experiment.records import RunRecord
 from skyedge.experiment.run import run_arm, run_digest
 from skyedge.layers.federation.division import Strategy
 from skyedge.nodes.user_city import LOST, OPEN, SERVED
+from skyedge.resources import find
+from skyedge.space.sites import Sites
 from skyedge.time import HOUR, SECOND, parse_duration
 
 BENT = ["time.duration=2d", "arms={bent: {set: {pipeline.mode: bent-pipe}}}", "space.sites=sites/tiansuan.csv"]
@@ -116,6 +118,45 @@ def test_a_record_of_a_federation_comes_back_as_it_was_saved(tmp_path):
 def test_clusters_behind_the_stations_save_bytes_times_hops():
     assert figures()["picture_mb_hops"] < 0.4 * figures(AWAY)["picture_mb_hops"]
     assert figures()["downlink_delivered_mb"] == figures(AWAY)["downlink_delivered_mb"]
+
+
+def places():
+    sites = Sites.from_csv(find("sites/tiansuan.csv", kind="orbit"))
+    found = dict(zip(sites.names, zip(sites.lat_deg.tolist(), sites.lon_deg.tolist(), strict=True), strict=True))
+    found |= {"north": found["Beijing"], "south": found["Changsha"], "away": (50.1, 8.7), "control-plane": found["Beijing"]}
+    return found | {"users-Beijing": (39.9, 116.4), "users-Rome": (41.9, 12.5)}
+
+
+def hops_by_hand(one, other):
+    """The haversine, the detour of ITU-T Y.1541, a router every 1,000 km and one at each end."""
+    (lat, lon), (other_lat, other_lon) = np.radians(one), np.radians(other)
+    haversine = np.sin((lat - other_lat) / 2) ** 2 + np.cos(lat) * np.cos(other_lat) * np.sin((lon - other_lon) / 2) ** 2
+    km = 2 * 6371 * np.arcsin(np.sqrt(haversine))
+    return 2 + int((1.5 * km if km < 1000 else max(1500, 1.25 * km)) // 1000)
+
+
+def test_every_terrestrial_byte_is_in_the_ledger_with_the_hops_of_its_great_circle():
+    where = places()
+    rows = [row for row in run(*EVERYTHING)[0].ledger.rows() if row.link.segment == "terrestrial"]
+    assert {row.link.traffic for row in rows} == {"scene", "result", "model", "control"}
+    for row in rows:
+        assert row.link.hops == hops_by_hand(where[row.link.source], where[row.link.destination]), row.link
+
+
+def test_bytes_times_hops_of_pictures_are_those_of_what_the_dispatchers_say_they_sent():
+    record, _ = run(NORTH_FIRST, OUTAGE, SKYEDGE)
+    where = places()
+    (picture_bytes,) = {
+        row.size_bytes // row.objects
+        for row in record.ledger.rows()
+        if row.link.segment == "downlink" and row.link.traffic == "scene" and row.state == "delivered"
+    }
+    sent = sum(
+        count * hops_by_hand(where[row["node"]], where[cluster])
+        for row in record.federation["dispatchers"]
+        for cluster, count in row["sent"].items()
+    )
+    assert figures(NORTH_FIRST, OUTAGE, SKYEDGE)["picture_mb_hops"] == pytest.approx(sent * picture_bytes / 1e6)
 
 
 def test_twice_the_hops_is_twice_the_bytes_times_hops_and_changes_nothing_else():

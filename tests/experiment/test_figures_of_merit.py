@@ -198,7 +198,7 @@ def test_a_claim_says_of_what_kind_its_evidence_is_and_which_constants_decide_it
     runs_of = [RunMetrics(nothing, np.zeros(BLOCKS), np.zeros(BLOCKS))] * 3
     (result, *_) = conclude(changed, {"one-cloud": runs_of, "nearest": runs_of}).claims
     assert result.arm == "nearest"
-    assert f"{image.key} = 123.0 ({image.source})" in result.lines()[-1]
+    assert f"{image.key} = 123 ({image.source})" in result.lines()[-1]
 
 
 @pytest.mark.parametrize(
