@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyedge.errors import InputError
@@ -12,18 +12,21 @@ from skyedge.layers.mesh.defaults import OutlierWish
 from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.locality import Locality
 from skyedge.layers.mesh.objects import (
+    Balancer,
     Caller,
     DestinationRule,
+    HashKey,
     LoadBalancing,
     LocalityWish,
     Mesh,
     MeshEndpoint,
     TrafficPolicy,
 )
-from skyedge.layers.mesh.reach import Channel, Reach
+from skyedge.layers.mesh.reach import Channel, Kind, Reach
 from skyedge.layers.mesh.traffic import (
     Behaviour,
     Behaviours,
+    Failing,
     Flags,
     Network,
     ServiceTime,
@@ -178,6 +181,39 @@ def test_the_next_priority_serves_while_a_line_is_down():
     for reach, address in ((SITES, "10.0.0.0"), (NO_FARM, "10.0.0.1")):
         calls = simulate(mesh(near, next_best, policy=policy), requests, behaving(between(reach))).calls
         assert {calls.endpoints[one].address for one in calls.attempts.endpoint.tolist()} == {address}
+
+
+FAILOVER = LoadBalancing(locality=LocalityWish(True, failover=(("eu", "asia"),)))
+BY_KEY = LoadBalancing(Balancer.RING_HASH, HashKey(header="user"))
+POLICIES = (
+    TrafficPolicy(),
+    TrafficPolicy(load_balancing=FAILOVER, outlier=OutlierWish(consecutive_5xx_errors=2)),
+    TrafficPolicy(load_balancing=BY_KEY),
+    TrafficPolicy(load_balancing=LoadBalancing(Balancer.ROUND_ROBIN), outlier=OutlierWish(consecutive_5xx_errors=1)),
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(places, min_size=1, max_size=6), places, st.sampled_from(POLICIES), st.sampled_from(sorted(SITES.networks)))
+def test_who_cannot_be_reached_is_as_one_who_is_not_there(there, here, policy, failing):
+    """To a caller, whatever the balancer, and with ejections and panic: digit for digit."""
+    everybody = [answering(network, f"10.0.0.{at}", place) for at, (network, place) in enumerate(there)]
+    caller = somebody(here[0], locality=here[1])
+    reached = [one for one in everybody if NO_FARM.way(caller.network, one.network).kind is not Kind.NONE]
+    bad = Behaviour(ServiceTime(1), failing=(Failing(share=0.5),))
+    poor = {(HOST, one.address): bad for one in everybody if one.network == failing}
+    requests = [
+        TimedRequest(number * 1_000, caller, HttpRequest(HOST, headers={"user": str(number % 7)})) for number in range(60)
+    ]
+
+    def course(endpoints):
+        known = {key: one for key, one in poor.items() if key[1] in {endpoint.address for endpoint in endpoints}}
+        behaviours = replace(behaving(between(NO_FARM), 1_000, 1_000), endpoints=known)
+        calls = simulate(mesh(*endpoints, policy=policy), requests, behaviours, seed=1).calls
+        named = [calls.endpoints[one].address for one in calls.attempts.endpoint.tolist()]
+        return calls.requests.status.tolist(), calls.requests.end_us.tolist(), named
+
+    assert course(everybody) == course(reached)
 
 
 def test_one_network_of_all_is_as_none():
