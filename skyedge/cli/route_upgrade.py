@@ -105,18 +105,20 @@ def upgrades_compared(
 def upgrade_sentence(result: Mapping[str, Any]) -> str:
     """What was compared, and what it came to, in words."""
     said, (_, graceful, killed) = result["upgrade"], result["runs"]
-    times_s = {key: f"{said[key]:g} s" for key in ("begins_s", "new_proxy_starts_in_s", "takes_sockets_in_s", "drain_s")}
     without = said["workloads_without_a_node"]
-    stay = f"; {counted(without, 'workload(s)')} on no node stay as they are" if without else ""
-    otherwise = any(row["failed_only_here"] > row["met_no_proxy"] for row in (graceful, killed))
-    return (
-        f"{counted(said['nodes'], 'node(s)')}, {said['max_unavailable']} at a time, from {times_s['begins_s']} on: "
-        f"a new proxy starts in {times_s['new_proxy_starts_in_s']} and takes the sockets in {times_s['takes_sockets_in_s']} "
-        f"(assumed), an old one drains for {times_s['drain_s']} at most{stay}. "
-        f"Of {counted(graceful['requests'], 'request(s)')} the graceful upgrade cost {graceful['met_no_proxy']:,}, "
-        f"and killing {killed['met_no_proxy']:,}, because a proxy was gone"
-        + ("; what else failed only there met new proxies that knew no ejections, or load and chance" if otherwise else "")
+    plan = (
+        f"{counted(said['nodes'], 'node(s)')}, zone by zone and {said['max_unavailable']} at a time, from "
+        f"{said['begins_s']:g} s on: a new proxy starts in {said['new_proxy_starts_in_s']:g} s and takes the sockets in "
+        f"{said['takes_sockets_in_s']:g} s (assumed), an old one drains for {said['drain_s']:g} s at most"
     )
+    stay = f"; {counted(without, 'workload(s)')} on no node stay as they are" if without else ""
+    cost = (
+        f"Of {counted(graceful['requests'], 'request(s)')} the graceful upgrade cost {graceful['met_no_proxy']:,}, and "
+        f"killing {killed['met_no_proxy']:,}, because a proxy was gone"
+    )
+    otherwise = any(row["failed_only_here"] > row["met_no_proxy"] for row in (graceful, killed))
+    rest = "; what else failed only there met new proxies that knew no ejections, or load and chance" if otherwise else ""
+    return f"{plan}{stay}. {cost}{rest}"
 
 
 def _zones(manifests: Manifests, reading: MeshReading) -> dict[str, str]:

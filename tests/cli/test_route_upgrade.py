@@ -99,7 +99,7 @@ def test_json_and_yaml_say_the_same_and_a_table_sums_it_up(route):
     assert json.loads(out) == yaml.safe_load(route("--upgrade-proxies", "-o", "yaml", requests=900)[0])
     killed = runs(out)["killed at once"]["met_no_proxy"]
     table = " ".join(route("--upgrade-proxies", "--max-unavailable", 2, "--drain", "30s", requests=900)[0].split())
-    assert "3 nodes, 2 at a time, from" in table
+    assert "3 nodes, zone by zone and 2 at a time, from" in table
     assert "an old one drains for 30 s at most" in table
     summed_up = " ".join(route("--upgrade-proxies", requests=900)[0].split())
     assert f"the graceful upgrade cost 0, and killing {killed}, because a proxy was gone" in summed_up

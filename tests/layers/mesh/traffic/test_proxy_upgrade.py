@@ -240,6 +240,17 @@ def test_a_request_that_its_proxy_held_back_is_gone_with_it():
     assert patient.done_us == patient.traffic.calls.requests.end_us[0]
 
 
+def test_an_old_proxy_tries_again_for_what_it_has_and_over_its_own_connections():
+    failing = (Failing(0, TAKEN_US + 3_000_000, status=503),)
+    behaviours = replace(taking(10), usual=Behaviour(ServiceTime(10, Shape.CONSTANT), failing=failing))
+    route = route_to(retries=RetryWish(40, "5xx", backoff_s=0.1))
+    result = upgraded(two_nodes(route), asked(TAKEN_US - 500_000), plan_for("here"), BEGIN_US, behaviours)
+    assert ends(result) == [(200, "-")]
+    assert len(result.traffic.calls.attempts) > 5
+    assert result.opened == 1
+    assert result.done_us == result.traffic.calls.requests.end_us[0] > TAKEN_US + 3_000_000
+
+
 def test_an_answer_that_has_left_the_node_is_not_cut_off_any_more():
     # It leaves at 4 + 1 + 10 ms after it was asked for; the proxy dies half a millisecond later.
     for early_us, end in ((15_500, (200, "-")), (14_500, (503, "UC"))):
