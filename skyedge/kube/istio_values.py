@@ -1,7 +1,7 @@
 """What Istio's kinds are made of: durations, conditions on a text, percents, selectors of workloads.
 
 A duration is a word such as "5s" or "1h30m", as in Go; a condition is one of exact, prefix or regex.  Regular expressions
-are RE2's: what RE2 leaves out (looking ahead or behind, back references) is a mistake here although Python has it.
+are RE2's (:mod:`skyedge.re2`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from msgspec import Meta, field
 
 from skyedge.kube.problem import Problem
 from skyedge.kube.shape import Shape
+from skyedge.re2 import NotRe2, compiled
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Percentage = Annotated[float, Meta(ge=0, le=100)]
@@ -23,7 +24,6 @@ _UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _WHOLE = re.compile(f"(?:{_PART.pattern})+")
 _REFERENCE = re.compile(r"\\(.?)", re.DOTALL)
-_NOT_RE2 = re.compile(r"(?<!\\)(?:\\\\)*(\(\?(?:=|!|<=|<!|\(|P=|>)|\\[1-9])")
 
 
 def seconds(text: str) -> float:
@@ -64,18 +64,15 @@ def check_durations(part: Shape, *attributes: str, least_s: float = 0.0) -> None
 
 def check_regex(pattern: str) -> None:
     """Raise a :class:`Problem` unless ``pattern`` is a regular expression of RE2."""
-    foreign = _NOT_RE2.search(pattern)
-    if foreign is not None:
-        raise Problem((), f"'{pattern}': RE2, which proxies use, has no '{foreign[1]}'")
     try:
-        re.compile(pattern)
-    except re.error as error:
-        raise Problem((), f"'{pattern}' is not a regular expression ({error})") from None
+        compiled(pattern)
+    except NotRe2 as error:
+        raise Problem((), f"'{pattern}' {error}") from None
 
 
 def check_substitution(pattern: str, substitution: str) -> None:
     """Raise a :class:`Problem` unless ``substitution`` is one of RE2's, with no group that ``pattern`` has not."""
-    groups = re.compile(pattern).groups
+    groups = compiled(pattern).groups
     for reference in _REFERENCE.findall(substitution):
         if not (reference.isascii() and reference.isdigit()) and reference != "\\":
             raise Problem((), f"'{substitution}': after a backslash RE2 wants a digit or another backslash")

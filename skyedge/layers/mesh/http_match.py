@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
 
 from skyedge.errors import InputError
+from skyedge.re2 import NotRe2, compiled
 
 
 class How(Enum):
@@ -49,17 +49,16 @@ class StringMatch:
         return theirs == mine if self.how is How.EXACT else theirs.startswith(mine)
 
 
-@lru_cache(maxsize=4096)
 def whole_match(pattern: str) -> re.Pattern[str]:
-    """A compiled regular expression.
+    """A compiled regular expression of RE2.
 
     Raises:
         InputError: if it is none.
     """
     try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise InputError(f"'{pattern}' is not a regular expression ({error})") from None
+        return compiled(pattern)
+    except NotRe2 as error:
+        raise InputError(f"'{pattern}' {error}") from None
 
 
 EVERY_PATH = (StringMatch(How.PREFIX, "/"), StringMatch(How.REGEX, ".*"))
