@@ -277,7 +277,7 @@ class CronRule(Shape, frozen=True, kw_only=True):
     time_zone: str = "UTC"
 
     def check(self) -> None:
-        if len(self.schedule.split()) != 5:
+        if not self.schedule.startswith("@") and len(self.schedule.split()) != 5:
             raise Problem(("schedule",), f"'{self.schedule}' is not five fields: minute, hour, day, month, weekday")
         if self.target_replicas is self.target_min_replicas is self.target_max_replicas is None:
             raise Problem((), "a rule needs targetReplicas, or targetMinReplicas and targetMaxReplicas")

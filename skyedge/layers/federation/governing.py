@@ -59,7 +59,7 @@ def govern(reading: FederationReading) -> Governed:
     """
     governance = reading.governance
     federation = Federation.of(reading.clusters)
-    workloads, scaled = scaled_workloads(reading.workloads, governance.scalers)
+    workloads, scaled = scaled_workloads(reading.workloads, governance.scalers, governance.clocks)
     members = [(cluster, governance.plain.get(cluster.name, {})) for cluster in reading.clusters]
     by_clusters = cluster_violations(governance.rules, members)
     workloads = _kept_from(workloads, _new_to(workloads, by_clusters))

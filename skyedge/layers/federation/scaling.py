@@ -1,4 +1,4 @@
-"""Autoscalers at work: how many replicas workloads are to have, by what their clusters measure, before they are placed.
+"""Autoscalers at work: how many replicas workloads are to have, by the clock and by what their clusters measure.
 
 Each cluster's measurement counts by the replicas that it has now.  A file shows one moment, so that nothing is remembered of
 moments before: windows against flapping hold nothing back, and the pace is that of one look.
@@ -6,12 +6,14 @@ moments before: windows against flapping hold nothing back, and the pace is that
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from skyedge.layers.federation.autoscaling import FederatedAutoscaler, Reading
 from skyedge.layers.federation.objects import Workload
 from skyedge.layers.federation.reading.autoscalers import Scaler
+from skyedge.layers.federation.reading.clocks import Clock
 from skyedge.layers.federation.reading.resources import key_of
 from skyedge.layers.federation.room import flavour_of
 
@@ -33,11 +35,24 @@ class Scaled:
     why: str
 
 
-def scaled_workloads(workloads: Sequence[Workload], scalers: Sequence[Scaler]) -> tuple[list[Workload], list[Scaled]]:
-    """The workloads with the replicas that their autoscalers want, and what was said, in the order of the workloads."""
+def scaled_workloads(
+    workloads: Sequence[Workload], scalers: Sequence[Scaler], clocks: Sequence[Clock] = ()
+) -> tuple[list[Workload], list[Scaled]]:
+    """The workloads with the replicas that clocks and then autoscalers want, and what was said, in their order."""
     by_target = {scaler.target: scaler for scaler in scalers}
+    set_by_clock = {
+        (clock.kind, clock.namespace, clock.target): (clock.name, clock.replicas)
+        for clock in sorted(clocks, key=_moment)
+        if clock.replicas is not None
+    }
     result, said = list(workloads), []
     for row, workload in enumerate(workloads):
+        resource = workload.resource
+        clock = set_by_clock.get((resource.kind, resource.namespace, resource.name))
+        if clock is not None:
+            name, replicas = clock
+            said.append(Scaled(row, name, workload.replicas, replicas.value, replicas.why))
+            result[row] = workload = replace(workload, replicas=replicas.value)
         scaler = by_target.get(key_of(workload.resource))
         if scaler is None:
             continue
@@ -45,6 +60,11 @@ def scaled_workloads(workloads: Sequence[Workload], scalers: Sequence[Scaler]) -
         said.append(Scaled(row, scaler.name, workload.replicas, advice.replicas, advice.why))
         result[row] = replace(workload, replicas=advice.replicas)
     return result, said
+
+
+def _moment(clock: Clock) -> float:
+    """When it set replicas: who did so last is obeyed."""
+    return clock.replicas.at_s if clock.replicas is not None else -math.inf
 
 
 def _readings(workload: Workload, scaler: Scaler) -> list[list[Reading]]:

@@ -6,7 +6,7 @@ for: ``skyedge.io/measured-cpu: "manila=87, dalian=40"``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from skyedge.kube.problem import Path, Problem
 from skyedge.kube.quantity import amount_of
 from skyedge.layers.federation.autoscaling import DOWN, UP, AutoscalerRules, MetricTarget, Pace, PacePolicy
 from skyedge.layers.federation.objects import Workload
+from skyedge.layers.federation.reading.clocks import AUTOSCALER, Clock
 from skyedge.layers.federation.reading.figures import figures
 from skyedge.layers.federation.reading.notices import Notices
 from skyedge.layers.federation.reading.resources import ResourceKey
@@ -49,9 +50,18 @@ class Scaler:
 
 
 def read_scalers(
-    manifests: Manifests, clusters: Collection[str], workloads: Mapping[ResourceKey, Workload], notices: Notices
+    manifests: Manifests,
+    clusters: Collection[str],
+    workloads: Mapping[ResourceKey, Workload],
+    clocks: Sequence[Clock],
+    notices: Notices,
 ) -> tuple[Scaler, ...]:
     """The autoscalers of workloads that a policy sends to clusters, in the order of what they scale.
+
+    Args:
+        clusters: their names.
+        workloads: that a policy sends to clusters.
+        clocks: those that set the bounds of an autoscaler have their say.
 
     Raises:
         InputError: with the place, for a second autoscaler of a workload, a kind that is not scaled, a figure that is none.
@@ -71,6 +81,9 @@ def read_scalers(
             what = f"the {ref.kind} '{ref.name}' is scaled already, by '{found[key][0].name}' in {found[key][1].place()}"
             raise manifest.error(("spec", "scaleTargetRef"), what)
         scaler = _scaler(manifest, f"{namespace}/{metadata.name}", key, notices)
+        for clock in clocks:
+            if (clock.kind, clock.namespace, clock.target) == (AUTOSCALER, namespace, metadata.name):
+                scaler = _bounded(manifest, scaler, clock, notices)
         _check(manifest, scaler, clusters, workloads[key], notices)
         found[key] = scaler, manifest
     return tuple(found[key][0] for key in sorted(found))
@@ -96,6 +109,16 @@ def _scaler(manifest: Manifest[FederatedHPA], name: str, key: ResourceKey, notic
     )
     measured = tuple(figures(manifest, f"{MEASURED}{resource}") for resource in resources)
     return Scaler(name, key, rules, resources, measured)
+
+
+def _bounded(manifest: Manifest[FederatedHPA], scaler: Scaler, clock: Clock, notices: Notices) -> Scaler:
+    """The autoscaler with the bounds that a clock has set; bounds that no replicas meet are refused, as by the API."""
+    least = scaler.rules.min_replicas if clock.least is None else clock.least.value
+    most = scaler.rules.max_replicas if clock.most is None else clock.most.value
+    if max(least, 1) > most:
+        notices.say(manifest, ("spec",), f"'{clock.name}' wants at least {least} and at most {most}, which cannot be")
+        return scaler
+    return replace(scaler, rules=replace(scaler.rules, min_replicas=least, max_replicas=most))
 
 
 def _target(manifest: Manifest[FederatedHPA], path: Path, metric: Metric, notices: Notices) -> MetricTarget | None:

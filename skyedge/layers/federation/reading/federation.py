@@ -25,6 +25,7 @@ from skyedge.layers.federation.objects import Cluster, Workload
 from skyedge.layers.federation.policy import OverridePolicy
 from skyedge.layers.federation.reading.autoscalers import read_scalers
 from skyedge.layers.federation.reading.checks import check_federation
+from skyedge.layers.federation.reading.clocks import read_clocks
 from skyedge.layers.federation.reading.clusters import clusters_without_nodes, read_clusters
 from skyedge.layers.federation.reading.figures import data_bytes, demands, seconds
 from skyedge.layers.federation.reading.governance import (
@@ -131,20 +132,26 @@ def read_federation(manifests: Manifests, now_s: float | None = None) -> Federat
     overrides = {id(manifest): override_policy_of(manifest) for manifest in given}
     check_federation(manifests, clusters, policies, speakers, resources, overrides, notices)
     _check_wishes(selected, clusters_without_nodes(manifests), notices)
-    governance = _governance(manifests, clusters, selected, notices)
+    governance = _governance(manifests, clusters, selected, now_s, notices)
     changes = tuple(overrides.values())
     return FederationReading(clusters, selected, followers, unselected, changes, notices.sentences, governance)
 
 
 def _governance(
-    manifests: Manifests, clusters: tuple[Cluster, ...], selected: tuple[Selected, ...], notices: Notices
+    manifests: Manifests,
+    clusters: tuple[Cluster, ...],
+    selected: tuple[Selected, ...],
+    now_s: float | None,
+    notices: Notices,
 ) -> Governance:
     given = {manifest.object.metadata.name: manifest for manifest in manifests.of(ClusterManifest)}
     workloads = {key_of(one.read.resource): one.workload for one in selected}
+    clocks = read_clocks(manifests, now_s, notices)
     return Governance(
         rules=read_rules(manifests, clusters, notices),
         quotas=read_quotas(manifests, notices),
-        scalers=read_scalers(manifests, sorted(given), workloads, notices),
+        scalers=read_scalers(manifests, sorted(given), workloads, clocks, notices),
+        clocks=clocks,
         memberships=read_memberships(manifests),
         registered=frozenset(
             name for name, one in given.items() if {ORIGIN, PHASE} & one.object.metadata.annotations.keys()
