@@ -152,6 +152,11 @@ class ConnectionPool(Generic[Ticket]):
         self._hosts[host].waiting.remove(ticket)
         self.pending -= 1
 
+    def is_open(self, host: int) -> bool:
+        """Whether a connection to a host is up, in use or idle."""
+        pool = self._hosts.get(host)
+        return pool is not None and bool(pool.open)
+
     def drain(self, host: int) -> None:
         """A host asks its connections to leave: idle ones are closed, a busy one with its last answer.
 

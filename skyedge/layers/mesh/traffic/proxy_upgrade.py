@@ -235,10 +235,11 @@ class _ProxyUpgrade:
             self._later(now_us, node, Event.EMPTY)
 
     def _lanes_to(self, node: str) -> Iterator[tuple[Lane[Attempt], int]]:
-        """From callers elsewhere, with the endpoints that are on a node."""
+        """From callers elsewhere, with the endpoints that are on a node, as far as they have a connection."""
         directory = self._simulation.directory
         for proxy in (*directory.proxies, *directory.replaced):
             if proxy.caller.node != node:
                 for lane in proxy.lanes.values():
                     if lane is not None:
-                        yield from ((lane, endpoint) for endpoint in lane.rows_on.get(node, ()))
+                        on_node = lane.rows_on.get(node, ())
+                        yield from ((lane, endpoint) for endpoint in on_node if lane.pool.is_open(endpoint))

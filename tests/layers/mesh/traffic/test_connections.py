@@ -82,10 +82,12 @@ def test_a_host_that_is_drained_keeps_only_connections_in_use_and_those_only_unt
     (_, idle), (_, busy) = *pool.connected(0).go, *pool.connected(0).go
     pool.finished(0, idle)
     pool.ask(1, "c")
+    assert [pool.is_open(host) for host in (0, 1, 2)] == [True, False, False]
     pool.drain(0)
     assert pool.connections == 2  # one in use, and the other host's
     assert pool.ask(0, "d").opens
     pool.finished(0, busy)
+    assert not pool.is_open(0)
     assert pool.connections == 2  # the new one, and the other host's
     pool.drain(0)  # one in the making is not touched
     assert [ticket for ticket, _ in pool.connected(0).go] == ["d"]
