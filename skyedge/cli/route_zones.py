@@ -77,7 +77,7 @@ def zones_sentence(result: Mapping[str, Any]) -> str:
         f"At {said['gone_at_s']:g} s {said['gone_endpoint']} of {said['gone_service']} goes, the endpoint that was asked "
         f"most until then: {row['told']:,} were told, {row['not_told']:,} were not. "
         f"Of {counted(row['requests'], 'request(s)')} {row['other_way']:,} went another way than with all zones, and "
-        f"{counted(row['sent_to_gone'], 'attempt(s)')} went to the endpoint that had gone"
+        f"{row['sent_to_gone']:,} asked the endpoint that had gone"
     )
 
 
@@ -130,7 +130,7 @@ def _row(name: str, run: Told, first: Told, count: int) -> dict[str, Any]:
         "listen_to_none": len(run.searching),
         "told": len(run.told),
         "not_told": len(run.not_told),
-        "sent_to_gone": run.sent_to_gone,
+        "sent_to_gone": len(run.sent_to_gone),
         "other_way": differing(calls, first.traffic.calls, count),
         "retries": int((calls.attempts.retry > 0).sum()),
         **how_quick(calls, count),

@@ -52,7 +52,7 @@ class Told:
         told: those that were told of the endpoint that went.
         not_told: those that route by what was, though they care for its service.
         gone: the endpoint.
-        sent_to_gone: attempts at it that began when it had gone.
+        sent_to_gone: requests from outside, by number, that asked it when it had gone, they or a call made for them.
     """
 
     traffic: Traffic
@@ -62,7 +62,7 @@ class Told:
     told: tuple[str, ...]
     not_told: tuple[str, ...]
     gone: MeshEndpoint
-    sent_to_gone: int
+    sent_to_gone: frozenset[int]
 
 
 def zones_lost(
@@ -146,6 +146,7 @@ class _Course:
         names = [(one.service, one.address) for one in traffic.calls.endpoints]
         attempts = traffic.calls.attempts
         row = names.index((self._gone.service, self._gone.address))
+        late = (attempts.endpoint == row) & (attempts.start_us >= self._loss.gone_us)
         return Told(
             traffic,
             self._proxies,
@@ -154,7 +155,7 @@ class _Course:
             tuple(self._told),
             self._plane.outdated(),
             self._gone,
-            int(((attempts.endpoint == row) & (attempts.start_us >= self._loss.gone_us)).sum()),
+            frozenset(traffic.calls.requests.root[attempts.request[late]].tolist()),
         )
 
     def _lose(self, now_us: int) -> None:
