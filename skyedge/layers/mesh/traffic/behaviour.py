@@ -240,7 +240,7 @@ class Network:
         if not crossings and not self.links_mbps:
             return Leg(delay_us)
         out = self._narrow(regions, crossings)
-        back = self._narrow((regions[1], regions[0]), [one.turned for one in reversed(crossings)])
+        back = self._narrow((regions[1], regions[0]), [one.turned for one in crossings])
         return Leg(delay_us, out, back)
 
     def _narrow(self, regions: tuple[str, str], crossings: Iterable[Crossing]) -> tuple[Narrow, ...]:
