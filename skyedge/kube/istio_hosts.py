@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from skyedge.kube.istio_values import Port, WorkloadSelector
+from skyedge.kube.istio_values import Port, WorkloadSelector, check_host
 from skyedge.kube.metadata import Metadata
 from skyedge.kube.problem import Problem
 from skyedge.kube.shape import Count, Shape
@@ -66,6 +66,11 @@ class ServiceEntrySpec(Shape, frozen=True, kw_only=True):
     def check(self) -> None:
         if not self.hosts:
             raise Problem(("hosts",), "this should not be empty")
+        for number, host in enumerate(self.hosts):
+            try:
+                check_host(host)
+            except Problem as problem:
+                raise problem.below(number).below("hosts") from None
         if self.endpoints and self.workload_selector is not None:
             raise Problem(("workloadSelector",), "only one of endpoints and workloadSelector can be given")
         if self.endpoints and self.resolution == "NONE":
@@ -127,6 +132,8 @@ class EgressListener(Shape, frozen=True, kw_only=True):
     hosts: tuple[str, ...]
 
     def check(self) -> None:
+        if not self.hosts:
+            raise Problem(("hosts",), "this should not be empty")
         for number, host in enumerate(self.hosts):
             if "/" not in host:
                 raise Problem(("hosts", number), f"'{host}' needs a namespace before it", f"*/{host}")

@@ -13,6 +13,7 @@ from skyedge.kube.istio_values import (
     Share,
     WorkloadSelector,
     check_durations,
+    check_host,
     check_one_of,
 )
 from skyedge.kube.metadata import Metadata
@@ -266,8 +267,10 @@ class DestinationRuleSpec(Shape, frozen=True, kw_only=True):
     workload_selector: WorkloadSelector | None = None
 
     def check(self) -> None:
-        if not self.host:
-            raise Problem(("host",), "this should not be empty")
+        try:
+            check_host(self.host)
+        except Problem as problem:
+            raise problem.below("host") from None
         names = [subset.name for subset in self.subsets]
         for at, name in enumerate(names):
             if name in names[:at]:

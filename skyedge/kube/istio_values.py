@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Annotated
 
 from msgspec import Meta, field
@@ -23,6 +24,8 @@ Share = Annotated[int, Meta(ge=0, le=100)]
 _UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _WHOLE = re.compile(f"(?:{_PART.pattern})+")
+_LABEL = r"[0-9A-Za-z](?:[-0-9A-Za-z]*[0-9A-Za-z])?"
+_HOST = re.compile(rf"(?:\*|(?:\*-?)?{_LABEL})(?:\.{_LABEL})*\.?")
 _REFERENCE = re.compile(r"\\(.?)", re.DOTALL)
 
 
@@ -79,6 +82,23 @@ def check_substitution(pattern: str, substitution: str) -> None:
         if reference.isdigit() and int(reference) > groups:
             has = "has no group" if not groups else "has only 1 group" if groups == 1 else f"has only {groups} groups"
             raise Problem((), f"there is no group {reference} to put in: '{pattern}' {has}")
+
+
+def check_host(host: str) -> None:
+    """Raise a :class:`Problem` unless ``host`` is a name, an address, ``*``, or a name with a ``*`` at its beginning."""
+    if not host:
+        raise Problem((), "this should not be empty")
+    if host != "*" and _HOST.fullmatch(host) is None and not _is_address(host):
+        star = "; a '*' stands at the beginning" if "*" in host else ""
+        raise Problem((), f"'{host}' is no name of a host{star}")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_one_of(part: Shape, attributes: Sequence[str], *, needed: bool = False) -> None:

@@ -212,6 +212,11 @@ def test_every_other_kind_is_read():
     assert manifests.of(EndpointSlice)[0].object.endpoints[0].zone == "eu-1"
 
 
+@pytest.mark.parametrize("host", ["a", "a.b.", "*.a", "*-x.a", "*", "10.0.0.1", "fd00::1", "9a"])
+def test_names_of_hosts_and_addresses_are_read(host):
+    assert read(manifest("VirtualService", {"hosts": [host], "gateways": ["g"], "http": [{"route": TO}]}))
+
+
 def test_what_has_no_bearing_is_named_once_and_is_an_error_where_strict():
     (warning,) = read(VIRTUAL_SERVICE).warnings()
     assert "spec.http[].match[].statPrefix" in warning
@@ -296,6 +301,14 @@ def test_what_is_no_duration_is_told_so(text):
             "ringHash.minimumRingSize: 8388609 is more than 8388608",
         ),
         (manifest("DestinationRule", {"host": ""}), "spec.host: this should not be empty"),
+        (manifest("DestinationRule", {"host": "a b"}), "spec.host: 'a b' is no name of a host"),
+        (manifest("ServiceEntry", {"hosts": ["a_b"]}), "spec.hosts[0]: 'a_b' is no name of a host"),
+        (
+            manifest("VirtualService", {"hosts": ["*.*"], "http": [{"route": TO}]}),
+            "hosts[0]: '*.*' is no name of a host; a '*'",
+        ),
+        (manifest("VirtualService", {"hosts": ["a", ""], "http": [{"route": TO}]}), "hosts[1]: this should not be empty"),
+        (manifest("Sidecar", {"egress": [{"hosts": []}]}), "egress[0].hosts: this should not be empty"),
         (policy(loadBalancer={"consistentHash": {"useSourceIp": True, "maglev": {"tableSize": 10}}}), "not a prime"),
         (policy(loadBalancer={"simple": "RANDOM", "consistentHash": {"useSourceIp": True}}), "only one of simple and"),
         (policy(loadBalancer={"localityLbSetting": {"distribute": [{"from": "a", "to": {"b": 60}}]}}), "come to 60"),

@@ -244,6 +244,27 @@ spec: {egress: [{hosts: ["./*"]}]}
     assert len(mesh(*texts, caller="b1").services) == 2
 
 
+def test_a_sidecar_of_the_root_namespace_holds_for_all_that_have_none_each_in_its_own_place():
+    def sidecar(namespace, host, name="default", created=""):
+        stamp = f", creationTimestamp: '{created}'" if created else ""
+        return f"""
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {{name: {name}, namespace: {namespace}{stamp}}}
+spec: {{egress: [{{hosts: ["{host}"]}}]}}
+"""
+
+    texts = [*A, service("b", "shop"), pod("b1", "b", namespace="shop"), sidecar("istio-system", "./*")]
+
+    def seen(*more):
+        return [[one.host[0] for one in mesh(*texts, *more, caller=caller).services] for caller in ("a1", "b1")]
+
+    assert seen() == [["a"], ["b"]]
+    assert seen(sidecar("shop", "*/*")) == [["a"], ["a", "b"]]
+    two = (sidecar("shop", "default/*", "a", "2025-01-01T00:00:00Z"), sidecar("shop", "*/*", "b", "2024-01-01T00:00:00Z"))
+    assert seen(*two) == [["a"], ["a", "b"]]  # of two the older counts
+
+
 # Destination rules.
 
 
@@ -372,6 +393,10 @@ TO_V3 = "[{route: [{destination: {host: a, subset: v3}}]}]"
             "the weights are all zero",
         ),
         ([virtual("[{delegate: {name: d}}]")], "delegate.name: there is no VirtualService 'd' in 'default'"),
+        (
+            [virtual("[{delegate: {name: d}}]"), virtual("[]", "d", "[]", extra=f", tcp: {TO_A}")],
+            "delegate.name: 'd' has no rules of HTTP",
+        ),
         ([virtual(TO_A, extra=", gateways: [door]")], "spec.gateways[0]: there is no gateway 'default/door'"),
         ([virtual(TO_A), virtual(TO_A)], "there is a VirtualService 'r' in 'default' already: f.yaml:"),
         ([service("a")], "there is a service 'a.default.svc.cluster.local' already"),

@@ -20,7 +20,7 @@ from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh, MeshEndpoint
 from skyedge.layers.mesh.reach import Reach
 from skyedge.layers.mesh.reading.access import read_admission
 from skyedge.layers.mesh.reading.checks import Known, check_routes, check_rules
-from skyedge.layers.mesh.reading.names import Shown, fits, namespace_of
+from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, Shown, age, fits, namespace_of
 from skyedge.layers.mesh.reading.policies import Rules, read_rules, rules_for
 from skyedge.layers.mesh.reading.reach import read_reach
 from skyedge.layers.mesh.reading.routes import Origin, Routes, gateway_name, read_routes
@@ -31,15 +31,15 @@ from skyedge.layers.mesh.virtual_hosts import VirtualHost
 
 @dataclass(frozen=True, eq=False)
 class Scope:
-    """Hosts that a sidecar lets its workloads see, as (namespace, host); a star is any."""
+    """Hosts that a sidecar lets its workloads see, as (namespace, host); a star is any, a dot the workload's own."""
 
     namespace: str
     labels: Mapping[str, str]
     hosts: tuple[tuple[str, str], ...]
 
-    def shows(self, namespace: str, host: str) -> bool:
-        """Whether it lets a host of a namespace be seen."""
-        here = {".": self.namespace}
+    def shows(self, namespace: str, host: str, own: str) -> bool:
+        """Whether it lets a host of a namespace be seen by a workload in ``own``."""
+        here = {".": own}
         return any(
             here.get(space, space) in ("*", namespace) and (name == "*" or fits(name, host) or fits(host, name))
             for space, name in self.hosts
@@ -157,11 +157,17 @@ class MeshReading:
         )
 
     def _scope(self, caller: Caller) -> Scope | None:
-        """The sidecar of a caller: one that names its labels counts before that of its namespace."""
+        """The sidecar of a caller: one that names its labels, else its namespace's, else the one for the whole mesh.
+
+        The last stands in the root namespace and names no labels.  Of several the oldest counts.
+        """
+        if caller.gateway != MESH_GATEWAY:
+            return None
         mine = [
             one for one in self.scopes if one.namespace == caller.namespace and one.labels.items() <= caller.labels.items()
         ]
-        return max(mine, key=lambda one: bool(one.labels), default=None) if caller.gateway == MESH_GATEWAY else None
+        mine = mine or [one for one in self.scopes if one.namespace == ROOT_NAMESPACE and not one.labels]
+        return max(mine, key=lambda one: bool(one.labels), default=None)
 
     def _mesh(self, caller: Caller, scope: Scope | None) -> Mesh:
         space = caller.namespace
@@ -170,9 +176,9 @@ class MeshReading:
         if caller.gateway != MESH_GATEWAY:
             routes = [kept for one in routes if (kept := self._at_door(one, caller.gateway)) is not None]
         if scope is not None:
-            routes = [one for one in routes if any(scope.shows(one.namespace, host) for host in one.hosts)]
+            routes = [one for one in routes if any(scope.shows(one.namespace, host, space) for host in one.hosts)]
             led_to = {to.host for one in routes for rule in one.http for to in rule.destinations}
-            shown = [one for one in shown if scope.shows(one.namespace, one.thing.host) or one.thing.host in led_to]
+            shown = [one for one in shown if scope.shows(one.namespace, one.thing.host, space) or one.thing.host in led_to]
         services = tuple(one.thing for one in shown)
         hosts = {service.host for service in services}
         return Mesh(
@@ -268,7 +274,7 @@ def _check_doors(routes: Sequence[Routes], doors: Mapping[str, Door], warnings: 
 
 def _scopes(manifests: Manifests) -> tuple[Scope, ...]:
     scopes = []
-    for manifest in manifests.of(Sidecar):
+    for manifest in sorted(manifests.of(Sidecar), key=lambda one: age(one.object.metadata)):
         spec, namespace = manifest.object.spec, namespace_of(manifest.object.metadata)
         hosts = tuple(
             (space, name.lower())

@@ -25,6 +25,11 @@ def namespace_of(metadata: Metadata) -> str:
     return metadata.namespace or "default"
 
 
+def age(metadata: Metadata) -> tuple[str, str, str]:
+    """Puts the oldest first; what says nothing of its age was made just now, and comes after what was there."""
+    return metadata.creation_timestamp or "~", namespace_of(metadata), metadata.name
+
+
 def whole_name(host: str, namespace: str) -> str:
     """The whole name of a host that was written in a namespace."""
     host = host.lower().rstrip(".")

@@ -28,7 +28,7 @@ from skyedge.layers.mesh.objects import (
     TrafficPolicy,
     Warmup,
 )
-from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, Shown, most_precise, namespace_of, whole_name
+from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, Shown, age, most_precise, namespace_of, whole_name
 
 OWN_OF_ROOT = ""
 """In place of a namespace: rules of the root namespace that are shown to it alone."""
@@ -50,7 +50,7 @@ def read_rules(manifests: Manifests, warnings: list[str]) -> list[Rules]:
     """
     found: dict[tuple[str, str, frozenset[str]], Rules] = {}
     named: dict[tuple[str, str], Manifest[kube.DestinationRule]] = {}
-    for manifest in sorted(manifests.of(kube.DestinationRule), key=_age):
+    for manifest in sorted(manifests.of(kube.DestinationRule), key=lambda one: age(one.object.metadata)):
         metadata, spec = manifest.object.metadata, manifest.object.spec
         namespace = namespace_of(metadata)
         first = named.setdefault((namespace, metadata.name), manifest)
@@ -251,8 +251,3 @@ def _limits(said: kube.ConnectionPool) -> ConnectionLimits:
         max_requests_per_connection=said.http.max_requests_per_connection or 0,
         connect_timeout_s=seconds_or_none(said.tcp.connect_timeout),
     )
-
-
-def _age(manifest: Manifest[kube.DestinationRule]) -> tuple[str, str, str]:
-    metadata = manifest.object.metadata
-    return metadata.creation_timestamp or "~", namespace_of(metadata), metadata.name

@@ -29,7 +29,7 @@ from skyedge.layers.mesh.http_route import (
     grpc_status_number,
 )
 from skyedge.layers.mesh.objects import MESH_GATEWAY, VirtualService
-from skyedge.layers.mesh.reading.names import Shown, namespace_of, whole_name
+from skyedge.layers.mesh.reading.names import Shown, age, namespace_of, whole_name
 from skyedge.layers.mesh.retries import RetryWish
 
 Written = Manifest[kube.VirtualService]
@@ -66,7 +66,7 @@ def read_routes(manifests: Manifests, warnings: list[str]) -> list[Routes]:
     Raises:
         InputError: if one is there twice, a gateway or a delegate is not there, or delegates.
     """
-    ordered = sorted(manifests.of(kube.VirtualService), key=_age)
+    ordered = sorted(manifests.of(kube.VirtualService), key=lambda one: age(one.object.metadata))
     named: dict[tuple[str, str], Written] = {}
     for manifest in ordered:
         key = _key(manifest)
@@ -161,6 +161,8 @@ def _delegated(
     if there.object.spec.hosts:
         message = f"'{key[1]}' has hosts of its own, and only one without any can be delegated to"
         raise origin.error(("delegate", "name"), message)
+    if not there.object.spec.http:
+        raise origin.error(("delegate", "name"), f"'{key[1]}' has no rules of HTTP that could take what is handed on")
     rules = []
     for number, rule in enumerate(there.object.spec.http):
         written = Origin(there, ("spec", "http", number))
@@ -328,8 +330,3 @@ def _texts(matches: Mapping[str, StringMatchShape]) -> dict[str, StringMatch]:
 
 def _key(manifest: Written) -> tuple[str, str]:
     return namespace_of(manifest.object.metadata), manifest.object.metadata.name
-
-
-def _age(manifest: Written) -> tuple[str, str, str]:
-    # What says nothing of its age was made just now, and comes after what was there.
-    return (manifest.object.metadata.creation_timestamp or "~", *_key(manifest))
