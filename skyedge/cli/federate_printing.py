@@ -47,7 +47,7 @@ def _print_tables(result: Mapping[str, Any]) -> None:
         _print_rows(console, f"cluster(s) for {name}", verdicts, columns)
     _print_rows(console, "member(s)", result.get("members", ()), ("cluster", "origin", "phase"))
     of_scaled = ("resource", "autoscaler", "replicas", "wanted", "because")
-    _print_rows(console, "scaled by what is measured", result.get("scaled", ()), of_scaled)
+    _print_rows(console, "scaled, by what is measured or by the clock", result.get("scaled", ()), of_scaled)
     of_rules = ("rule", "cluster", "resource", "enforced", "what")
     _print_rows(console, "broken rule(s)", result.get("violations", ()), of_rules)
     for row in result.get("refused", ()):
