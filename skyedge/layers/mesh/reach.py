@@ -5,8 +5,8 @@ that it enters, as Istio's east-west and north-south gateways have it, or withou
 Nodes of an *edge* network only open connections outwards; nobody can open one to them, and so a call to them, from the cloud
 or from another edge, travels back through the channel that their site keeps open to the cloud, as KubeEdge's EdgeMesh does
 with its relays.  A call from an edge goes out by the gateway of where it is going, or through the channel where there is
-none; both cross the site's one line.  When a site's line is down nothing comes in or goes out: calls fail at once, or an
-endpoint elsewhere serves instead (:func:`first_reachable`).
+none; both cross the site's one line.  When a site's line is down nothing comes in or goes out, and who is beyond it cannot
+be reached.
 
 Delays and rates are the caller's to give; a channel's defaults are assumed.
 """
@@ -16,9 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-
-import numpy as np
-from numpy.typing import NDArray
 
 from skyedge.errors import InputError, nearest
 
@@ -126,12 +123,6 @@ class Way:
     why: str
     crossings: tuple[Crossing, ...] = ()
 
-    def call_ms(self, request_bytes: float = 0, answer_bytes: float = 0) -> float:
-        """There and back, with what is sent."""
-        if self.kind is Kind.NONE:
-            return float("inf")
-        return 2 * self.delay_ms + 1000 * (request_bytes + answer_bytes) / self.bytes_per_s
-
 
 @dataclass(frozen=True)
 class Reach:
@@ -214,8 +205,7 @@ class Reach:
         if start.channel is not None:
             at = start.channel.to
             crossings = (Crossing(start.name, True, start.channel.delay_ms, start.channel.bytes_per_s),)
-        delay_ms = sum(one.delay_ms for one in crossings) + end.gateway_delay_ms
-        delay_ms += self.between_ms(at, end.name) if at != end.name else 0.0
+        delay_ms = sum(one.delay_ms for one in crossings) + self.between_ms(at, end.name) + end.gateway_delay_ms
         bytes_per_s = min((one.bytes_per_s for one in crossings), default=float("inf"))
         return Way(Kind.GATEWAY, 1, delay_ms, bytes_per_s, f"gateway of {end.name}", crossings)
 
@@ -247,55 +237,6 @@ class Reach:
             delay_ms += step.delay_ms
         bytes_per_s = min(one.bytes_per_s for one in crossings)
         return Way(Kind.EDGE_CHANNEL, len(passed), delay_ms, bytes_per_s, ", ".join(passed), tuple(crossings))
-
-
-@dataclass(frozen=True, eq=False)
-class Ways:
-    """Ways of many callers and endpoints, columns by row of :func:`ways`."""
-
-    reachable: NDArray[np.bool_]
-    hops: NDArray[np.int64]
-    delay_ms: NDArray[np.float64]
-    bytes_per_s: NDArray[np.float64]
-
-
-def ways(reach: Reach, callers: Sequence[str], endpoints: Sequence[str]) -> Ways:
-    """From each caller's network to each endpoint's, each (callers, endpoints); a pair of networks is looked at once."""
-    starts, row = np.unique(np.asarray(callers, str), return_inverse=True)
-    ends, column = np.unique(np.asarray(endpoints, str), return_inverse=True)
-    table = [[reach.way(str(start), str(end)) for end in ends] for start in starts]
-    cells = np.ix_(row, column)
-
-    def spread(values: Sequence[Sequence[float]], kind: type) -> NDArray[np.generic]:
-        return np.array(values, kind).reshape(len(starts), len(ends))[cells]
-
-    return Ways(
-        np.asarray(spread([[way.kind is not Kind.NONE for way in line] for line in table], bool), bool),
-        np.asarray(spread([[way.hops for way in line] for line in table], np.int64), np.int64),
-        np.asarray(spread([[way.delay_ms for way in line] for line in table], float), float),
-        np.asarray(spread([[way.bytes_per_s for way in line] for line in table], float), float),
-    )
-
-
-def first_reachable(reach: Reach, caller: str, endpoints: Sequence[str]) -> tuple[int, Way]:
-    """The first of the endpoints, in their order of preference, that a caller can reach.
-
-    Returns:
-        Its place and the way; -1, and the way to the first that is none, if the call must fail at once.
-
-    Raises:
-        InputError: if there are no endpoints.
-    """
-    if not endpoints:
-        raise InputError("a service without endpoints cannot be reached")
-    refused = None
-    for place, endpoint in enumerate(endpoints):
-        way = reach.way(caller, endpoint)
-        if way.kind is not Kind.NONE:
-            return place, way
-        refused = refused or way
-    assert refused is not None
-    return -1, refused
 
 
 def _no_way(why: str) -> Way:
