@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import typer
 import yaml
 
 from skyedge.cli.federate_governance import governance_rows, refusal_words
+from skyedge.cli.whole_files import write_all
 from skyedge.errors import InputError
 from skyedge.kube import FEDERATION, read_manifests
 from skyedge.kube.documents import STANDARD_INPUT
@@ -89,7 +89,7 @@ def federate_command(
     if moves:
         result["timeline"] = planned_rows(governed, moves, seed=seed or 0, now_s=now_s)
     if manifests_folder is not None:
-        write_manifests(governed.works, manifests_folder)
+        write_manifests(governed.works, names, manifests_folder)
     print_result(result, form)
     if strict and (governed.violations or result["not_placed"]):
         raise typer.Exit(1)
@@ -191,8 +191,14 @@ def as_row(verdict: Verdict) -> dict[str, Any]:
     return said | ({"tier": verdict.tier} if verdict.tier else {})
 
 
-def write_manifests(works: Sequence[Work], folder: Path) -> None:
-    """Write a file of manifests for each cluster; either all of them are there in the end, or what was there before."""
+def write_manifests(works: Sequence[Work], clusters: Iterable[str], folder: Path) -> None:
+    """Write a file of manifests for each cluster; either all of them are there in the end, or what was there before.
+
+    A cluster that is told nothing has no file, or an empty one where it was told something before.
+
+    Raises:
+        InputError: if one cannot be written.
+    """
     dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     by_cluster: dict[str, list[dict[str, Any]]] = {}
     for work in works:
@@ -201,16 +207,9 @@ def write_manifests(works: Sequence[Work], folder: Path) -> None:
         name: yaml.dump_all(manifests, Dumper=dumper, sort_keys=False, allow_unicode=True)
         for name, manifests in by_cluster.items()
     }
+    told_before = {name: "" for name in clusters if name not in texts and (folder / f"{name}.yaml").exists()}
     folder.mkdir(parents=True, exist_ok=True)
-    partial = {name: folder / f".{name}.yaml.{os.getpid()}" for name in texts}
-    try:
-        for name, text in texts.items():
-            partial[name].write_text(text, encoding="utf-8")
-        for name in texts:
-            os.replace(partial[name], folder / f"{name}.yaml")
-    finally:
-        for path in partial.values():
-            path.unlink(missing_ok=True)
+    write_all({folder / f"{name}.yaml": text.encode() for name, text in (texts | told_before).items()})
 
 
 def _at(text: str | None) -> float | None:

@@ -166,6 +166,18 @@ def test_what_is_written_twice_is_the_same(federate, tmp_path):
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
+def test_a_cluster_that_is_told_nothing_any_more_does_not_keep_what_it_was_told(federate, tmp_path):
+    federate("small.yaml", "--manifests", "out")
+    (tmp_path / "out" / "notes.yaml").write_text("mine")
+    (tmp_path / "away.yaml").write_text(
+        SMALL.replace("spec: {region: south}\n", "spec: {taints: [{key: x, effect: NoExecute}]}\n")
+    )
+    assert federate("away.yaml", "--manifests", "out")[2] in (0, None)
+    texts = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert texts.keys() == {"a.yaml", "c.yaml", "notes.yaml"}
+    assert (texts["c.yaml"], texts["notes.yaml"]) == ("", "mine")
+
+
 def test_standard_input_is_read(federate):
     assert federate("-", stdin=SMALL)[0] == federate("small.yaml")[0]
 
