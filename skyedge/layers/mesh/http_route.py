@@ -267,9 +267,9 @@ def location(redirect: Redirect, met: HttpMatch, request: HttpRequest) -> str:
         port = None
     host = redirect.authority or request.host
     name, colon, old_port = host.rpartition(":")
-    if not redirect.authority and colon and old_port.isdigit():
-        if port is not None or (scheme != request.scheme and int(old_port) == USUAL_PORTS.get(request.scheme)):
-            host = name
+    if not redirect.authority and colon and old_port.isdecimal():
+        was_usual = int(old_port) == USUAL_PORTS.get(request.scheme)
+        host = name if port is not None or (scheme != request.scheme and was_usual) else host
     path = request.path
     if redirect.uri:
         path = redirect.uri if "?" in redirect.uri else redirect.uri + _query(request)

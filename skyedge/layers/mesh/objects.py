@@ -46,7 +46,7 @@ class MeshEndpoint:
         port: where it listens; 0 is the service's own.
         network: those of one network reach each other without a gateway; empty is the mesh's own.
         node: of the cluster; empty is not known.
-        healthy: as health checks and readiness say; ejections are apart from that.
+        healthy: as health checks and readiness say; one that is not is asked by nobody.  Ejections are apart from that.
     """
 
     address: str

@@ -128,12 +128,18 @@ def placed_labels(labels: Mapping[str, str], locality: Locality, network: str, n
 
 
 def grouped(cluster: Cluster, table: EndpointTable, caller: Caller) -> Groups:
-    """The endpoints of a cluster by priority and locality, as the caller sees them; those of weight 0 are left out."""
+    """The endpoints of a cluster by priority and locality, as the caller sees them.
+
+    Those of weight 0 are left out, and so are those that are not ready: a proxy is not told of them (Istio), so that they
+    neither count when a priority is asked how well it is nor are asked in panic.
+    """
     rows = table.of_service(table.services[cluster.host])
     by_number: dict[int, Members] = {}
     for row, place in zip(rows.tolist(), table.locality[rows].tolist(), strict=True):
         endpoint = table.endpoints[row]
-        if endpoint is not None and endpoint.weight > 0 and cluster.labels.items() <= endpoint.labels.items():
+        if endpoint is None or not endpoint.healthy or endpoint.weight <= 0:
+            continue
+        if cluster.labels.items() <= endpoint.labels.items():
             by_number.setdefault(place, []).append((row, endpoint))
     by_place = {table.localities[number]: members for number, members in by_number.items()}
     order = sorted(by_place)

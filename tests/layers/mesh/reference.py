@@ -218,13 +218,15 @@ class Reference:
         there = [
             endpoint
             for endpoint in sorted(self.endpoints[service.host], key=lambda endpoint: endpoint.address)
-            if endpoint.weight > 0 and all(endpoint.labels.get(name) == value for name, value in labels.items())
+            if endpoint.weight > 0
+            and endpoint.healthy
+            and all(endpoint.labels.get(name) == value for name, value in labels.items())
         ]
         priority, weight, kind = self._ranked(there, service, policy)
         there = [endpoint for endpoint in there if weight.get(endpoint.locality, 1) > 0]
         if not there:
             return []
-        well = {e.address for e in there if e.healthy and (service.host, e.address) not in self.ejected}
+        well = {e.address for e in there if (service.host, e.address) not in self.ejected}
         levels = sorted({priority[endpoint.address] for endpoint in there})
         share_well = [_percent_well([e for e in there if priority[e.address] == level], well) for level in levels]
         load = priority_load(share_well, panic_percent=panic_percent(policy.outlier))

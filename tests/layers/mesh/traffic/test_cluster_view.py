@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -91,10 +93,10 @@ def test_an_endpoint_that_just_came_up_gets_little_and_at_last_its_share():
 QUICK = OutlierWish(consecutive_5xx_errors=2, max_ejection_percent=100)
 
 
-def view(near=2, far=2, outlier=QUICK, unwell=()):
+def view(near=2, far=2, outlier=QUICK, unready=()):
     places = [CALLER.locality] * near + [FAR] * far
     members = [
-        MeshEndpoint(f"10.0.0.{number}", HOST, place, healthy=number not in unwell) for number, place in enumerate(places)
+        MeshEndpoint(f"10.0.0.{number}", HOST, place, healthy=number not in unready) for number, place in enumerate(places)
     ]
     cluster = cluster_of(Service(HOST), "", None, {}, TrafficPolicy(outlier=outlier), MeshDefaults())
     return ClusterView(cluster, EndpointTable([HOST], members), CALLER)
@@ -124,11 +126,20 @@ def test_near_endpoints_first_and_the_far_ones_when_those_are_out():
     assert chosen_from(seen) == {2, 3}
 
 
-def test_in_panic_the_unwell_are_asked_too_and_without_it_nobody_is():
-    panicking = view(far=0, outlier=OutlierWish(min_health_percent=50), unwell=(0, 1))
+def test_in_panic_the_ejected_are_asked_too_and_without_it_nobody_is():
+    panicking, calm = view(far=0, outlier=replace(QUICK, min_health_percent=50)), view(far=0)
+    for seen in (panicking, calm):
+        for endpoint in (0, 0, 1, 1):
+            seen.answered(endpoint, 503, 0)
     assert (panicking.in_panic, chosen_from(panicking)) == (True, {0, 1})
-    calm = view(far=0, unwell=(0, 1))
     assert (calm.in_panic, calm.choose(drawing(0.1, 0.2), 0)) == (False, None)
+
+
+def test_who_is_not_ready_is_asked_by_nobody_and_does_not_count():
+    panicking = view(near=3, far=0, outlier=replace(QUICK, min_health_percent=50), unready=(0, 1))
+    assert (panicking.in_panic, chosen_from(panicking)) == (False, {2})
+    assert view(far=0, unready=(0, 1)).choose(drawing(0.1, 0.2), 0) is None
+    assert chosen_from(view(unready=(0,))) == {1}  # the far ones need not help
 
 
 def test_a_retry_avoids_who_was_tried_as_long_as_its_draws_last():
