@@ -37,12 +37,12 @@ spec: {{nodeName: {on}, containers: [{{name: c}}]}}
 """
 
 
-def service(name, network="", kind="ClusterIP"):
+def service(name, network="", kind="ClusterIP", annotations="{}"):
     labels = {NETWORK: network} if network else {}
     return f"""
 apiVersion: v1
 kind: Service
-metadata: {{name: {name}, labels: {flow(labels)}}}
+metadata: {{name: {name}, labels: {flow(labels)}, annotations: {annotations}}}
 spec: {{type: {kind}, selector: {{app: {name}}}, ports: [{{name: http, port: 80}}]}}
 """
 
@@ -117,10 +117,23 @@ def test_a_labelled_service_that_outside_can_call_is_a_gateway():
     assert (way(both, "farm", "east").kind, way(both, "farm", "east").delay_ms) == (Kind.GATEWAY, 12 + GATEWAY_DELAY_MS)
 
 
-def test_a_service_without_an_address_outside_is_no_gateway():
-    reading = read(*CLOUD, node("east-0", "east"), service("eastwest", "east"), *FARM)
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("ClusterIP", "of type ClusterIP has no"),
+        ("NodePort", "of type NodePort without traffic.istio.io/nodeSelector has no"),
+    ],
+)
+def test_a_service_without_an_address_outside_is_no_gateway(kind, words):
+    reading = read(*CLOUD, node("east-0", "east"), service("eastwest", "east", kind), *FARM)
     assert way(reading, "farm", "east").why == "channel of farm"
-    assert any("of type ClusterIP" in one and "no gateway of 'east'" in one for one in reading.warnings)
+    assert any(f"{words} address outside, so it is no gateway of 'east'" in one for one in reading.warnings)
+
+
+def test_a_service_on_ports_of_nodes_is_a_gateway_if_it_says_of_which():
+    gateway = service("eastwest", "east", "NodePort", '{traffic.istio.io/nodeSelector: \'{"door": "yes"}\'}')
+    reading = read(*CLOUD, node("east-0", "east"), gateway, *FARM)
+    assert way(reading, "farm", "east").why == "gateway of east"
 
 
 def test_a_channel_ends_where_istio_is_or_what_has_no_name_or_the_only_other_network():

@@ -2,9 +2,9 @@
 
 Whose rules these are:
 
-- A *gateway* (Istio): a network has one if a ``Service`` that can be called from outside (``LoadBalancer``, ``NodePort``)
-  carries the network's label.  Callers of other networks enter by it.  A network without a gateway is open to them, and
-  everything is open to callers whose network has no name: Istio supposes that nothing is in between.
+- A *gateway* (Istio): a network has one if a ``Service`` with an address outside (``LoadBalancer``, or ``NodePort`` if an
+  annotation says on which nodes) carries the network's label.  Callers of other networks enter by it.  A network without a
+  gateway is open to them, and everything is open to callers whose network has no name: Istio supposes nothing in between.
 - An *edge site* (KubeEdge): a network whose nodes have the role ``node-role.kubernetes.io/edge``.  Nobody opens a connection
   to it; who calls it comes through the channel that it keeps open, and it calls others through that, or by their gateways.
 - A *channel's figures* are annotations of the site's nodes and skyedge's own; so is where it ends, the cloud: the network of
@@ -34,8 +34,8 @@ WORDS = ("edge-channel-delay", "edge-channel-mbps", "edge-channel-to")
 OF_NODES = CHANNEL_DELAY, CHANNEL_RATE, CHANNEL_END = tuple(f"{PREFIX}{word}" for word in WORDS)
 UNNAMED = ""
 """The network of whatever names none, in the cluster or outside."""
-FROM_OUTSIDE = ("LoadBalancer", "NodePort")
-"""Types of services that have an address outside of their network."""
+NODE_SELECTOR = "traffic.istio.io/nodeSelector"
+"""Says which nodes' addresses are those of a gateway of type ``NodePort``."""
 
 Value = TypeVar("Value")
 Nodes = Sequence[Manifest[Node]]
@@ -130,17 +130,18 @@ def _gateways(manifests: Manifests, sites: Mapping[str, Nodes], warnings: list[s
     """Networks that have a gateway."""
     found = set()
     for manifest in manifests.of(Service):
-        name, kind = manifest.object.metadata.labels.get(NETWORK), manifest.object.spec.type
+        name = manifest.object.metadata.labels.get(NETWORK)
         path = ("metadata", "labels", NETWORK)
         if not name:
             continue
         if name in sites:
             raise manifest.error(path, f"this cannot be a gateway: nobody can come in to '{name}', which is an edge site")
-        if kind in FROM_OUTSIDE:
+        kind, annotations = manifest.object.spec.type, manifest.object.metadata.annotations
+        if kind == "LoadBalancer" or (kind == "NodePort" and NODE_SELECTOR in annotations):
             found.add(name)
         else:
-            what = f"a service of type {kind} has no address outside of its network, so it is no gateway of '{name}'"
-            warnings.append(f"{manifest.place(*path)}: {what}")
+            what = f"a service of type {kind}" + (f" without {NODE_SELECTOR}" if kind == "NodePort" else "")
+            warnings.append(f"{manifest.place(*path)}: {what} has no address outside, so it is no gateway of '{name}'")
     return found
 
 
