@@ -236,7 +236,7 @@ class Reach:
             passed += [step.why] * step.hops
             delay_ms += step.delay_ms
         bytes_per_s = min(one.bytes_per_s for one in crossings)
-        return Way(Kind.EDGE_CHANNEL, len(passed), delay_ms, bytes_per_s, ", ".join(passed), tuple(crossings))
+        return Way(Kind.EDGE_CHANNEL, len(passed), delay_ms, bytes_per_s, " and the ".join(passed), tuple(crossings))
 
 
 def _no_way(why: str) -> Way:

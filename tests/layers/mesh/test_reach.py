@@ -53,8 +53,8 @@ def test_an_edge_reaches_another_through_both_channels():
 def test_beyond_the_end_of_a_channel_a_gateway_is_passed():
     way = ALL.way("farm", "far")  # the gateway of far lets only the cloud in
     assert (way.kind, way.hops, way.delay_ms) == (Kind.EDGE_CHANNEL, 2, 30 + 50 + 1)
-    assert way.why == "channel of farm, gateway of far"
-    assert ALL.way("far", "farm").why == "gateway of cloud, channel of farm"
+    assert way.why == "channel of farm and the gateway of far"
+    assert ALL.way("far", "farm").why == "gateway of cloud and the channel of farm"
 
 
 def test_where_a_network_is_open_no_gateway_is_passed():
@@ -64,7 +64,7 @@ def test_where_a_network_is_open_no_gateway_is_passed():
     alone = reach(CLOUD, FARM, replace(FLAT, gateway_open_to=frozenset(), open_to=frozenset({"*"})))
     up = alone.way("farm", "flat")  # an edge reaches nobody but over its line, which ends in the cloud
     assert (up.kind, up.delay_ms, up.why) == (Kind.EDGE_CHANNEL, 30 + 2, "channel of farm")
-    assert alone.way("flat", "farm").why == "gateway of cloud, channel of farm"
+    assert alone.way("flat", "farm").why == "gateway of cloud and the channel of farm"
 
 
 def test_lines_are_crossed_in_the_direction_of_the_call():
