@@ -151,6 +151,7 @@ def test_a_pod_that_has_ended_or_has_no_node_does_not_answer():
 def test_an_unready_node_makes_its_pods_unwell():
     down = NODE + "status: {conditions: [{type: Ready, status: Unknown}]}"
     assert not any(one.healthy for one in mesh(down, *A[1:]).endpoints)
+    assert "nobody who answers for 'a.default.svc.cluster.local' is ready" in read(down, *A[1:]).warnings[0]
 
 
 # Routes.

@@ -232,6 +232,8 @@ def read_mesh(manifests: Manifests) -> MeshReading:
     for host, endpoints in sorted(by_host.items()):
         if not endpoints:
             warnings.append(f"{answering.manifests[host].place()}: nobody answers for '{host}'")
+        elif not any(endpoint.healthy for endpoint in endpoints):
+            warnings.append(f"{answering.manifests[host].place()}: nobody who answers for '{host}' is ready")
     known_workloads = list({id(one): one for one in (*workloads, *answering.workloads.values())}.values())
     admission = read_admission(manifests, known_workloads, warnings)
     doors = {
