@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from skyedge.errors import InputError, nearest
@@ -79,34 +81,35 @@ def timeline_rows(
     """What happens, a mapping for each event, in the order of time.
 
     Raises:
-        InputError: if there are no such settings, or two workloads that run share a name.
+        InputError: if there are no such settings.
     """
     settings = settings_named(failover, where="--failover")
-    left, workloads, shares = running_now(governed, where="--fail")
+    left, workloads, shares = running_now(governed)
     quotas = governed.reading.governance.quotas
     rows = failover_timeline(left, workloads, shares, failures, settings, quotas=quotas, seed=seed)
     return as_rows(rows, now_s)
 
 
-def running_now(governed: Governed, *, where: str) -> tuple[tuple[Cluster, ...], list[Workload], dict[str, dict[str, int]]]:
+def running_now(governed: Governed) -> tuple[tuple[Cluster, ...], list[Workload], dict[str, dict[str, int]]]:
     """What a timeline begins with: clusters with what is left on them, workloads, and their replicas by name and cluster.
 
-    Raises:
-        InputError: if two workloads that run share a name.
+    Workloads of two kinds may share a name; in a timeline such a name says the kind as well.
     """
     placements, fit = governed.placements, fit_to_move(governed)
     rows = [row for row, one in enumerate(governed.reading.selected) if one.workload.replicas and placements.placed[row]]
-    workloads = [fit[row] for row in rows]
+    times = Counter(fit[row].name for row in rows)
+    workloads = [fit[row] if times[fit[row].name] == 1 else _with_kind(fit[row]) for row in rows]
     shares = {workload.name: placements.of(row) for row, workload in zip(rows, workloads, strict=True)}
-    if len(shares) < len(rows):
-        names = [workload.name for workload in workloads]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"two workloads are called '{twice}', and a timeline could not tell them apart", where=where)
     added = placements.added
     clusters = placements.clusters
     new = [{clusters[at]: int(count) for at, count in enumerate(added[row].tolist()) if count > 0} for row in rows]
     left = remaining(governed.reading.clusters, workloads, new)
     return left, workloads, shares
+
+
+def _with_kind(workload: Workload) -> Workload:
+    resource = workload.resource
+    return replace(workload, resource=replace(resource, name=f"{resource.name} ({resource.kind})"))
 
 
 def as_rows(events: Sequence[TimelineRow], now_s: float | None) -> list[dict[str, Any]]:

@@ -34,10 +34,9 @@ def planned_rows(
     """What happens, a mapping for each event, in the order of time.
 
     Raises:
-        InputError: if the life of a cluster does not let it be moved so, or two workloads that run share a name.
+        InputError: if the life of a cluster does not let it be moved so.
     """
-    where = f"--{moves[0].purpose.value}"
-    left, workloads, shares = running_now(governed, where=where)
+    left, workloads, shares = running_now(governed)
     governance = governed.reading.governance
     rows = planned_timeline(left, workloads, shares, moves, governance.memberships, quotas=governance.quotas, seed=seed)
     return as_rows(rows, now_s)

@@ -254,6 +254,26 @@ def test_karmadas_defaults_see_the_cluster_die_and_move_nothing(federate):
     assert 30 <= detected_s <= 40
 
 
+def test_two_kinds_may_share_a_name(federate, tmp_path):
+    job = """---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: web, namespace: n}
+spec: {parallelism: 1, template: {spec: {restartPolicy: Never, containers: [{name: web, image: web:1}]}}}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {name: jobs, namespace: n}
+spec:
+  resourceSelectors: [{apiVersion: batch/v1, kind: Job}]
+  placement: {clusterAffinity: {clusterNames: [c]}, replicaScheduling: {replicaDivisionPreference: Aggregated}}
+"""
+    (tmp_path / "both.yaml").write_text(SMALL + job)
+    for move in ("--fail", "--drain"):
+        decision = json.loads(federate("both.yaml", move, "c", "-o", "json")[0])
+        assert {row["workload"] for row in decision["timeline"]} == {"", "n/web (Deployment)", "n/web (Job)"}
+
+
 def test_times_may_be_durations_or_in_utc(federate):
     now = ("--at", "2026-01-01T00:00:00Z")
     one, two = (

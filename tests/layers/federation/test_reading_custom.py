@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from skyedge.errors import InputError
 from skyedge.kube import FEDERATION, parse_manifests
 from skyedge.layers.federation.columns import Federation
 from skyedge.layers.federation.placing import place
@@ -64,3 +65,21 @@ def test_it_goes_to_every_cluster_that_knows_its_kind_and_is_overridden_there():
 def test_whether_it_has_a_namespace_says_its_definition(scope, namespace):
     (one,) = read(BOOK, definition(scope), POLICY, cluster("a", "Guestbook")).selected
     assert one.workload.resource.namespace == namespace
+
+
+def test_an_autoscaler_of_what_somebody_has_defined_scales_nothing_and_it_is_said():
+    scaler = {
+        "apiVersion": "autoscaling.karmada.io/v1alpha1",
+        "kind": "FederatedHPA",
+        "metadata": {"name": "s"},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "webapp.my.domain/v1", "kind": "Guestbook", "name": "g"},
+            "maxReplicas": 3,
+        },
+    }
+    reading = read(BOOK, POLICY, cluster("a", "Guestbook"), scaler)
+    assert reading.governance.scalers == ()
+    assert "a Guestbook is not scaled by what is measured" in " ".join(reading.warnings)
+    scaler["spec"]["scaleTargetRef"]["kind"] = "DaemonSet"
+    with pytest.raises(InputError, match="a DaemonSet is not scaled by what is measured"):
+        read(BOOK, POLICY, cluster("a", "Guestbook"), scaler)

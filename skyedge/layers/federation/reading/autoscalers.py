@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from skyedge.kube import Manifest, Manifests
+from skyedge.kube import FEDERATION, Manifest, Manifests
 from skyedge.kube.karmada_workloads import FederatedHPA, Metric, ScalingRules
 from skyedge.kube.problem import Path, Problem
 from skyedge.kube.quantity import amount_of
@@ -26,6 +26,9 @@ MEASURED = "skyedge.io/measured-"
 """Of a FederatedHPA, with the name of a resource: its use in percent of what is requested, by cluster."""
 
 SCALABLE = ("Deployment", "StatefulSet", "ReplicaSet")
+
+KNOWN = frozenset(kind.name for kind in FEDERATION)
+"""All other kinds are somebody's own."""
 
 USUAL_TARGET = MetricTarget("cpu", 80.0, "Utilization")
 """Of an autoscaler that names no metric, as in Kubernetes."""
@@ -73,7 +76,10 @@ def read_scalers(
         namespace, ref = metadata.namespace or DEFAULT_NAMESPACE, spec.scale_target_ref
         if ref.kind not in SCALABLE:
             what = f"a {ref.kind} is not scaled by what is measured; {', '.join(SCALABLE)} are"
-            raise manifest.error(("spec", "scaleTargetRef", "kind"), what)
+            if ref.kind in KNOWN:
+                raise manifest.error(("spec", "scaleTargetRef", "kind"), what)
+            notices.say(manifest, ("spec", "scaleTargetRef", "kind"), what)  # somebody's own, of which no replicas are known
+            continue
         key = by_name.get((ref.kind, namespace, ref.name))
         if key is None:
             continue  # that it points to nothing is said elsewhere
