@@ -11,10 +11,10 @@ from skyedge.errors import InputError
 from skyedge.layers.mesh.defaults import OutlierWish
 from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.locality import Locality
-from skyedge.layers.mesh.objects import Caller, Mesh, TrafficPolicy
-from skyedge.layers.mesh.traffic import Behaviour, Behaviours, Call, Controls, Failing, ServiceTime, flag_text
+from skyedge.layers.mesh.objects import Caller, ConnectionLimits, Mesh, TrafficPolicy
+from skyedge.layers.mesh.traffic import Behaviour, Behaviours, Call, Controls, Failing, ServiceTime, TimedRequest, flag_text
 from skyedge.layers.mesh.traffic.zone_loss import ZoneLoss, differing, zones_lost
-from tests.layers.mesh.traffic.worlds import HOST, NO_RETRIES, endpoints, mesh_of, poisson, route_to, service
+from tests.layers.mesh.traffic.worlds import HOST, NO_RETRIES, endpoints, mesh_of, poisson, route_to, service, working
 
 BACK = "back.default.svc.cluster.local"
 ZONES = ("z0", "z1", "z2")
@@ -102,6 +102,26 @@ def test_the_endpoint_that_was_asked_most_goes_and_who_is_told_asks_the_others()
     later = attempts.endpoint[attempts.start_us >= GONE_US]
     assert {result.traffic.calls.endpoints[one].address for one in later} == {"10.0.0.0", "10.0.0.2"}
     assert later.size > 200
+
+
+def test_who_begins_to_call_only_later_knows_what_it_was_told():
+    early, late = (from_zones(100, 300, zones=(zone,)) for zone in ("z0", "z1"))
+    requests = [*early, *(replace(one, at_us=one.at_us + GONE_US) for one in late)]
+    told, not_told = (zones_lost(mesh_of(2), requests, lost(*zones)) for zones in ((), ZONES))
+    assert not told.sent_to_gone
+    assert {one for one in not_told.sent_to_gone if one >= 300}
+
+
+def test_connections_to_an_endpoint_that_has_gone_leave_room_for_others():
+    policy = TrafficPolicy(connections=ConnectionLimits(max_connections=2))
+    mesh = mesh_of(2, policy=policy, route=route_to(retries=NO_RETRIES))
+    http = HttpRequest(HOST)
+    at_us = [*range(0, 900_000, 100_000), 2_000_000, 2_000_000]
+    requests = [TimedRequest(one, caller_in("z0"), http) for one in at_us]
+    calls = zones_lost(mesh, requests, lost(), working(50.0)).traffic.calls
+    assert set(calls.attempts.endpoint[:9].tolist()) == {0, 1}  # a connection to each
+    # The two at the end need two connections to the one that is left.
+    assert (calls.requests.end_us - calls.requests.start_us)[-2:].tolist() == [50_000, 50_000]
 
 
 def test_what_is_on_the_endpoint_when_it_goes_is_cut_off():
