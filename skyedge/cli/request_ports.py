@@ -27,15 +27,20 @@ class UsualPorts:
         self._named: dict[tuple[int, str], tuple[Mesh, dict[str, tuple[int, ...]]]] = {}
 
     def of(self, caller: Caller, authority: str) -> int:
-        """The port that the authority names, or else 80 if somebody listens there, or else the first that there is."""
+        """The port that the authority names, or else 80 if somebody listens there, or else the first that there is.
+
+        To a gateway the authority names the port that its users know, which is its own only if it listens there.
+        """
         name = without_port(authority)
         said = authority[len(name) + 1 :]
-        if said.isdecimal() and 1 <= int(said) <= HIGHEST_PORT:
-            return int(said)
+        named = int(said) if said.isdecimal() and 1 <= int(said) <= HIGHEST_PORT else None
         if caller.gateway == MESH_GATEWAY:
             there = self._of_services(caller).get(name, ())
         else:
             there = self._reading.doors[caller.gateway].ports
+            named = named if named in there else None
+        if named is not None:
+            return named
         return there[0] if there and USUAL_PORT not in there else USUAL_PORT
 
     def _of_services(self, caller: Caller) -> dict[str, tuple[int, ...]]:

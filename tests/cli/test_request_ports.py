@@ -68,6 +68,8 @@ def reading():
         (INSIDE, "[::1]:81", 81),
         (Caller(namespace="other"), "one", 80),
         (Caller(DOOR, namespace="default", gateway=DOOR), "shop.example", 8080),
+        (Caller(DOOR, namespace="default", gateway=DOOR), "shop.example:443", 8080),
+        (Caller(DOOR, namespace="default", gateway=DOOR), "shop.example:8080", 8080),
     ],
 )
 def test_the_port_is_the_authoritys_or_one_where_somebody_listens(reading, caller, authority, port):
