@@ -245,6 +245,7 @@ def test_what_lands_while_nobody_serves_waits_at_the_stations_and_is_answered_by
     assert len(at_stake) > 3
     assert sum(row["kept_back"] for row in moved.federation["dispatchers"]) >= len(at_stake)
     assert said(moved) == said(well)
+    same(moved, run(NORTH_FIRST, outage, SKYEDGE, "runtime.hosting=per-node")[0])
     late = np.isin(moved.answers["scene"], list(at_stake))
     assert (moved.answers["answered_at"][late] > failover["serving_at"]).all()
     installed, _ = run(NORTH_FIRST, outage, "layers.federation.failover=karmada-defaults")
