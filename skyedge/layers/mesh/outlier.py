@@ -98,6 +98,16 @@ class HostRecord:
         """Start both counts again."""
         self.errors_in_a_row = self.gateway_errors_in_a_row = 0
 
+    def reaches(self, config: OutlierConfig) -> bool:
+        """Whether a count is at its limit, which it then starts again; the other goes on (Envoy)."""
+        gateway = 0 < config.consecutive_gateway_errors <= self.gateway_errors_in_a_row
+        every = 0 < config.consecutive_5xx <= self.errors_in_a_row
+        if gateway:
+            self.gateway_errors_in_a_row = 0
+        if every:
+            self.errors_in_a_row = 0
+        return gateway or every
+
 
 class OutlierDetector:
     """The hosts of one service as one caller sees them.
@@ -133,9 +143,8 @@ class OutlierDetector:
         for _ in range(count):
             record.errors_in_a_row = record.errors_in_a_row + 1 if status >= 500 else 0
             record.gateway_errors_in_a_row = record.gateway_errors_in_a_row + 1 if status in GATEWAY_ERRORS else 0
-            if self._over_the_limit(record):
+            if record.reaches(self.config):
                 self._move(record, Event.LIMIT_REACHED, at_ms)
-                record.forget_errors()
 
     def forget(self, host: str) -> None:
         """A host is gone; it no longer counts."""
@@ -153,13 +162,6 @@ class OutlierDetector:
     def ejection_ms(self, times_ejected: int) -> int:
         """How long an ejection lasts for a host that was ejected so often."""
         return min(self.config.base_ejection_time_ms * times_ejected, self.config.longest_ejection_ms)
-
-    def _over_the_limit(self, record: HostRecord) -> bool:
-        limits = (
-            (record.errors_in_a_row, self.config.consecutive_5xx),
-            (record.gateway_errors_in_a_row, self.config.consecutive_gateway_errors),
-        )
-        return any(0 < limit <= errors for errors, limit in limits)
 
     def _move(self, record: HostRecord, event: Event, at_ms: float) -> None:
         after = TRANSITIONS.get((record.standing, event))

@@ -92,3 +92,17 @@ def test_a_host_that_is_forgotten_is_neither_out_nor_counted():
     detector.observe("h2", 500, 1)
     detector.observe("h3", 500, 1)
     assert detector.ejected == ("h2",)
+
+
+def test_a_count_that_reached_its_limit_in_vain_starts_again_and_the_other_goes_on():
+    limits = OutlierConfig(consecutive_5xx=5, consecutive_gateway_errors=3, max_ejection_percent=0)
+    detector = OutlierDetector(["first", "second"], limits)
+    detector.observe("first", 500, 0, 5)
+    detector.observe("second", 503, 0, 3)  # one is out already, and there is no room for another
+    detector.observe("first", 200, 1)
+    detector.sweep(40_000)
+    assert detector.ejected == ()
+    detector.observe("second", 500, 40_000)
+    assert detector.ejected == ()
+    detector.observe("second", 500, 40_000)  # the fifth error in a row, as the gateway errors count among them
+    assert detector.ejected == ("second",)
