@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from skyedge.cli.route_requests import Asked
 from skyedge.cli.route_ways import out_of_reach, way_in_words, within_reach
 from skyedge.layers.mesh.explain import place, reasons
 from skyedge.layers.mesh.http_match import HttpRequest
-from skyedge.layers.mesh.http_route import HttpRoute
+from skyedge.layers.mesh.http_route import Delay, HttpRoute
 from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh, MeshEndpoint
 from skyedge.layers.mesh.pools import grouped
 from skyedge.layers.mesh.reading import Gatekeeper, MeshReading
@@ -62,7 +62,7 @@ class Explainer:
     def __init__(self, reading: MeshReading, ejections: Sequence[Ejection] = ()) -> None:
         self._reading = reading
         self._ejections = ejections
-        self._services = {one.thing.host for one in reading.services}
+        self._services = {one.thing.host: one.thing for one in reading.services}
         self._keeper = Gatekeeper(reading)
         self._hosts: dict[tuple[int, str, str], VirtualHosts] = {}
         self._routers: dict[str, Router] = {}
@@ -122,9 +122,22 @@ class Explainer:
                 hosts = {to.host for to in route.destinations}
                 members = [one for one in self._reading.endpoints if one.service in hosts]
                 lines += out_of_reach(self._reading.reach, asked.caller, members)
+            if flags & Flags.NC.value:
+                lines += self._other_ports(asked, route)
+        if flags & Flags.DI.value and tried:
+            lines.append(FLAG_WORDS[Flags.DI] if route is None or route.delay is None else _delayed(route.delay))
         lines += [self._attempt(asked, at, one, route) for at, one in enumerate(tried, 1)]
         lines += [words for flag, words in FLAG_WORDS.items() if flags & flag.value and (not tried or flag is Flags.URX)]
         return lines
+
+    def _other_ports(self, asked: Asked, route: HttpRoute) -> Iterator[str]:
+        """Destinations of several ports, of which the port that was asked is none."""
+        for to in route.destinations:
+            service = self._services.get(to.host)
+            port = asked.http.port if to.port is None else to.port
+            if service is not None and service.reached_by(port) is None:
+                there = ", ".join(str(one.number) for one in service.ports)
+                yield f"'{to.host}' has the ports {there}, and the request came by {port}: the rule should name one"
 
     def _rules(self, asked: Asked) -> list[str]:
         host = self.virtual_host(asked.caller, asked.http)
@@ -212,3 +225,7 @@ class Explainer:
     def _mesh(self, caller: Caller) -> Mesh:
         mesh, reach = self._reading.mesh_for(caller), self._reading.reach
         return mesh if reach is None else replace(mesh, endpoints=within_reach(reach, caller, mesh.endpoints))
+
+
+def _delayed(delay: Delay) -> str:
+    return f"{FLAG_WORDS[Flags.DI]} by {delay.fixed_s:g} s"

@@ -112,6 +112,17 @@ def test_explain_names_the_rule_and_why_earlier_ones_did_not_take_it(route):
     assert "the host shp is known to no rule and no service" in out
 
 
+def test_explain_says_by_how_much_a_fault_delayed_and_which_port_is_none_of_the_services(route, tmp_path):
+    fault = "fault: {delay: {fixedDelay: 1500ms, percentage: {value: 100}}}"
+    (tmp_path / "small.yaml").write_text(SMALL.replace("- name: main", f"- name: main\n    {fault}"))
+    (tmp_path / "one.jsonl").write_text('{"host": "shop", "port": 81}')
+    out, _, _ = route("small.yaml", "--requests", "one.jsonl", "--explain")
+    assert "a fault delayed it by 1.5 s" in out
+    (tmp_path / "small.yaml").write_text(SMALL.replace("port: 80}]", "port: 80}, {name: grpc, port: 90}]"))
+    out, _, _ = route("small.yaml", "--requests", "one.jsonl", "--explain")
+    assert "'shop.default.svc.cluster.local' has the ports 80, 90, and the request came by 81" in out
+
+
 def test_a_table_shows_forty_requests_and_counts_all(route):
     out, _, _ = route("small.yaml", "--requests", 60)
     assert "60 requests" in out
