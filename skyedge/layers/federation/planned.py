@@ -88,6 +88,7 @@ def planned_timeline(
     Raises:
         InputError: if a placement names what is not there, or the life of a cluster does not let it be moved so.
     """
+    moves = sorted(moves, key=lambda move: (move.at_s, move.cluster))  # of two at one moment the first by name
     begun = {move.cluster: _begun(memberships[move.cluster], move) for move in moves}
     scene = Scene.of(clusters, workloads, placements)
     # An upgraded cluster is back some time after it was empty, and when that is, is known only when it was played: so it is

@@ -86,6 +86,9 @@ def failover_timeline(
     """
     scene = Scene.of(clusters, workloads, placements)
     _check(scene.number, failures)
+    failures = sorted(
+        failures, key=lambda failure: (failure.at_s, failure.cluster)
+    )  # of two at one moment the first by name
     # Reports begin at nothing, and a cluster that fails then must have reported before.
     first_s = min((failure.at_s for failure in failures), default=0.0)
     down = Spells.of(
