@@ -28,6 +28,7 @@ from skyedge.layers.mesh.traffic import (
 from skyedge.layers.mesh.traffic.calls import NEVER
 from skyedge.layers.mesh.traffic.proxy_upgrade import Times, upgraded
 from skyedge.layers.mesh.upgrade import GRACEFUL, KILL_AT_ONCE, UpgradePlan
+from tests.layers.mesh.traffic.test_simulation import worlds
 from tests.layers.mesh.traffic.worlds import HOST, NO_RETRIES, TimedRequest, mesh_of, poisson, route_to, service
 
 BACK = "back.default.svc.cluster.local"
@@ -125,6 +126,22 @@ def test_every_request_ends_once_and_what_fails_met_a_proxy_that_was_gone(world,
     # Before the first node's turn nothing is known of it.
     assert (rows.status[rows.end_us < BEGIN_US] == 200).all()
     assert set(result.ready_us) == set(zones)
+
+
+@settings(max_examples=40, deadline=None)
+@given(worlds(), st.booleans(), st.sampled_from([0.0, 0.004, 600.0]), st.integers(1, 3), st.sampled_from([0.0, 0.005, 0.03]))
+def test_among_limits_ejections_and_failures_every_request_ends_once_too(world, kill, drain_s, at_once, start_s):
+    mesh, behaviours, _, _, seed = world
+    mesh = replace(mesh, endpoints=tuple(replace(one, node=f"n{at}") for at, one in enumerate(mesh.endpoints)))
+    requests = [replace(one, caller=caller_on(["n0", "n1", ""][at % 3])) for at, one in enumerate(poisson(1000, 120, seed))]
+    plan = plan_for("n0", "n1", "n2", max_unavailable=at_once, drain_s=drain_s, table=KILL_AT_ONCE if kill else GRACEFUL)
+    result = upgraded(mesh, requests, plan, 20_000, behaviours, seed, times=Times(start_s, start_s / 2))
+    rows, attempts = result.traffic.calls.requests, result.traffic.calls.attempts
+    assert np.array_equal(np.bincount(attempts.request, minlength=len(rows)), rows.attempts)
+    assert (rows.end_us >= rows.start_us).all()
+    assert (attempts.end_us >= attempts.start_us).all()
+    assert (attempts.end_us <= rows.end_us[attempts.request]).all()
+    assert set(result.ready_us) == {"n0", "n1", "n2"}
 
 
 @settings(max_examples=10, deadline=None)
