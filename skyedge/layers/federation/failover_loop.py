@@ -304,7 +304,7 @@ class _Loop:
             self._settle(now_s, move.old)
 
     def _call_off(self, now_s: float, move: Move) -> None:
-        """The old copy is well after all: those of the new ones that do not run yet are not needed."""
+        """The old copy is well after all: the new ones, which do not yet serve in its place together, are not needed."""
         self._say(now_s, Event.KEPT, move.old.cluster, move.old.workload, move.old.replicas)
         move.over = True
         move.old.move = None
