@@ -84,7 +84,7 @@ def federate_command(
     warnings = [*manifests.warnings(), *reading.warnings]
     result = as_mapping(governed, warnings, explain=explain, now_s=now_s)
     if failures:
-        answer, key = failover or DEFAULT_FAILOVER, seed or 0
+        answer, key = DEFAULT_FAILOVER if failover is None else failover, seed or 0
         result["timeline"] = timeline_rows(governed, failures, failover=answer, seed=key, now_s=now_s)
     if moves:
         result["timeline"] = planned_rows(governed, moves, seed=seed or 0, now_s=now_s)

@@ -113,10 +113,14 @@ def _with_kind(workload: Workload) -> Workload:
 
 
 def as_rows(events: Sequence[TimelineRow], now_s: float | None) -> list[dict[str, Any]]:
-    """Events as they are printed."""
+    """Events as they are printed.
+
+    Raises:
+        InputError: if one lies after the last year that a time in UTC can name.
+    """
     return [
         {
-            **({"at": format_utc(round((now_s + event.at_s) * SECOND))} if now_s is not None else {}),
+            **({"at": _at_utc(now_s + event.at_s)} if now_s is not None else {}),
             "at_s": round(event.at_s, 3),
             "event": event.event,
             "cluster": event.cluster,
@@ -126,3 +130,10 @@ def as_rows(events: Sequence[TimelineRow], now_s: float | None) -> list[dict[str
         }
         for event in events
     ]
+
+
+def _at_utc(at_s: float) -> str:
+    try:
+        return format_utc(round(at_s * SECOND))
+    except OverflowError:
+        raise InputError("what happens then lies after the year 9999", where="--at") from None

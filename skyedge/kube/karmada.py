@@ -6,6 +6,7 @@ weight; a spread constraint is by cluster; a cluster's single ``zone`` is one of
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
@@ -21,6 +22,10 @@ CLUSTER_FIELDS = ("provider", "region", "zone")
 
 ENDLESS = str(2**63 - 1)
 """So Karmada fills in the upper end of the highest grade, whatever the resource is."""
+
+CLUSTER_NAME = re.compile("[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+LONGEST_NAME = 48
+"""Of a cluster, as Karmada has it: a label of DNS.  Names are those of files, too."""
 
 StaticWeight = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Status = Literal["True", "False", "Unknown"]
@@ -155,6 +160,11 @@ class Cluster(Shape, frozen=True, kw_only=True):
     metadata: Metadata
     spec: ClusterSpec = field(default_factory=ClusterSpec)
     status: ClusterStatus = field(default_factory=ClusterStatus)
+
+    def check(self) -> None:
+        if len(self.metadata.name) > LONGEST_NAME or not CLUSTER_NAME.fullmatch(self.metadata.name):
+            what = f"a cluster is called by at most {LONGEST_NAME} of a-z, 0-9 and '-', not '{self.metadata.name}'"
+            raise Problem(("metadata", "name"), what)
 
 
 class FieldSelector(Shape, frozen=True, kw_only=True):

@@ -302,6 +302,9 @@ def test_times_may_be_durations_or_in_utc(federate):
             "--failover: there is no failover 'x'; there are no-failover, karmada-defaults,",
         ),
         (["--failover", "skyedge"], "--failover: this is an option of --fail"),
+        (["--fail", "c", "--failover", ""], "--failover: there is no failover ''; there are"),
+        (["--at", "9999-12-31T23:59:59Z", "--fail", "c@10m"], "--at: what happens then lies after the year 9999"),
+        (["--at", "9999-12-31T23:59:59Z", "--drain", "c@10m"], "--at: what happens then lies after the year 9999"),
         (["--at", "noon"], "--at: 'noon' is not an ISO 8601 time"),
     ],
 )

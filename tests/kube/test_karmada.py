@@ -329,6 +329,13 @@ def test_a_misspelt_group_or_kind_is_not_taken_for_somebodys_own(api_version, ki
     assert words in mistake({"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}})
 
 
+@pytest.mark.parametrize("name", ["../../etc/x", ".", "a/b", "a@b", "A", "-a", "a-", "a.b", "a" * 49])
+def test_a_cluster_is_called_as_a_file_may_be_called(name):
+    cluster = {"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": name}}
+    assert "metadata.name: a cluster is called by at most 48 of a-z, 0-9 and '-', not" in mistake(cluster)
+    assert read({**cluster, "metadata": {"name": "a" * 48}}).of(kinds.Cluster)
+
+
 def test_a_cluster_pushes_or_pulls():
     cluster = {"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": "c"}}
     assert "did you mean 'Pull'?" in mistake({**cluster, "spec": {"syncMode": "Pul"}})

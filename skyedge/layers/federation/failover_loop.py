@@ -175,9 +175,13 @@ class _Loop:
             if not self._queue:
                 return
             per_s = rate.now_per_s(int(self._declared.sum()), len(self._declared))
-            if now_s < self._next_eviction_s or per_s == 0:
-                # A halted queue is looked at again after half an hour, as Karmada's is.
-                self._look_again(self._next_eviction_s if per_s else now_s + 1800.0)
+            if per_s == 0:
+                # A halted queue is looked at again after half an hour, as Karmada's is; in vain, if nothing else is to come.
+                if self._events:
+                    self._look_again(now_s + 1800.0)
+                return
+            if now_s < self._next_eviction_s:
+                self._look_again(self._next_eviction_s)
                 return
             due = [self._queue.popleft()]
             self._next_eviction_s = now_s + 1 / per_s

@@ -205,6 +205,19 @@ def test_when_most_clusters_are_dead_karmada_goes_slower_or_halts():
     assert rate.now_per_s(6, 10) == 0
 
 
+@pytest.mark.parametrize("back_s", [math.inf, 4000.0])
+def test_a_halted_eviction_waits_for_a_cluster_that_returns_and_for_nothing_else(back_s):
+    room = SpareRoom(np.array([0, 0, 9]), np.array([1]))
+    copies = Copies.running(*np.array([[0], [0], [3]]))
+    down = Spells.of([(0, 50.0, math.inf), (1, 50.0, back_s)])
+    cleared_s = back_s + 30
+    seen = [Sighting(0, 60.0, 90.0, math.inf), Sighting(1, 60.0, 90.0, cleared_s)]
+    timeline = run_failover(KARMADA_EVICTION_ON, copies, 3, down, seen, room, TenSeconds(), np.zeros(1))
+    assert left(timeline) == Counter({(0, 0 if back_s == math.inf else 2): 3})
+    looked_at_s = [90 + 1800 * times for times in range(1, 4)]
+    assert back_s == math.inf or first_s(timeline, Event.EVICTED) == next(s for s in looked_at_s if s > cleared_s)
+
+
 def test_without_room_karmada_gives_the_workload_up_and_deletes_it_when_its_cluster_returns():
     gone = [(0, 50.0, 1500.0)]
     karmada, *_ = fail(KARMADA_EVICTION_ON, [(0, 0, 3)], 2, gone, [0, 2])
