@@ -65,6 +65,7 @@ class Explainer:
         self._services = {one.thing.host: one.thing for one in reading.services}
         self._keeper = Gatekeeper(reading)
         self._hosts: dict[tuple[int, str, str], VirtualHosts] = {}
+        self._hosts_of: dict[str, VirtualHosts] = {}
         self._routers: dict[str, Router] = {}
         self._ranked: dict[tuple[str, str, str, int | None], Ranked] = {}
         self._unwell = {(one.service, one.address) for one in reading.endpoints if not one.healthy}
@@ -72,11 +73,13 @@ class Explainer:
 
     def virtual_host(self, caller: Caller, request: HttpRequest) -> VirtualHost | None:
         """Whose routes a request follows."""
-        mesh = self._reading.mesh_for(caller)
-        key = (id(mesh), caller.gateway, caller.namespace)
-        if key not in self._hosts:
-            self._hosts[key] = VirtualHosts(mesh, caller)
-        return self._hosts[key].find(request.host)
+        if caller.name not in self._hosts_of:  # callers are told apart by name
+            mesh = self._reading.mesh_for(caller)
+            key = (id(mesh), caller.gateway, caller.namespace)
+            if key not in self._hosts:
+                self._hosts[key] = VirtualHosts(mesh, caller)
+            self._hosts_of[caller.name] = self._hosts[key]
+        return self._hosts_of[caller.name].find(request.host)
 
     def unknown_hosts(self, asked: Iterable[Asked]) -> list[str]:
         """A sentence for each host that a request names and that neither a rule nor a service has."""

@@ -139,6 +139,7 @@ class Reach:
 
     networks: Mapping[str, Network]
     delay_ms: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    _ways: dict[tuple[str, str], Way] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for network in self.networks.values():
@@ -166,11 +167,17 @@ class Reach:
         return self.delay_ms.get((one, other), self.delay_ms.get((other, one), 0.0))
 
     def way(self, caller: str, endpoint: str) -> Way:
-        """From a network to a network.
+        """From a network to a network.  It is found once for each pair, for every attempt asks.
 
         Raises:
             InputError: if there is none of that name.
         """
+        found = self._ways.get((caller, endpoint))
+        if found is None:
+            found = self._ways[caller, endpoint] = self._found(caller, endpoint)
+        return found
+
+    def _found(self, caller: str, endpoint: str) -> Way:
         start, end = self.network(caller), self.network(endpoint)
         if caller == endpoint:
             return Way(Kind.DIRECT, 0, 0.0, float("inf"), "one network")

@@ -86,6 +86,12 @@ def test_lines_go_down_one_by_one():
         ALL.with_lines_down(["hut"])
 
 
+def test_a_way_is_found_once_and_by_whoever_has_other_lines_again():
+    assert ALL.way("cloud", "farm") is ALL.way("cloud", "farm")
+    assert ALL.with_lines_down(["farm"]).way("cloud", "farm").kind is Kind.NONE
+    assert ALL.way("cloud", "farm").kind is Kind.EDGE_CHANNEL
+
+
 def test_where_nobody_lets_anybody_in_there_is_no_way():
     assert ALL.way("cloud", "private").kind is Kind.NONE
     assert ALL.way("cloud", "hut").why == "hut has no channel"

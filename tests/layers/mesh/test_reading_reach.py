@@ -182,6 +182,33 @@ def test_the_site_of_a_node():
     ("texts", "sentence"),
     [
         (
+            [*CLOUD, *FARM, node("lone", edge=True)],
+            f"metadata.labels: the edge node 'lone' names no network with {NETWORK}, so it is called "
+            f"as a node of the cloud is",
+        ),
+        (
+            [*CLOUD, node("n", "net").replace(NETWORK, "topology.istio.io/netwrok")],
+            f"metadata.labels['topology.istio.io/netwrok']: this label says nothing here (did you mean '{NETWORK}'?)",
+        ),
+        (
+            [*CLOUD, node("n", edge=True).replace("kubernetes.io/edge", "kubernetes.io/egde")],
+            "this label says nothing here (did you mean 'node-role.kubernetes.io/edge'?)",
+        ),
+        (
+            [*CLOUD, service("door", "net", "LoadBalancer").replace(NETWORK, "topology.istio.io/networks")],
+            f"metadata.labels['topology.istio.io/networks']: this label says nothing here (did you mean '{NETWORK}'?)",
+        ),
+    ],
+)
+def test_what_looks_like_a_mistake_is_a_warning(texts, sentence):
+    assert [one for one in read(*texts).warnings if sentence in one]
+    assert not [one for one in read(*CLOUD, *FARM).warnings if "label" in one]
+
+
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [
+        (
             [*CLOUD, *FARM, node("farm-1", "farm")],
             "['topology.istio.io/network']: 'farm-1' is no edge node, and 'farm-0' of the same network is one",
         ),
@@ -194,8 +221,13 @@ def test_the_site_of_a_node():
             [*CLOUD, node("e", "farm", edge=True, edge_channel_mbps="fast")],
             "annotations['skyedge.io/edge-channel-mbps']: this should be a number of Mbit/s in quotes, not 'fast'",
         ),
-        ([*CLOUD, node("e", "farm", edge=True, edge_channel_mbps="0")], "this should be above zero, and 0 is not"),
-        ([*CLOUD, node("e", "farm", edge=True, edge_channel_mbps="nan")], "this should be above zero, and nan is not"),
+        (
+            [*CLOUD, node("e", "farm", edge=True, edge_channel_mbps="0")],
+            "should be from 0.001 to 1,000,000 Mbit/s, and 0 is not",
+        ),
+        ([*CLOUD, node("e", "farm", edge=True, edge_channel_mbps="nan")], "1,000,000 Mbit/s, and nan is not"),
+        ([*CLOUD, node("e", "farm", edge=True, edge_channel_mbps="inf")], "1,000,000 Mbit/s, and inf is not"),
+        ([*CLOUD, node("e", "farm", edge=True, edge_channel_mbps="1e-9")], "1,000,000 Mbit/s, and 1e-9 is not"),
         (
             [*CLOUD, *FARM, node("farm-1", "farm", edge=True, edge_channel_delay="13ms")],
             "this is '13ms' here and '12ms' on 'farm-0', and nodes of one network share one line",
@@ -206,6 +238,21 @@ def test_the_site_of_a_node():
         ),
         ([*CLOUD, node("c", "farm", edge_channel_delay="1ms")], "nothing without the label node-role.kubernetes.io/edge"),
         ([*CLOUD, node("c", edge=True, edge_channel_delay="1ms")], "nothing without the label topology.istio.io/network"),
+        (
+            [
+                *CLOUD,
+                node("c", "farm", edge_channel_delay="1ms").replace(NETWORK, f"node-role.kubernetes.io/egde: '', {NETWORK}"),
+            ],
+            "nothing without the label node-role.kubernetes.io/edge, and there is 'node-role.kubernetes.io/egde'",
+        ),
+        (
+            [*CLOUD, *FARM, service("b", annotations="{skyedge.io/edge-channel-delay: 1ms}")],
+            "annotations['skyedge.io/edge-channel-delay']: this is for the nodes of an edge site",
+        ),
+        (
+            [*CLOUD, pod("b", "cloud-0").replace("labels:", "annotations: {skyedge.io/edge-channel-to: x}, labels:")],
+            "annotations['skyedge.io/edge-channel-to']: this is for the nodes of an edge site",
+        ),
         (
             [node("c", "cloud"), *FARM, node("farm-1", "farm", edge=True, edge_channel_to="clowd")],
             "there is no network 'clowd' that a channel could end in (did you mean 'cloud'?)",

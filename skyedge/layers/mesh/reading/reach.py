@@ -17,12 +17,14 @@ pass (``AUTO_PASSTHROUGH``), and whether an endpoint behind one has the proxy wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from skyedge.errors import InputError, nearest
 from skyedge.kube import Manifest, Manifests
-from skyedge.kube.cluster import Node
+from skyedge.kube.cluster import Namespace, Node
+from skyedge.kube.istio_hosts import WorkloadEntry
 from skyedge.kube.istio_values import seconds
+from skyedge.kube.pods import Pod
 from skyedge.kube.problem import Problem
 from skyedge.kube.services import Service
 from skyedge.layers.mesh.locality import NETWORK
@@ -37,6 +39,9 @@ UNNAMED = ""
 NODE_SELECTOR = "traffic.istio.io/nodeSelector"
 """Says which nodes' addresses are those of a gateway of type ``NodePort``."""
 
+LEAST_MBPS, MOST_MBPS = 0.001, 1_000_000.0
+"""Of a line: from a kilobit a second, over which a request takes some seconds, to a terabit."""
+
 Value = TypeVar("Value")
 Nodes = Sequence[Manifest[Node]]
 
@@ -47,7 +52,8 @@ def read_reach(manifests: Manifests, networks: Iterable[str], default: str, warn
     Args:
         networks: of everything that runs or answers.
         default: the network of what names none itself.
-        warnings: is told of a gateway that is none.
+        warnings: is told of a gateway that is none, of an edge node whose site is no network, and of labels that look
+            misspelt.
 
     Raises:
         InputError: with file, document and path: for figures of a channel that say nothing, contradict each other or belong
@@ -56,6 +62,7 @@ def read_reach(manifests: Manifests, networks: Iterable[str], default: str, warn
     """
     sites = edge_sites(manifests)
     _check_annotations(manifests, sites)
+    _check_labels(manifests, sites, warnings)
     gateways = _gateways(manifests, sites, warnings)
     if not sites and not gateways:
         return None
@@ -119,11 +126,45 @@ def _check_annotations(manifests: Manifests, sites: Mapping[str, Nodes]) -> None
             if name in OF_NODES:
                 if metadata.labels.get(NETWORK) not in sites:
                     missing = NETWORK if _is_edge(manifest) else EDGE_ROLE
-                    raise manifest.error(path, f"this means nothing without the label {missing}")
+                    seen = _misspelt(metadata.labels, missing)
+                    there = f", and there is '{seen}'" if seen is not None else ""
+                    raise manifest.error(path, f"this means nothing without the label {missing}{there}")
             elif name.startswith(PREFIX):
                 close = nearest(name.removeprefix(PREFIX), WORDS)
                 if close is not None:
                     raise manifest.error(path, f"there is no annotation '{name}'", f"{PREFIX}{close}")
+    others: list[Manifest[Any]] = [*manifests.of(Pod), *manifests.of(Service), *manifests.of(WorkloadEntry)]
+    for other in others:
+        for name in other.object.metadata.annotations:
+            if name in OF_NODES:
+                raise other.error(("metadata", "annotations", name), "this is for the nodes of an edge site")
+
+
+def _check_labels(manifests: Manifests, sites: Mapping[str, Nodes], warnings: list[str]) -> None:
+    """Say which edge nodes count as cloud, and which labels were perhaps meant to say otherwise."""
+    labelled: list[Manifest[Any]] = [*manifests.of(Namespace), *manifests.of(Node), *manifests.of(Pod)]
+    labelled += manifests.of(Service)
+    for one in labelled:
+        labels = one.object.metadata.labels
+        for meant in (NETWORK, EDGE_ROLE) if isinstance(one.object, Node) else (NETWORK,):
+            seen = None if meant in labels else _misspelt(labels, meant)
+            if seen is not None:
+                place = one.place("metadata", "labels", seen)
+                warnings.append(f"{place}: this label says nothing here (did you mean '{meant}'?)")
+    for manifest in manifests.of(Node):
+        if _is_edge(manifest) and manifest.object.metadata.labels.get(NETWORK) not in sites:
+            place, name = manifest.place("metadata", "labels"), manifest.object.metadata.name
+            warnings.append(
+                f"{place}: the edge node '{name}' names no network with {NETWORK}, so it is called as a node of the cloud is"
+            )
+
+
+def _misspelt(labels: Mapping[str, str], meant: str) -> str | None:
+    """A label that has the prefix of another one, and nearly its name."""
+    prefix, _, word = meant.rpartition("/")
+    names = [name.rpartition("/")[2] for name in labels if name.startswith(f"{prefix}/") and name != meant]
+    close = nearest(word, names)
+    return None if close is None else f"{prefix}/{close}"
 
 
 def _gateways(manifests: Manifests, sites: Mapping[str, Nodes], warnings: list[str]) -> set[str]:
@@ -210,8 +251,8 @@ def _bytes_per_s(text: str) -> float:
         mbps = float(text)
     except ValueError:
         raise InputError(f"this should be a number of Mbit/s in quotes, not '{text}'") from None
-    if not 0 < mbps < float("inf"):
-        raise InputError(f"this should be above zero, and {text} is not")
+    if not LEAST_MBPS <= mbps <= MOST_MBPS:
+        raise InputError(f"this should be from {LEAST_MBPS:g} to {MOST_MBPS:,.0f} Mbit/s, and {text} is not")
     return mbps * 1e6 / 8
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Flag
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,7 @@ class Flags(Flag):
     """Nobody waits any longer: the time ended first."""
 
 
+@cache
 def flag_text(flags: int) -> str:
     """Envoy's way to write flags: names with commas between, ``-`` for none."""
     return ",".join(name for name, one in Flags.__members__.items() if one.value & flags) or "-"

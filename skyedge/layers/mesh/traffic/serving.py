@@ -43,6 +43,8 @@ class Serving:
         self._allowed = allowed
         self._come_back = come_back
         self._call_on = call_on
+        # By caller, endpoint and request object, which its request keeps; what policies say of the three does not change.
+        self._verdicts: dict[tuple[int, int, int], bool] = {}
 
     def arrive(self, attempt: Attempt, now: int) -> None:
         """An attempt is at its endpoint."""
@@ -54,7 +56,11 @@ class Serving:
             return
         attempt.arrived_us = now
         caller = request.proxy.caller
-        if not self._allowed(caller, station.endpoint, request.http):
+        asked = (request.proxy.number, station.number, id(request.http))
+        may_call = self._verdicts.get(asked)
+        if may_call is None:
+            may_call = self._verdicts[asked] = self._allowed(caller, station.endpoint, request.http)
+        if not may_call:
             self.answer(attempt, FORBIDDEN, now)
             return
         for limiter in station.limiters:
