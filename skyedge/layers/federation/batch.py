@@ -106,8 +106,8 @@ class Footings:
         if place is None:
             constraints = self.constraints(rules)
             place = self._first[key] = len(self._tiers)
-            able = self.federation.knows_kind(api_kind) & self.federation.has_fields(constraints)
-            let_in = self.federation.tolerated(rules.tolerations)
+            able = self.federation.may_know_kind(api_kind) & self.federation.has_fields(constraints)
+            let_in = self.federation.knows_kind(api_kind) & self.federation.tolerated(rules.tolerations)
             for group in groups_of(rules):
                 tiers = affinity_tiers(self.federation, group)
                 tiers[~able] = NOT_CANDIDATE

@@ -146,6 +146,11 @@ class Federation:
             ("kind", api_kind), lambda: [one.api_kinds is None or api_kind in one.api_kinds for one in self.clusters]
         )
 
+    def may_know_kind(self, api_kind: str) -> Flags:
+        """Whose API server knows a kind, or has not said all that it knows, (clusters,)."""
+        unsure = self._row("unsure", lambda: [not one.kinds_complete for one in self.clusters])
+        return self.knows_kind(api_kind) | unsure
+
     def tolerated(self, tolerations: Sequence[Toleration]) -> Flags:
         """Whose taints let in who has these tolerations, (clusters,); a cluster that is not ready has one more."""
 

@@ -126,7 +126,7 @@ def _turned_away(batch: Batch, workload: int, group: int) -> list[str]:
     meant = affinity_tiers(federation, groups_of(one.rules)[group]) != NOT_CANDIDATE
     passes: dict[str, Flags | NDArray[np.bool_]] = {
         "lost": np.ones(len(federation), np.bool_) if batch.barred is None else ~batch.barred,
-        "kind": federation.knows_kind(one.api_kind),
+        "kind": np.where(present, federation.may_know_kind(one.api_kind), federation.knows_kind(one.api_kind)),
         "taints": federation.tolerated(one.rules.tolerations) | present,
         "affinity": meant,
         "spread": federation.has_fields([constraint.field for constraint in one.rules.spread]),

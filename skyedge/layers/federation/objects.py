@@ -65,6 +65,7 @@ class Cluster:
     Attributes:
         pools: its nodes.  A cluster without any has room for nothing.
         api_kinds: kinds that its API server knows, as ``apps/v1/Deployment`` or ``v1/ConfigMap``; None: every kind.
+        kinds_complete: whether it knows no others; where that is not sure, who runs there already is not turned away.
         facts: figures for scores, such as ``carbon_g_per_kwh`` or ``latency_ms:PLACE``; see
             :mod:`skyedge.layers.federation.scores`.
         lat_deg, lon_deg: where it is; None: not known.
@@ -80,6 +81,7 @@ class Cluster:
     taints: tuple[Taint, ...] = ()
     pools: tuple[NodePool, ...] = ()
     api_kinds: frozenset[str] | None = None
+    kinds_complete: bool = True
     facts: Mapping[str, float] = field(default_factory=dict)
     lat_deg: float | None = None
     lon_deg: float | None = None

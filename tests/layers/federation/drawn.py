@@ -43,6 +43,7 @@ def clusters(draw):
             taints=draw(st.sampled_from([(), (), (TAINT,), (Taint("soft", "", "PreferNoSchedule"),)])),
             pools=draw(st.lists(POOLS, min_size=1, max_size=3).map(tuple)),
             api_kinds=draw(st.sampled_from([None, None, frozenset({"apps/v1/Deployment"}), frozenset({"v1/ConfigMap"})])),
+            kinds_complete=draw(st.booleans()),
             ready=draw(st.sampled_from([True, True, True, False])),
         )
         for name in draw(st.permutations(NAMES))[: draw(st.integers(1, 7))]

@@ -93,7 +93,11 @@ def passes(cluster: Cluster, workload: Workload) -> bool:
     """Whether the filters that have nothing to do with affinity let a cluster through."""
     ready = cluster if cluster.ready else Cluster(cluster.name, taints=(*cluster.taints, NOT_READY))
     return (
-        (cluster.api_kinds is None or workload.api_kind in cluster.api_kinds)
+        (
+            cluster.api_kinds is None
+            or workload.api_kind in cluster.api_kinds
+            or (cluster.name in workload.scheduled and not cluster.kinds_complete)
+        )
         and tolerates_taints(ready, workload.rules.tolerations, workload.scheduled)
         and has_spread_fields(cluster, [constraint.field for constraint in workload.rules.spread])
         and may_return(cluster.name, workload.evicting)

@@ -11,10 +11,14 @@ from skyedge.errors import InputError
 from skyedge.kube import FEDERATION, parse_manifests
 from skyedge.layers.federation.columns import Federation
 from skyedge.layers.federation.division import Strategy
-from skyedge.layers.federation.objects import PODS, Taint, Toleration
+from skyedge.layers.federation.objects import PODS, Taint, Toleration, Workload
+from skyedge.layers.federation.placement import PlacementRules
+from skyedge.layers.federation.placing import place
+from skyedge.layers.federation.policy import Resource
 from skyedge.layers.federation.reading import read_federation
 from skyedge.layers.federation.room import Room, flavour_of
 from skyedge.layers.federation.works import works_of
+from skyedge.layers.scheduler.objects import PodShape
 
 GIB = 1 << 30
 
@@ -209,6 +213,15 @@ def test_what_a_cluster_is_comes_from_its_manifest():
     assert (made.provider, made.zones, made.ready, made.lat_deg, made.lon_deg) == ("own", ("z",), False, -53.1, 10)
     assert made.taints == (Taint("t", "", "NoExecute", 60.0),)
     assert (made.facts, made.api_kinds) == ({"carbon_g_per_kwh": 80}, frozenset({"apps/v1/Deployment"}))
+
+
+@pytest.mark.parametrize(("status", "kept"), [("True", False), ("False", True), (None, True)])
+def test_a_cluster_that_may_know_more_kinds_than_it_says_keeps_what_it_runs(status, kept):
+    said = [] if status is None else [{"type": "CompleteAPIEnablements", "status": status}]
+    (made,) = read(cluster("c", status={"conditions": said, "apiEnablements": []})).clusters
+    for scheduled, there in (({"c": 0}, kept), ({}, False)):
+        web = Workload(Resource("Deployment", "web", "n", "apps/v1"), 0, PodShape(), PlacementRules(), scheduled=scheduled)
+        assert place(Federation.of([made]), [web]).placed.tolist() == [there]
 
 
 @pytest.mark.parametrize(

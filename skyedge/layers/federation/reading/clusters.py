@@ -102,7 +102,7 @@ def _cluster(
     kinds = None
     if status.api_enablements is not None:
         kinds = frozenset(f"{api.group_version}/{one.kind}" for api in status.api_enablements for one in api.resources)
-    ready = next((condition.status for condition in status.conditions if condition.type == "Ready"), "True")
+    conditions = {condition.type: condition.status for condition in reversed(status.conditions)}
     return Cluster(
         name=cluster.metadata.name,
         labels=cluster.metadata.labels,
@@ -112,10 +112,11 @@ def _cluster(
         taints=tuple(taints),
         pools=_summed(manifest, asked, notices) if nodes is None else nodes,
         api_kinds=kinds,
+        kinds_complete=conditions.get("CompleteAPIEnablements") == "True",
         facts=figures(manifest, FACTS),
         lat_deg=degrees(manifest, LATITUDE, 90),
         lon_deg=degrees(manifest, LONGITUDE, 180),
-        ready=ready == "True",
+        ready=conditions.get("Ready", "True") == "True",
     )
 
 
