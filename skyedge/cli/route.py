@@ -150,6 +150,10 @@ def _delays(said: Sequence[str], reading: MeshReading) -> dict[tuple[str, str], 
         for name in names:
             if name not in regions:
                 raise InputError(f"there is no region '{name}'", where="--delay", nearest=nearest(name, regions))
+        if names[0] == names[1]:
+            raise InputError(f"a delay is between two regions, and '{text}' names one", where="--delay")
+        if (names[0], names[1]) in found:
+            raise InputError(f"there is a delay from '{names[0]}' to '{names[1]}' already", where="--delay")
         try:
             found[names[0], names[1]] = round(seconds(length.strip()) * 1e6)
         except Problem as problem:
@@ -184,11 +188,14 @@ def _requests(text: str) -> str:
     """How many requests to make up, or the file that holds them."""
     if text.isdecimal():
         return text
-    try:
-        return _found(text)
-    except InputError as error:
-        words = f"'{text}' is neither a number from 1 to {MOST_REQUESTS:,} nor a file that is there"
-        raise InputError(words, where="--requests", nearest=error.nearest) from None
+    near = None
+    if not Path(text).is_dir():
+        try:
+            return _found(text)
+        except InputError as error:
+            near = error.nearest
+    words = f"'{text}' is neither a number from 1 to {MOST_REQUESTS:,} nor a file that is there"
+    raise InputError(words, where="--requests", nearest=near)
 
 
 def _print(result: dict[str, Any]) -> None:

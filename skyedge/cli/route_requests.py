@@ -123,8 +123,9 @@ def made_up(reading: MeshReading, caller: Caller | None, count: int, seed: int, 
         menu.its_own = True
         choices = [one for one in callers if menu.of(one)]
     if not choices:
-        who = "nobody" if caller is None else f"'{caller.name}'"
-        raise InputError(f"{who} sees a host to call" if caller is None else f"{who} sees no host to call", where="--from")
+        if caller is None:
+            raise InputError("nobody sees a host to call, so no request can be made up", where="--requests")
+        raise InputError(f"'{caller.name}' sees no host to call", where="--from")
     times_us = np.rint(np.cumsum(random.exponential(1e6 / rate_per_s, count))).astype(np.int64).tolist()
     asked = []
     for number, (who_draw, wish_draw) in enumerate(random.random((count, 2)).tolist()):

@@ -214,6 +214,21 @@ def test_what_is_useless_is_a_warning_and_an_error_where_strict(route, tmp_path)
         (("small.yaml", "--requests", "5", "--delay", "eu,us=1ms"), "", "--delay: there is no region 'us'"),
         (("small.yaml", "--requests", "5", "--delay", "eu"), "", "--delay: a delay is written like REGION,REGION=15ms"),
         (
+            ("small.yaml", "--requests", "5", "--delay", "eu,eu=1ms"),
+            "",
+            "--delay: a delay is between two regions, and 'eu,eu",
+        ),
+        (
+            ("manifests/mesh/clusters.yaml", "--requests", "5", *["--delay", "frankfurt,svalbard=1ms"] * 2),
+            "",
+            "--delay: there is a delay from 'frankfurt' to 'svalbard' already",
+        ),
+        (
+            ("-", "--requests", "5"),
+            "apiVersion: v1\nkind: Node\nmetadata: {name: n}",
+            "--requests: nobody sees a host to call, so no request can be made up",
+        ),
+        (
             ("small.yaml", "--requests", "5", "--topology", "t.png"),
             "",
             "--topology: the topology is written as .dot or .mmd",
@@ -247,7 +262,7 @@ def test_of_several_files_none_is_written_if_one_cannot_be(route, tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
-@pytest.mark.parametrize("requests", ["-1", "abc", "1e3"])
+@pytest.mark.parametrize("requests", ["-1", "abc", "1e3", "", "."])
 def test_what_is_neither_a_number_nor_a_file_is_said_to_be(route, requests):
     out, err, code = route("small.yaml", f"--requests={requests}")
     assert code

@@ -122,6 +122,37 @@ def test_a_mistake_is_said_with_its_place(old, new, words):
     assert "f.yaml:" in error.value.where
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("app: archive}}", "app: archve}}", "rules[1].callerLabels: nobody carries app: archve (did you mean 'archive'?)"),
+        ("app: archive}}", "ap: archive}}", "rules[1].callerLabels: nobody carries ap: archive (did you mean 'app'?)"),
+        ("app: archive}}", "app: x, y: z}}", "rules[1].callerLabels: nobody carries app: x"),
+        (
+            "{class: urgent, h",
+            "{class: bulk, h",
+            "spec.classes[0]: no request is of the class 'urgent', as no rule gives it",
+        ),
+        (
+            "{class: bulk, callerLabels: {app: archive}}",
+            "{class: bulk, headers: {X-Scene: hard}, routes: [day]}",
+            "spec.rules[1]: never met, as rules[0] takes every request that it would",
+        ),
+        ("routes: [nightly]", "callerLabels: {app: archive}, routes: [nightly]", "spec.rules[2]: never met, as rules[1]"),
+    ],
+)
+def test_what_is_in_vain_is_a_warning(old, new, words):
+    assert old in CLASSES
+    (said,) = controls(CLASSES.replace(old, new, 1))[1].warnings
+    assert words in said
+    assert not controls()[1].warnings
+
+
+@pytest.mark.parametrize("rule", ["headers: {x-scene: soft}", "callerLabels: {app: archive}, headers: {x: y}"])
+def test_a_rule_that_some_request_meets_is_no_mistake(rule):
+    assert not controls(CLASSES.replace("callerLabels: {app: archive}", rule))[1].warnings
+
+
 def test_two_manifests_of_classes_are_one_too_many():
     with pytest.raises(InputError, match=r"a mesh has its classes once.*f\.yaml:"):
         controls(CLASSES + CLASSES.replace("name: classes", "name: more"))

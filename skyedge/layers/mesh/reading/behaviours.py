@@ -97,7 +97,7 @@ def read_controls(manifests: Manifests, reading: MeshReading) -> Controls:
     return Controls(
         retry_budgets=budgets,
         rate_limits=limits,
-        classes=read_classes(manifests, reading),
+        classes=read_classes(manifests, reading.routes),
         allowed=Gatekeeper(reading).allows,
     )
 

@@ -25,6 +25,7 @@ from skyedge.layers.mesh.reading.policies import Rules, read_rules, rules_for
 from skyedge.layers.mesh.reading.reach import read_reach
 from skyedge.layers.mesh.reading.routes import Origin, Routes, gateway_name, read_routes
 from skyedge.layers.mesh.reading.services import read_services
+from skyedge.layers.mesh.reading.traffic_classes import check_classes
 from skyedge.layers.mesh.reading.workloads import Workload, default_network, read_places, read_workloads
 from skyedge.layers.mesh.virtual_hosts import VirtualHost
 
@@ -236,6 +237,7 @@ def read_mesh(manifests: Manifests) -> MeshReading:
             warnings.append(f"{answering.manifests[host].place()}: nobody who answers for '{host}' is ready")
     known_workloads = list({id(one): one for one in (*workloads, *answering.workloads.values())}.values())
     admission = read_admission(manifests, known_workloads, warnings)
+    check_classes(manifests, known_workloads, warnings)
     doors = {
         gateway_name(one.object.metadata.name, namespace_of(one.object.metadata)): Door(
             tuple(host.lower() for server in one.object.spec.servers for host in server.hosts),
