@@ -109,7 +109,15 @@ def test_grades_stand_for_nodes_and_share_the_pods_that_are_left():
     }
     graded = cluster("a", resourceModels=models, status={"resourceSummary": summary})
     pools = read(graded, deployment("d"), policy("p")).clusters[0].pools
-    assert [(pool.count, pool.free["cpu"], pool.free[PODS]) for pool in pools] == [(1, 0, 3000), (2, 2000, 2000)]
+    # Who has nothing for sure has no pods either; but somebody has.
+    assert [(pool.count, pool.free["cpu"], pool.free[PODS]) for pool in pools] == [
+        (1, 0, 0),
+        (1, 2000, 4000),
+        (1, 2000, 3000),
+    ]
+    summary["allocatableModelings"][1]["count"] = 0
+    pools = read(graded, deployment("d"), policy("p")).clusters[0].pools
+    assert [(pool.count, pool.free["cpu"], pool.free[PODS]) for pool in pools] == [(1, 0, 7000)]
     wants_memory = deployment("d", containers=[{"name": "c", "resources": {"requests": {"memory": "1Gi"}}}])
     reading = read(graded, wants_memory, policy("p"))
     assert [pool.free["cpu"] for pool in reading.clusters[0].pools] == [9000]

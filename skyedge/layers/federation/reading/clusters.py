@@ -5,12 +5,13 @@ The room of a cluster comes from the best that the files have to say:
 1. ``Node`` manifests that carry the label (or annotation) ``skyedge.io/cluster``, each as it is: its ``allocatable``, for
    what runs there is not in it;
 2. ``status.resourceSummary.allocatableModelings``: so many nodes of each grade of ``spec.resourceModels``, each of which has
-   what its grade has at least.  Pods that the cluster has left are spread evenly over them.  Used where the grades name all
-   resources that workloads ask for;
+   what its grade has at least.  Pods that the cluster has left are spread evenly over those that have something of
+   everything: a node of the lowest grade, which has nothing for sure, would keep pods from who has room.  Used where the
+   grades name all resources that workloads ask for;
 3. ``status.resourceSummary``: allocatable less allocated less allocating, as if the cluster were one node.
 
 The last two are the rules of Karmada's general estimator (pkg/estimator/client/general.go, 1.12), which has no nodes to
-look at and so cannot see that what is left is in pieces.
+look at and so cannot see that what is left is in pieces; pods it counts for the cluster as a whole.
 """
 
 from __future__ import annotations
@@ -150,21 +151,25 @@ def _left(summary: ResourceSummary) -> dict[str, int]:
 
 
 def _graded(manifest: Manifest[ClusterManifest], pods: int) -> tuple[NodePool, ...]:
-    """Pools of so many nodes of each grade, with ``pods`` (thousandths) spread evenly over all of them."""
+    """Pools of so many nodes of each grade, with ``pods`` (thousandths) spread evenly over those that are not empty."""
     cluster = manifest.object
     models, summary = cluster.spec.resource_models, cluster.status.resource_summary
     assert summary is not None
-    total = sum(modeling.count for modeling in summary.allocatable_modelings)
-    each, more = divmod(pods // THOUSANDTHS, max(total, 1))
-    pools = []
+    grades = []
     for place, modeling in enumerate(summary.allocatable_modelings):
         if modeling.grade >= len(models):
             path = ("status", "resourceSummary", "allocatableModelings", place, "grade")
             raise manifest.error(path, f"there is no grade {modeling.grade} among spec.resourceModels")
         has = {span.name: amount_of(span.name, span.min) for span in models[modeling.grade].ranges}
-        with_more = min(more, modeling.count)
+        grades.append((modeling.count, has))
+    any_whole = any(count and all(has.values()) for count, has in grades)
+    takes = [count if all(has.values()) or not any_whole else 0 for count, has in grades]
+    each, more = divmod(pods // THOUSANDTHS, max(sum(takes), 1))
+    pools = []
+    for (count, has), taking in zip(grades, takes, strict=True):
+        with_more = min(more, taking)
         more -= with_more
-        for count, slots in ((with_more, each + 1), (modeling.count - with_more, each)):
-            if count:
-                pools.append(NodePool(count, has | {PODS: slots * THOUSANDTHS}))
+        for nodes, slots in ((with_more, each + 1), (taking - with_more, each), (count - taking, 0)):
+            if nodes:
+                pools.append(NodePool(nodes, has | {PODS: slots * THOUSANDTHS}))
     return tuple(pools)
