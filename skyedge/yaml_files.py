@@ -36,15 +36,27 @@ def read_marked(path: Path) -> tuple[Any, Marks]:
         _mark(node, (), path, marks, ())
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "this is not YAML"
-        raise InputError(str(problem), where=f"{path}:{mark.line + 1}" if mark else path) from None
+        raise not_yaml(str(path), text, error) from None
     except RecursionError:
         raise InputError("this is nested too deeply", where=path) from None
     except (ValueError, OverflowError) as error:
         raise InputError(f"a value is not what it looks like: {error}", where=path) from None
     check_finite(content, (), marks)
     return content, marks
+
+
+def not_yaml(file: str, text: str, error: yaml.YAMLError) -> InputError:
+    """What is said of a text in which the reader of YAML stopped."""
+    mark = getattr(error, "problem_mark", None)
+    message = str(getattr(error, "problem", None) or "this is not YAML")
+    if mark is None:
+        return InputError(message, where=file)
+    line = [*text.split("\n"), ""][mark.line]
+    rest = line[mark.column :]
+    indentation = line[: len(line) - len(line.lstrip())]
+    if rest and "\t" in indentation + rest[0]:  # without a rest the text had ended
+        message = "YAML is indented with blanks, and here is a tab"
+    return InputError(message, where=f"{file}:{mark.line + 1}")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

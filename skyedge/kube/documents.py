@@ -22,6 +22,7 @@ import yaml
 
 from skyedge.errors import InputError
 from skyedge.kube.problem import Path, Problem, dotted
+from skyedge.yaml_files import not_yaml
 
 STANDARD_INPUT = "-"
 MOST_VALUES = 200_000_000
@@ -155,9 +156,7 @@ def _yaml_documents(file: str, text: str) -> Iterator[Document]:
             if value is not None:
                 yield Document(file, number, msgspec.json.encode(value), node=node)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "this is not YAML"
-        raise InputError(str(problem), where=f"{file}:{mark.line + 1}" if mark else file) from None
+        raise not_yaml(file, text, error) from None
     except RecursionError:
         raise InputError("this is nested too deeply", where=file) from None
     except (ValueError, OverflowError) as error:

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from skyedge.kube.istio_routes import HttpMatchRequest, HttpRetry
 from skyedge.kube.istio_traffic import TrafficPolicy
-from skyedge.kube.istio_values import Percentage, Port, check_durations
+from skyedge.kube.istio_values import Duration, Percentage, Port, check_durations
 from skyedge.kube.metadata import Metadata
 from skyedge.kube.problem import Problem
 from skyedge.kube.shape import Count, Shape
@@ -48,7 +48,7 @@ class CanaryService(Shape, frozen=True, kw_only=True):
     port: Port
     port_name: str = "http"
     target_port: int | str = 0
-    timeout: str | None = None
+    timeout: Duration | None = None
     gateways: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     traffic_policy: TrafficPolicy | None = None
@@ -77,7 +77,7 @@ class CanaryMetric(Shape, frozen=True, kw_only=True):
     unmodelled = "templateVariables"
 
     name: str
-    interval: str | None = None
+    interval: Duration | None = None
     threshold: float | None = None
     threshold_range: ThresholdRange | None = None
     query: str = ""
@@ -109,7 +109,7 @@ class CanaryAnalysis(Shape, frozen=True, kw_only=True):
 
     unmodelled = "alerts webhooks primaryReadyThreshold canaryReadyThreshold"
 
-    interval: str | None = None
+    interval: Duration | None = None
     iterations: Count = 0
     threshold: Count = 0
     max_weight: Percentage = 0.0

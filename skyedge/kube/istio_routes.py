@@ -12,6 +12,7 @@ from msgspec import Meta, field
 
 from skyedge.errors import nearest
 from skyedge.kube.istio_values import (
+    Duration,
     Percent,
     Percentage,
     Port,
@@ -176,11 +177,11 @@ class HttpRetry(Shape, frozen=True, kw_only=True):
     """``retries`` of a rule."""
 
     attempts: Count = 0
-    per_try_timeout: str | None = None
+    per_try_timeout: Duration | None = None
     retry_on: str = ""
     retry_remote_localities: bool | None = None
     retry_ignore_previous_hosts: bool | None = None
-    backoff: str | None = None
+    backoff: Duration | None = None
 
     def check(self) -> None:
         check_durations(self, "per_try_timeout", "backoff", least_s=1e-3)
@@ -197,7 +198,7 @@ class FaultDelay(Shape, frozen=True, kw_only=True):
 
     unmodelled = "exponentialDelay"
 
-    fixed_delay: str | None = None
+    fixed_delay: Duration | None = None
     percent: Percentage | None = None
     percentage: Percent | None = None
 
@@ -248,7 +249,7 @@ class Cors(Shape, frozen=True, kw_only=True):
     allow_methods: tuple[str, ...] = ()
     allow_headers: tuple[str, ...] = ()
     expose_headers: tuple[str, ...] = ()
-    max_age: str | None = None
+    max_age: Duration | None = None
     allow_credentials: bool | None = None
 
     def check(self) -> None:
@@ -272,7 +273,7 @@ class HttpRoute(Shape, frozen=True, kw_only=True):
     direct_response: HttpDirectResponse | None = None
     delegate: Delegate | None = None
     rewrite: HttpRewrite | None = None
-    timeout: str | None = None
+    timeout: Duration | None = None
     retries: HttpRetry | None = None
     fault: FaultInjection | None = None
     mirror: Destination | None = None

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from skyedge.kube.istio_values import (
+    Duration,
     Percent,
     Percentage,
     PortSelector,
@@ -34,7 +35,7 @@ class HttpCookie(Shape, frozen=True, kw_only=True):
 
     name: str
     path: str = ""
-    ttl: str | None = None
+    ttl: Duration | None = None
 
     def check(self) -> None:
         if not self.name:
@@ -128,7 +129,7 @@ class LocalityLb(Shape, frozen=True, kw_only=True):
 class Warmup(Shape, frozen=True, kw_only=True):
     """How slowly a new endpoint is given its full share."""
 
-    duration: str
+    duration: Duration
     minimum_percent: Percentage | None = None
     aggression: Annotated[float, Meta(ge=1)] | None = None
 
@@ -143,7 +144,7 @@ class LoadBalancer(Shape, frozen=True, kw_only=True):
     consistent_hash: ConsistentHash | None = None
     locality_lb_setting: LocalityLb | None = None
     warmup: Warmup | None = None
-    warmup_duration_secs: str | None = None
+    warmup_duration_secs: Duration | None = None
 
     def check(self) -> None:
         check_one_of(self, ("simple", "consistent_hash"))
@@ -157,7 +158,7 @@ class TcpSettings(Shape, frozen=True, kw_only=True):
     unmodelled = "tcpKeepalive maxConnectionDuration idleTimeout"
 
     max_connections: Count | None = None
-    connect_timeout: str | None = None
+    connect_timeout: Duration | None = None
 
     def check(self) -> None:
         check_durations(self, "connect_timeout", least_s=1e-3)
@@ -189,8 +190,8 @@ class OutlierDetection(Shape, frozen=True, kw_only=True):
     consecutive_gateway_errors: Count | None = None
     consecutive_local_origin_failures: Count | None = None
     split_external_local_origin_errors: bool = False
-    interval: str | None = None
-    base_ejection_time: str | None = None
+    interval: Duration | None = None
+    base_ejection_time: Duration | None = None
     max_ejection_percent: Share | None = None
     min_health_percent: Share | None = None
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, field
 
 from skyedge.kube.problem import Problem
-from skyedge.kube.shape import Shape
+from skyedge.kube.shape import EXPLAINED_BY, Shape, shown
 from skyedge.re2 import NotRe2, compiled
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -43,6 +43,16 @@ def seconds(text: str) -> float:
         hint = f"{text}s" if re.fullmatch(r"\d+(\.\d+)?", text) else None
         raise Problem((), f"'{text}' is no duration; one is written like 5s, 250ms or 1h30m", hint)
     return sum(float(number) * _UNITS_S[unit] for number, unit in _PART.findall(text))
+
+
+def _explain_number(value: Any) -> None:
+    """Raise a :class:`Problem` for a number that would be no duration in quotes either."""
+    if isinstance(value, bool | int | float):
+        seconds(shown(value))
+
+
+Duration = Annotated[str, Meta(extra={EXPLAINED_BY: _explain_number})]
+"""A duration as it is written; what it says is checked by :func:`check_durations`."""
 
 
 def seconds_or_none(text: str | None) -> float | None:

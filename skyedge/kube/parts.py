@@ -24,6 +24,9 @@ SAYS_NOTHING = frozenset({b"{}", b"[]", b"null", b'""', b"false"})
 MOST_KEPT = 1 << 16
 """So many texts of a part are kept; where more are distinct, keeping them does not pay."""
 
+FEW_FIELDS = 8
+"""So many fields are listed for somebody who wrote one that is like none of them."""
+
 NotModelled = Callable[[str, str], None]
 """Is told the place (``spec.containers[]``) and the name of a field that is not modelled."""
 
@@ -109,8 +112,10 @@ class ShapeReader:
 
     def _other_field(self, name: str, text: bytes) -> None:
         if not {name, ANYTHING} & self._unmodelled and name not in self._bookkeeping:
-            right = right_word(name, [*self._parts, *sorted(self._unmodelled | self._bookkeeping.keys())])
-            raise Problem((name,), f"{self._what} has no field '{name}' here", right)
+            known = [*self._parts, *sorted(self._unmodelled | self._bookkeeping.keys())]
+            right = right_word(name, known)
+            there = f"; there are {', '.join(known)}" if right is None and 1 < len(known) <= FEW_FIELDS else ""
+            raise Problem((name,), f"{self._what} has no field '{name}' here{there}", right)
         if text not in SAYS_NOTHING and self._bookkeeping.get(name, b"") not in (None, text):
             self._not_modelled(self._place, name)
 

@@ -27,6 +27,10 @@ Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 """The API's int32."""
 
 
+EXPLAINED_BY = "explained_by"
+"""In ``extra`` of a type's ``Meta``: raises a :class:`Problem` for values of which the type can say more than that."""
+
+
 ANYTHING = "*"
 """As ``unmodelled``: the API may know any field, since somebody else has defined the kind."""
 
@@ -124,6 +128,9 @@ def _explain_below(step: Step, kind: Any, value: Any) -> None:
 
 def _explain_limits(kind: Any, value: Any) -> None:
     inner, *limits = get_args(kind)
+    for limit in limits:
+        if limit.extra is not None:
+            limit.extra[EXPLAINED_BY](value)
     explain(inner, value)
     for limit in limits:
         if limit.ge is not None and value < limit.ge:

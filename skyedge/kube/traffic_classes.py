@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from skyedge.kube.istio_values import check_durations
+from skyedge.kube.istio_values import Duration, check_durations
 from skyedge.kube.metadata import Metadata
 from skyedge.kube.problem import Problem
 from skyedge.kube.shape import Shape, right_word
@@ -41,7 +41,7 @@ class TrafficClassesSpec(Shape, frozen=True, kw_only=True):
     """``spec`` of the classes, the most urgent first; what no rule names is of ``default``, or of the last."""
 
     discipline: Literal["Strict", "Weighted"] = "Strict"
-    starvation_limit: str | None = None
+    starvation_limit: Duration | None = None
     default: str = ""
     classes: Annotated[tuple[TrafficClass, ...], Meta(min_length=1)]
     rules: tuple[TrafficClassRule, ...] = ()

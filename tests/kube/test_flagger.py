@@ -67,6 +67,7 @@ def test_hooks_and_alerts_are_named_once_as_not_modelled():
         (("spec", "analysis", "stepWeight"), 101, "spec.analysis.stepWeight", "101 is more than 100"),
         (("spec", "analysis", "stepWeights"), [20, 10], "spec.analysis.stepWeights[1]", "must rise"),
         (("spec", "analysis", "interval"), "1", "spec.analysis.interval", "no duration"),
+        (("spec", "analysis", "interval"), 30, "spec.analysis.interval", "no duration"),
         (("spec", "analysis", "match"), [{"uri": {"prefix": "/a"}}], "spec.analysis.match", "needs iterations"),
         (("spec", "analysis", "metrics", 0, "thresholdRange"), None, "spec.analysis.metrics[0]", "is missing"),
         (

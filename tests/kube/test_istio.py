@@ -252,6 +252,21 @@ def test_what_is_no_duration_is_told_so(text):
     ("text", "sentence"),
     [
         (route(route=TO, timeout="5"), "spec.http[0].timeout: '5' is no duration"),
+        (route(route=TO, timeout=5), "spec.http[0].timeout: '5' is no duration"),
+        (route(route=TO, timeout=2.5), "or 1h30m (did you mean '2.5s'?)"),
+        (route(route=TO, timeout=-5), "spec.http[0].timeout: the duration '-5' is negative"),
+        (route(route=TO, timeout=True), "spec.http[0].timeout: 'true' is no duration"),
+        (route(route=TO, timeout=["5s"]), "spec.http[0].timeout: this should be a word, not a list"),
+        (policy(outlierDetection={"interval": 10}), "outlierDetection.interval: '10' is no duration"),
+        (policy(connectionPool={"tcp": {"connectTimeout": 1}}), "tcp.connectTimeout: '1' is no duration"),
+        (
+            manifest("SecurityGroup", {"labels": {"a": "b"}}, "skyedge/v1"),
+            "spec.labels: the kind SecurityGroup has no field 'labels' here; there are selector, ingress",
+        ),
+        (
+            manifest("SecurityGroup", {"igress": []}, "skyedge/v1"),
+            "spec.igress: the kind SecurityGroup has no field 'igress' here (did you mean 'ingress'?)",
+        ),
         (route(route=TO, timeout="5"), "did you mean '5s'?"),
         (route(route=TO, timeout="10us"), "spec.http[0].timeout: '10us' is too short"),
         (

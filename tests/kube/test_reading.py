@@ -302,6 +302,25 @@ def test_broken_json_is_told_with_its_line():
         parse_manifests('{\n"a": 1,\n}', file="f.json")
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("spec:\n\tweight: 1", 2),
+        ("spec: 1\n\tweight: 1", 2),
+        ("spec:\n  a: 1\n \tweight: 1", 3),
+        ("spec:\n- a\n-\tb: 1", 3),
+        ("spec: |\n\tword", 2),
+    ],
+)
+def test_a_tab_before_a_line_of_yaml_is_told(text, line):
+    assert mistake(text) == f"f.yaml:{line}: YAML is indented with blanks, and here is a tab"
+
+
+@pytest.mark.parametrize("text", ["spec: {a: 1", "spec: @", "a: 'b\n\tc"])
+def test_other_mistakes_of_yaml_are_told_as_they_are(text):
+    assert "indented" not in mistake(text)
+
+
 @pytest.mark.parametrize("file", ["f.json", "f.yaml", "standard input"])
 @given(cut=st.integers(min_value=1, max_value=10**6))
 def test_json_that_breaks_off_is_told_with_its_last_line(file, cut):
