@@ -1,7 +1,5 @@
 """Who may call whom: batched answers are the single ones, what denies wins, and each rule of Istio's does what it says."""
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -212,13 +210,13 @@ def test_what_cannot_be_is_said():
         Ingress(first_port=90, last_port=80)
 
 
-def test_many_callers_and_services_are_quick():
+def test_many_callers_and_services_at_once_are_told_what_each_is_told_alone():
     callers = [Identity(f"c{n}", f"n{n % 50}", f"s{n % 20}", f"10.0.{n // 250}.{n % 250}") for n in range(2000)]
     services = [Service(f"s{n}", namespace=f"n{n % 50}", labels={"app": str(n)}) for n in range(200)]
     thirds = Texts(tuple(f"n{n}" for n in range(0, 50, 3)))
     rule = Rule((Source(namespaces=thirds),), (Operation(methods=Texts(("GET",))),))
     admission = Admission(tuple(Policy(f"a{n}", Action.ALLOW, (rule,), f"n{n}") for n in range(50)))
-    start = time.process_time()
     found = allowed_matrix(admission, callers, services, 80, GET)
-    assert time.process_time() - start < 1
+    for caller, service in zip(range(0, 2000, 97), range(0, 200, 9), strict=False):
+        assert found[caller, service] == allowed(admission, callers[caller], services[service], 80, GET).allowed
     assert found.mean() == pytest.approx(17 / 50)
