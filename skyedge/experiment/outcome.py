@@ -28,7 +28,15 @@ from skyedge.experiment.equal_bytes import at_equal_bytes
 from skyedge.experiment.loading import canonical, digest, resolve_arm, value_at
 from skyedge.experiment.metrics import RunMetrics
 from skyedge.experiment.spec import Claim, Experiment
-from skyedge.experiment.statistics import SEEDS_FOR_A_MEAN, SEEDS_FOR_A_TEST, Estimate, estimates, holm, permutation_p
+from skyedge.experiment.statistics import (
+    REAL_BELOW,
+    SEEDS_FOR_A_MEAN,
+    Estimate,
+    estimates,
+    holm,
+    permutation_p,
+    seeds_for_a_test,
+)
 
 
 @dataclass(frozen=True)
@@ -110,9 +118,10 @@ def _tests(metrics: Mapping[str, Sequence[RunMetrics]], base: str) -> dict[str, 
         if arm != base
     }
     seeds = len(metrics[base])
-    if seeds < SEEDS_FOR_A_TEST:
+    needed = seeds_for_a_test(len(differences))
+    if seeds < needed:
         return {
-            arm: ArmTest(100 * sum(d) / len(d), None, None, f"not tested: {seeds} seeds, {SEEDS_FOR_A_TEST} needed")
+            arm: ArmTest(100 * sum(d) / len(d), None, None, f"not tested: {seeds} seeds, {needed} needed")
             for arm, d in differences.items()
         }
     # Where nothing was scored there is no difference to test, and none that others have to be corrected for.
@@ -120,7 +129,9 @@ def _tests(metrics: Mapping[str, Sequence[RunMetrics]], base: str) -> dict[str, 
     corrected = holm(p_values)
     nothing = ArmTest(math.nan, None, None, "not tested: a seed has no scene to score")
     return {
-        arm: ArmTest(100 * sum(d) / len(d), p_values[arm], corrected[arm], "real" if corrected[arm] < 0.05 else "unclear")
+        arm: ArmTest(
+            100 * sum(d) / len(d), p_values[arm], corrected[arm], "real" if corrected[arm] < REAL_BELOW else "unclear"
+        )
         if arm in p_values
         else nothing
         for arm, d in differences.items()

@@ -20,6 +20,8 @@ from skyedge.streams import stream
 RESAMPLES = 2000
 SEEDS_FOR_A_MEAN = 3
 SEEDS_FOR_A_TEST = 10
+REAL_BELOW = 0.05
+"""A corrected p value below this is called real."""
 EXACT_UP_TO_SEEDS = 16
 
 
@@ -109,6 +111,17 @@ def permutation_p(differences: Sequence[float]) -> float:
     else:
         signs = stream(0, f"{n} seeds", "permutation").choice([-1, 1], (2**EXACT_UP_TO_SEEDS, n))
     return float(np.mean(np.abs(signs @ d) >= abs(d.sum()) - 1e-12))
+
+
+def seeds_for_a_test(tests: int) -> int:
+    """How many seeds it takes until any of so many tests can say that an effect is real, however large it is.
+
+    Of n seeds a difference that all of them share has p = 2 / 2ⁿ, and nothing has less.
+    """
+    seeds = SEEDS_FOR_A_TEST
+    while 2 / 2**seeds * tests >= REAL_BELOW:
+        seeds += 1
+    return seeds
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

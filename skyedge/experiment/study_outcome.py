@@ -26,7 +26,14 @@ from rich.table import Table
 
 from skyedge.experiment.claims import Verdict
 from skyedge.experiment.outcome import tables_within, without_nan, write_json
-from skyedge.experiment.statistics import SEEDS_FOR_A_MEAN, SEEDS_FOR_A_TEST, Estimate, holm, permutation_p
+from skyedge.experiment.statistics import (
+    REAL_BELOW,
+    SEEDS_FOR_A_MEAN,
+    Estimate,
+    holm,
+    permutation_p,
+    seeds_for_a_test,
+)
 from skyedge.experiment.study import Study
 from skyedge.experiment.study_flips import Flip, figures_by_arm, judge_claim
 from skyedge.experiment.study_loading import columns_of, study_digest
@@ -128,10 +135,11 @@ def _tests(
         for name in columns
         if name in runs[0]
     }
+    # A figure that is the same in every seed is no difference to test, and none that others must be corrected for.
+    told = {key: d for key, d in differences.items() if math.isfinite(sum(d)) and any(d)}
+    needed = seeds_for_a_test(len(told))
     p_values: dict[str, float] = {}
-    if seeds >= SEEDS_FOR_A_TEST:
-        # A figure that is the same in every seed is no difference to test, and none that others must be corrected for.
-        told = {key: d for key, d in differences.items() if math.isfinite(sum(d)) and any(d)}
+    if seeds >= needed:
         p_values = {f"{arm}\n{name}": permutation_p(d) for (arm, name), d in told.items()}
     corrected = holm(p_values)
     tests: dict[str, dict[str, MetricTest]] = {}
@@ -139,11 +147,11 @@ def _tests(
         key = f"{arm}\n{name}"
         p, p_holm = p_values.get(key), corrected.get(key)
         if p_holm is not None:
-            verdict = "real" if p_holm < 0.05 else "unclear"
+            verdict = "real" if p_holm < REAL_BELOW else "unclear"
         elif not any(d):
             verdict = "the same"
-        elif seeds < SEEDS_FOR_A_TEST:
-            verdict = f"not tested: {seeds} seeds, {SEEDS_FOR_A_TEST} needed"
+        elif seeds < needed:
+            verdict = f"not tested: {seeds} seeds, {needed} needed"
         else:
             verdict = "not tested: it is not known in every seed"
         tests.setdefault(arm, {})[name] = MetricTest(sum(d) / len(d), p, p_holm, verdict)

@@ -18,7 +18,7 @@ from skyedge.experiment.metrics import BLOCKS, METRICS, RunMetrics, macro_f1, me
 from skyedge.experiment.outcome import conclude
 from skyedge.experiment.records import RunRecord
 from skyedge.experiment.spec import Claim
-from skyedge.experiment.statistics import Estimate, estimates, holm, permutation_p
+from skyedge.experiment.statistics import REAL_BELOW, Estimate, estimates, holm, permutation_p, seeds_for_a_test
 from skyedge.ledger import Ledger, Link
 from skyedge.time import HOUR, MINUTE
 
@@ -144,6 +144,16 @@ def test_two_seeds_give_no_interval():
     draw = np.random.default_rng(0)
     table = estimates({"small": runs([0.5, 0.5], 1.0, draw)}, ROLES, "t")
     assert table["small"]["accuracy"].low is None
+
+
+@pytest.mark.parametrize("tests", [1, 9, 25, 26, 150])
+def test_so_many_seeds_can_tell_an_effect_that_all_share_and_one_less_could_not(tests):
+    def corrected(seeds):
+        return holm({str(number): permutation_p([1.0] * seeds) for number in range(tests)})
+
+    needed = seeds_for_a_test(tests)
+    assert max(corrected(needed).values()) < REAL_BELOW
+    assert needed == 10 or min(corrected(needed - 1).values()) >= REAL_BELOW
 
 
 def test_the_permutation_test_is_exact():
