@@ -62,7 +62,8 @@ def draw_pattern(shape: MeshShape, draws: np.random.Generator) -> CallPattern:
     noisy = draws.random(shape.pods) < shape.noisy_share
     sent = draws.lognormal(0, shape.load_spread, shape.pods) * np.where(noisy, shape.noise, 1.0)
     sent *= shape.pods / sent.sum()
-    into = np.bincount(called.ravel(), np.repeat(_of_services(service, sent, shape) / called.shape[1], called.shape[1]))
+    called_from = np.repeat(_of_services(service, sent, shape) / called.shape[1], called.shape[1])
+    into = np.bincount(called.ravel(), called_from, shape.services)  # nobody may call the last
     received = (into / size)[service]
 
     each = sent / called.shape[1]

@@ -33,6 +33,13 @@ def pattern(seed=0, shape=SMALL):
     return draw_pattern(shape, np.random.default_rng(seed))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_service_that_nobody_calls_is_part_of_the_mesh(seed):
+    found = pattern(seed, replace(SMALL, pods=40, services=20, called_services=1, services_per_waypoint=3))
+    assert found.waypoint_rps.size == 7
+    assert found.waypoint_rps.sum() == pytest.approx(40)
+
+
 def test_every_figure_says_where_it_comes_from():
     named = {f"{kind}.{part.name}" for kind in FIGURES for part in fields(ProxyFigures)}
     assert named == set(SOURCES)
