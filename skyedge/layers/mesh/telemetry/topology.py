@@ -94,7 +94,12 @@ def as_mermaid(graph: Topology) -> str:
 def label(edge: Edge) -> str:
     """What is written at an edge."""
     signals = edge.signals
-    return f"{signals.rate_per_s:.3g}/s, {signals.error_share:.2%} errors, p99 {signals.p99_ms:.3g} ms"
+    return f"{figure(signals.rate_per_s)}/s, {signals.error_share:.2%} errors, p99 {figure(signals.p99_ms)} ms"
+
+
+def figure(value: float) -> str:
+    """A number as people write it, never with an exponent: three digits of it, or all of those before the point."""
+    return f"{value:,.0f}" if value >= 100 else np.format_float_positional(value, 3, fractional=False, trim="-")
 
 
 def _errs(edge: Edge) -> bool:

@@ -135,7 +135,7 @@ def _caller(proxy: Proxy[Attempt], service: str) -> CallerName:
     return CallerName(
         name=caller.name,
         namespace=caller.namespace,
-        workload=_label(caller.labels, ("workload",)) or _label(caller.labels, APP) or caller.name,
+        workload=_label(caller.labels, ("workload", *APP)) or caller.name.removeprefix(f"{caller.namespace}/"),
         app=_label(caller.labels, APP),
         version=_label(caller.labels, VERSION),
         service=service,

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skyedge.layers.mesh.objects import Caller
 from skyedge.layers.mesh.telemetry import exposition
 from skyedge.layers.mesh.telemetry.prometheus import BUCKETS_MS, LABELS, escaped
 from skyedge.layers.mesh.traffic.calls import NEVER
@@ -92,6 +93,16 @@ def test_callers_report_requests_and_endpoints_report_attempts():
 def test_names_with_quotes_and_backslashes_come_through():
     assert {'"', "\\"} <= set(WEB.name)
     assert total(reporter="source", source_workload=WEB.name, source_version="v1") == 300
+
+
+@pytest.mark.parametrize(("name", "workload"), [("earth/door-a", "door-a"), ("svalbard/a", "svalbard/a")])
+def test_a_caller_goes_by_the_name_of_its_workload_and_its_namespace_is_said_beside_it(name, workload):
+    families, _ = parsed(exposition(traffic(5, caller=Caller(name, namespace="earth")).calls))
+    callers = [dict(labels) for _, labels in families["istio_requests_total"] if ("reporter", "source") in labels]
+    assert {one["source_workload"] for one in callers} >= {workload}
+    assert {one["source_canonical_service"] for one in callers} >= {workload}
+    assert name not in {one["source_workload"] for one in callers} - {workload}
+    assert {one["source_workload_namespace"] for one in callers if one["source_workload"] == workload} == {"earth"}
 
 
 @given(st.text(max_size=20))

@@ -1,6 +1,9 @@
 import re
 
+import pytest
+
 from skyedge.layers.mesh.telemetry import as_dot, as_mermaid, topology
+from skyedge.layers.mesh.telemetry.topology import figure
 from tests.layers.mesh.telemetry.traffic_of_two import BACK, FRONT, WEB, traffic
 
 CALLS = traffic().calls
@@ -31,6 +34,14 @@ def test_dot_quotes_names_and_has_a_line_for_each_edge():
     assert (lines[0], lines[1], lines[-1]) == ("digraph mesh {", "  rankdir=LR;", "}")
     assert all(node.fullmatch(line) or edge.fullmatch(line) for line in lines[2:-1])
     assert sum(bool(edge.fullmatch(line)) for line in lines) == len(GRAPH.edges)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1674.2, "1,674"), (999.9, "1,000"), (99.96, "100"), (12.34, "12.3"), (5.0, "5"), (0.00012, "0.00012"), (0.0, "0")],
+)
+def test_figures_are_plain(value, text):
+    assert figure(value) == text
 
 
 def test_mermaid_has_no_bare_quote_inside_a_label():

@@ -20,7 +20,7 @@ HERE = Locality("eu", "a")
 WEB = Caller('the "web"\\', HERE, {"version": "v1"}, "shop")
 
 
-def traffic(count=300, seed=3):
+def traffic(count=300, seed=3, caller=WEB):
     endpoints = tuple(
         MeshEndpoint(f"{host[:1]}{number}", host, HERE, {"app": host.partition(".")[0], "version": f"v{number % 2}"})
         for host in (FRONT, BACK)
@@ -46,5 +46,5 @@ def traffic(count=300, seed=3):
         }
     )
     http = HttpRequest(FRONT, "/buy?what=maps", "POST")
-    requests = [TimedRequest(number * 10_000, WEB, http) for number in range(count)]
+    requests = [TimedRequest(number * 10_000, caller, http) for number in range(count)]
     return simulate(mesh, requests, behaviours, seed)
