@@ -2,6 +2,7 @@
 
 A policy that divides by static weights, or gives every cluster all replicas, does not look at room, and Karmada leaves what
 it sends to a full cluster waiting there.  Waiting is no home: such clusters are taken out, and the policy is asked again.
+With them go the clusters that static weights do not name: whoever gave weights to some meant no others.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.layers.federation.columns import Federation
+from skyedge.layers.federation.division import Strategy
 from skyedge.layers.federation.failover_events import Counts, Home, Rows
 from skyedge.layers.federation.objects import Cluster, NodePool, Workload
-from skyedge.layers.federation.placing import place
+from skyedge.layers.federation.placing import Placements, place
 from skyedge.layers.federation.quota_turns import limited_to
 from skyedge.layers.federation.quotas import Quota, replicas_within
 from skyedge.layers.federation.remaining import taken
@@ -138,4 +140,15 @@ def _added(federation: Federation, workload: Workload, wanted: int) -> dict[str,
             return {federation.names[column]: int(added[column]) for column in np.flatnonzero(added > 0).tolist()}
         # Only the new ones are divided again: what stays would count as moved, once its cluster is taken out.
         full = {federation.names[column]: "has no room" for column in over.tolist()}
+        full |= {federation.names[column]: "has no weight" for column in _unnamed(placements, over)}
         workload = replace(workload, replicas=wanted, scheduled={}, barred={**full, **workload.barred})
+
+
+def _unnamed(placements: Placements, full: NDArray[np.intp]) -> list[int]:
+    """Columns without a static weight, if those that are full have some: else nobody is named, and all are equal."""
+    batch = placements.batch
+    if batch.workloads[0].rules.strategy is not Strategy.STATIC_WEIGHT:
+        return []
+    weights = batch.footings.weights()[batch.weights_row[0]]
+    unnamed: list[int] = np.flatnonzero(weights == 0).tolist()
+    return unnamed if weights[full].any() else []

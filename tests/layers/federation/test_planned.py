@@ -232,6 +232,17 @@ def test_a_full_cluster_is_no_home_whatever_static_weights_say():
     assert events(rows, "replaced", "stuck") == [("replaced", "c", 4)]
 
 
+@pytest.mark.parametrize(("room_on_b", "replaced", "stuck"), [(0, 0, 4), (3, 3, 1), (4, 4, 0)])
+def test_static_weights_never_move_anything_to_a_cluster_that_they_do_not_name(room_on_b, replaced, stuck):
+    named = (WeightedAffinity(2, ClusterAffinity(("a",))), WeightedAffinity(1, ClusterAffinity(("b",))))
+    by_weight = workload("web", {"a": 4}, Strategy.STATIC_WEIGHT, static_weights=named)
+    there = [cluster("a", 0), cluster("b", room_on_b), cluster("c", 9)]
+    rows = planned_timeline(there, [by_weight], ON_A, [drain()], members("abc"))
+    assert sum(count for *_, count in events(rows, "replaced")) == replaced
+    assert {where for _, where, _ in events(rows, "replaced")} <= {"b"}
+    assert sum(count for *_, count in events(rows, "stuck")) == stuck
+
+
 def test_two_of_a_namespace_share_the_quota_of_a_cluster():
     quota = Quota("q", "shop", {}, {"b": {"cpu": 3000}, "c": {"cpu": 0}})
     both = [workload("api", {"a": 2}), workload("web", {"a": 2})]
