@@ -14,7 +14,7 @@ from skyedge.cli.route_why import Explainer, Tried
 from skyedge.layers.mesh.access import FORBIDDEN
 from skyedge.layers.mesh.explain import place
 from skyedge.layers.mesh.objects import MeshEndpoint
-from skyedge.layers.mesh.reading import Gatekeeper, MeshReading
+from skyedge.layers.mesh.reading import MeshReading
 from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN
 from skyedge.layers.mesh.telemetry import Signals, by_class, by_service
 from skyedge.layers.mesh.traffic import Calls, Flags, Traffic, flag_text
@@ -37,7 +37,7 @@ def as_mapping(
     tried, explainer = _tried(reading, calls), Explainer(reading, traffic.ejections)
     between = between_networks(reading, asked, calls)
     return {
-        "summary": _summary(reading, asked, traffic, tried),
+        "summary": _summary(explainer, asked, traffic, tried),
         "requests": _requests(reading, explainer, asked, calls, tried, explain=explain),
         "split": _split(calls),
         "ejections": [
@@ -105,14 +105,13 @@ def _tried(reading: MeshReading, calls: Calls) -> dict[int, list[Tried]]:
 
 
 def _summary(
-    reading: MeshReading, asked: Sequence[Asked], traffic: Traffic, tried: Mapping[int, Sequence[Tried]]
+    explainer: Explainer, asked: Sequence[Asked], traffic: Traffic, tried: Mapping[int, Sequence[Tried]]
 ) -> dict[str, int]:
     calls, count = traffic.calls, len(asked)
     status, flags = calls.requests.status[:count], calls.requests.flags[:count]
-    keeper = Gatekeeper(reading)
+    routes = calls.requests.route.tolist()
     denied = sum(
-        any(not keeper.allows(asked[row].caller, one.endpoint, asked[row].http) for one in tried.get(row, ()))
-        for row in np.flatnonzero(status == FORBIDDEN).tolist()
+        explainer.denied(asked[row], routes[row], tried.get(row, ())) for row in np.flatnonzero(status == FORBIDDEN).tolist()
     )
     return {
         "requests": count,

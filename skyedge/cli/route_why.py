@@ -10,7 +10,7 @@ from skyedge.cli.route_requests import Asked
 from skyedge.cli.route_ways import out_of_reach, way_in_words, within_reach
 from skyedge.layers.mesh.explain import place, reasons
 from skyedge.layers.mesh.http_match import HttpRequest
-from skyedge.layers.mesh.http_route import Delay, HttpRoute
+from skyedge.layers.mesh.http_route import Delay, HttpRoute, as_sent
 from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh, MeshEndpoint
 from skyedge.layers.mesh.pools import grouped
 from skyedge.layers.mesh.reading import Gatekeeper, MeshReading
@@ -104,6 +104,13 @@ class Explainer:
         virtual, rule = found
         return f"{virtual.name}/{virtual.http[rule].name or rule}"
 
+    def denied(self, asked: Asked, number: int, tried: Iterable[Tried]) -> bool:
+        """Whether one of the endpoints that were asked may not be called so, by a rule of this number."""
+        route = self._route(asked, number)
+        return any(
+            not self._keeper.allows(asked.caller, one.endpoint, _as_it_arrives(asked.http, route, one)) for one in tried
+        )
+
     def why(self, asked: Asked, number: int, tried: Sequence[Tried], flags: int) -> list[str]:
         """All that decided on a request.
 
@@ -117,8 +124,7 @@ class Explainer:
         if key not in self._of_rules:
             self._of_rules[key] = self._rules(asked)
         lines = list(self._of_rules[key])
-        host = self.virtual_host(asked.caller, asked.http)
-        route = host.routes[number] if host is not None and 0 <= number < len(host.routes) else None
+        route = self._route(asked, number)
         if route is not None:
             lines += self._split(route, tried)
             if self._reading.reach is not None:
@@ -132,6 +138,10 @@ class Explainer:
         lines += [self._attempt(asked, at, one, route) for at, one in enumerate(tried, 1)]
         lines += [words for flag, words in FLAG_WORDS.items() if flags & flag.value and (not tried or flag is Flags.URX)]
         return lines
+
+    def _route(self, asked: Asked, number: int) -> HttpRoute | None:
+        host = self.virtual_host(asked.caller, asked.http)
+        return host.routes[number] if host is not None and 0 <= number < len(host.routes) else None
 
     def _other_ports(self, asked: Asked, route: HttpRoute) -> Iterator[str]:
         """Destinations of several ports, of which the port that was asked is none."""
@@ -185,7 +195,10 @@ class Explainer:
             out = [other for other in sorted(ranked.priorities) if self._is_out(asked.caller, one, other)]
             if out:
                 words.append(f"left out just then: {', '.join(out)}")
-        verdict = self._keeper.verdict(asked.caller, endpoint, asked.http)
+        sent = _as_it_arrives(asked.http, route, one)
+        if (sent.host, sent.path) != (asked.http.host, asked.http.path):
+            words.append(f"asked for {sent.path} of {sent.host}")
+        verdict = self._keeper.verdict(asked.caller, endpoint, sent)
         if not verdict.allowed:
             words.append(f"denied: {verdict.why}")
         flagged = [text for flag, text in FLAG_WORDS.items() if one.flags & flag.value]
@@ -228,6 +241,13 @@ class Explainer:
     def _mesh(self, caller: Caller) -> Mesh:
         mesh, reach = self._reading.mesh_for(caller), self._reading.reach
         return mesh if reach is None else replace(mesh, endpoints=within_reach(reach, caller, mesh.endpoints))
+
+
+def _as_it_arrives(request: HttpRequest, route: HttpRoute | None, one: Tried) -> HttpRequest:
+    """A request as an endpoint sees it that was asked by a rule."""
+    targets = route.destinations if route is not None else ()
+    to = next((to for to in targets if (to.host, to.subset) == (one.service, one.subset)), None)
+    return request if route is None or to is None else as_sent(route, request, to)
 
 
 def _delayed(delay: Delay) -> str:

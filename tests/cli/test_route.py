@@ -123,6 +123,24 @@ def test_explain_says_by_how_much_a_fault_delayed_and_which_port_is_none_of_the_
     assert "'shop.default.svc.cluster.local' has the ports 80, 90, and the request came by 81" in out
 
 
+@pytest.mark.parametrize(("path", "status"), [("/new/x", 403), ("/x", 200)])
+def test_a_policy_is_asked_of_what_a_rule_sends_on(route, tmp_path, path, status):
+    rewritten = SMALL.replace("- name: main", "- name: main\n    match: [{uri: {prefix: /}}]\n    rewrite: {uri: /new/}")
+    policy = f"""---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {{name: closed}}
+spec: {{selector: {{matchLabels: {{app: shop}}}}, action: DENY, rules: [{{to: [{{operation: {{paths: [{path}]}}}}]}}]}}
+"""
+    (tmp_path / "rewritten.yaml").write_text(rewritten + policy)
+    asked = ("rewritten.yaml", "--requests", "-", "--explain", "-o", "json")
+    said = json.loads(route(*asked, stdin='{"host": "shop", "path": "/x"}')[0])
+    assert said["requests"][0]["status"] == status
+    assert said["summary"]["denied"] == (status == 403)
+    assert "asked for /new/x of shop" in said["requests"][0]["why"][-1]
+    assert ("denied: policy default/closed" in said["requests"][0]["why"][-1]) == (status == 403)
+
+
 def test_a_table_shows_forty_requests_and_counts_all(route):
     out, _, _ = route("small.yaml", "--requests", 60)
     assert "60 requests" in out

@@ -241,6 +241,13 @@ def answer(routes: Sequence[HttpRoute], request: HttpRequest, draws: Draws | Non
     return _sent_on(route, met, request, draws, common, cross_origin)
 
 
+def as_sent(route: HttpRoute, request: HttpRequest, to: Destination) -> HttpRequest:
+    """A request that a rule takes, as one of the rule's destinations sees it; the same object if it sees no difference."""
+    met = route.met(request)
+    changed = request if met is None else _changed(route, met, request, to)
+    return request if changed == request else changed
+
+
 def follow(routes: Sequence[HttpRoute], request: HttpRequest, draws: Draws | None = None, at_most: int = 10) -> Outcome:
     """As :func:`answer`, asking again at the address of each redirect, ``at_most`` times; then the redirect it is."""
     outcome = answer(routes, request, draws)
@@ -312,6 +319,21 @@ def _sent_on(
 ) -> Outcome:
     chosen = int(choose([destination.weight for destination in route.destinations], draws.destination))
     to = route.destinations[chosen]
+    upstream = _changed(route, met, request, to)
+    on_way_back = _both_changed(route, route.response_headers, to.response_headers, {})
+    return replace(
+        common,
+        destination=chosen,
+        upstream_path=upstream.path,
+        upstream_host=upstream.host,
+        upstream_headers=upstream.headers,
+        response_headers={**on_way_back, **cross_origin},
+        mirrors=tuple(m.destination.host for m in route.mirrors if draws.mirror * 100 < m.percent),
+    )
+
+
+def _changed(route: HttpRoute, met: HttpMatch, request: HttpRequest, to: Destination) -> HttpRequest:
+    """A request as a destination sees it: rewritten, and after the operations on its headers."""
     path = request.path
     if route.rewrite.pattern:
         path = replaced_path(route.rewrite.pattern, route.rewrite.substitution, path)
@@ -319,16 +341,9 @@ def _sent_on(
         path = rewritten_path(met.uri, route.rewrite.uri, path)
     # The rule's own word on the authority counts before the destination's, be there one destination or several (Istio).
     authorities = (route.rewrite.authority or None, route.request_headers.authority, to.request_headers.authority)
-    on_way_back = _both_changed(route, route.response_headers, to.response_headers, {})
-    return replace(
-        common,
-        destination=chosen,
-        upstream_path=path,
-        upstream_host=next((name for name in authorities if name is not None), request.host),
-        upstream_headers=_both_changed(route, route.request_headers, to.request_headers, request.headers),
-        response_headers={**on_way_back, **cross_origin},
-        mirrors=tuple(m.destination.host for m in route.mirrors if draws.mirror * 100 < m.percent),
-    )
+    host = next((name for name in authorities if name is not None), request.host)
+    headers = _both_changed(route, route.request_headers, to.request_headers, request.headers)
+    return replace(request, host=host, path=path, headers=headers)
 
 
 def _both_changed(

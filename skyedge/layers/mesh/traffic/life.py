@@ -31,7 +31,7 @@ class Request:
             "mirror",
         ),
         *("number", "outcome", "parent", "policy", "proxy", "request_bytes", "response_bytes", "retry", "root", "route"),
-        *("service", "service_class", "start_us", "status", "tried", "way"),
+        *("sent", "service", "service_class", "start_us", "status", "tried", "way"),
     )
 
     def __init__(
@@ -41,6 +41,7 @@ class Request:
         self.root = root
         self.proxy = proxy
         self.http = http
+        self.sent = http  # as the endpoint sees it, once a rule has had its way
         self.way = way
         self.service_class = service_class
         self.start_us = start_us
@@ -83,7 +84,7 @@ class Request:
     def mirrored(self, number: int, now_us: int) -> Request:
         """A copy, whose answer nobody sees."""
         copy = Request(number, self.root, self.proxy, self.http, self.way, self.service_class, now_us)
-        copy.parent, copy.mirror, copy.route = self.parent, True, self.route
+        copy.parent, copy.mirror, copy.route, copy.sent = self.parent, True, self.route, self.sent
         copy.request_bytes, copy.response_bytes = self.request_bytes, self.response_bytes
         return copy
 

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 from skyedge.layers.mesh.hashed_keys import hashed_text
 from skyedge.layers.mesh.hashing import xxhash64
 from skyedge.layers.mesh.http_match import HttpRequest
-from skyedge.layers.mesh.http_route import Draws, HttpRoute, Outcome, answer, first_match
+from skyedge.layers.mesh.http_route import Draws, HttpRoute, Outcome, answer, as_sent, first_match
 from skyedge.layers.mesh.objects import Caller, HashKey
 from skyedge.layers.mesh.retries import RetryPolicy, RetryWish, retry_policy
 from skyedge.layers.mesh.traffic.cluster_view import ClusterView
@@ -55,6 +55,7 @@ class Way:
         self._default_retries = default_retries
         self._policies: dict[bool, RetryPolicy | None] = {}
         self._outcomes: dict[tuple[int, bool, bool], Outcome] = {}
+        self._sent: dict[int, HttpRequest] = {}
         route = self.route
         self._reach = (
             list(accumulate(shares([to.weight for to in route.destinations]).tolist()))
@@ -88,6 +89,14 @@ class Way:
             # The rule is known, and without mirrors nothing but the key matters.
             found = self._outcomes[key] = answer((route,), self.request, Draws(*chance))
         return found
+
+    def sent(self, destination: int, http: HttpRequest) -> HttpRequest:
+        """The request as a destination of the route sees it; ``http``, from which this way was found, if nothing changes."""
+        if destination not in self._sent:
+            assert self.route is not None
+            changed = as_sent(self.route, self.request, self.route.destinations[destination])
+            self._sent[destination] = http if changed is self.request else changed
+        return self._sent[destination]
 
     def aborted(self, chance: Chance) -> bool:
         """Whether an error was put in."""

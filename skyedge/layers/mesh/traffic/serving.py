@@ -56,15 +56,15 @@ class Serving:
             return
         attempt.arrived_us = now
         caller = request.proxy.caller
-        asked = (request.proxy.number, station.number, id(request.http))
+        asked = (request.proxy.number, station.number, id(request.sent))
         may_call = self._verdicts.get(asked)
         if may_call is None:
-            may_call = self._verdicts[asked] = self._allowed(caller, station.endpoint, request.http)
+            may_call = self._verdicts[asked] = self._allowed(caller, station.endpoint, request.sent)
         if not may_call:
             self.answer(attempt, FORBIDDEN, now)
             return
         for limiter in station.limiters:
-            key = limiter.limit.key(request.http, caller.name)
+            key = limiter.limit.key(request.sent, caller.name)
             if key is not None and not limiter.admits(key, now):
                 attempt.flags, attempt.ending = RL, Ending.RATE_LIMITED
                 self.answer(attempt, TOO_MANY_REQUESTS, now)

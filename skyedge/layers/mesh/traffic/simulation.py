@@ -139,6 +139,8 @@ class Simulation:
         way, draw = request.way, request.proxy.draw
         chance = (draw(), draw(), draw(), draw()) if way.chancy else NO_CHANCE
         outcome = request.outcome = way.outcome(chance)
+        if outcome.destination is not None:
+            request.sent = way.sent(outcome.destination, request.http)
         if not request.proxy.listens:
             self._end(request, UNAVAILABLE, NOBODY, UF, now)
             return
@@ -271,7 +273,7 @@ class Simulation:
     def _call_on(self, attempt: Attempt, now: int) -> None:
         parent = attempt.request
         children: list[Request] = []
-        for proxy, http in self.directory.further(attempt.station, parent.http):
+        for proxy, http in self.directory.further(attempt.station, parent.sent):
             way = self.directory.way(proxy, http)
             children.append(parent.further(len(self._requests), attempt, proxy, http, way, now))
             self._requests.append(children[-1])

@@ -1,9 +1,15 @@
 """What an endpoint does with who asks it."""
 
+from dataclasses import replace
+
+import pytest
+
+from skyedge.layers.mesh.headers import HeaderOperations
 from skyedge.layers.mesh.http_match import HttpRequest
+from skyedge.layers.mesh.http_route import Destination, Mirror, Rewrite
 from skyedge.layers.mesh.objects import Caller
-from skyedge.layers.mesh.traffic import Controls, simulate
-from tests.layers.mesh.traffic.worlds import CALLER, HOST, at_once, mesh_of, working
+from skyedge.layers.mesh.traffic import Behaviour, Call, Controls, simulate
+from tests.layers.mesh.traffic.worlds import CALLER, HOST, at_once, endpoints, mesh_of, route_to, service, working
 
 
 def test_who_may_call_is_decided_once_for_each_caller_endpoint_and_request():
@@ -19,3 +25,25 @@ def test_who_may_call_is_decided_once_for_each_caller_endpoint_and_request():
     calls = simulate(mesh_of(2), requests, working(), controls=Controls(allowed=allowed)).calls
     assert calls.requests.status.tolist() == [200] * 50 + [403] * 100
     assert len(asked) == len(set(asked)) == 6
+
+
+REWRITTEN = route_to(rewrite=Rewrite("/new"), request_headers=HeaderOperations(set={"x-by": "rule"}))
+
+
+@pytest.mark.parametrize(("route", "seen"), [(REWRITTEN, ("/new", "rule")), (route_to(), ("/", None))])
+def test_an_endpoint_and_whom_it_calls_see_the_request_as_its_rule_changed_it(route, seen):
+    """Policies of the endpoint are asked of what arrives there (Istio), and headers that it hands on are those."""
+    back = "back.default.svc.cluster.local"
+    arrived = []
+
+    def allowed(caller, endpoint, request):
+        arrived.append((endpoint.service, request.path, request.header("x-by")))
+        return True
+
+    mesh = mesh_of(1, route=replace(route, mirrors=(Mirror(Destination(back)),)))
+    mesh = replace(mesh, services=(*mesh.services, service(back)), endpoints=mesh.endpoints + endpoints(1, back))
+    behaviours = working(calls=(Call(back, path="/db", headers_kept=("x-by",)),))
+    behaviours = replace(behaviours, services={back: Behaviour()})
+    calls = simulate(mesh, at_once(1), behaviours, controls=Controls(allowed=allowed)).calls
+    assert sorted(arrived) == sorted([(HOST, *seen), (back, *seen), (back, "/db", seen[1])])
+    assert calls.http[0].path == "/"  # telemetry names what the caller asked for
