@@ -2,7 +2,8 @@
 
 As in Karmada's native interpreter (pkg/resourceinterpreter/default/native, 2024): ConfigMaps, Secrets, service accounts and
 volume claims that a description of pods refers to by name, in volumes, environments and pull secrets; and of an Ingress the
-secrets of its certificates.  The service account ``default`` is in every namespace already.
+secrets of its certificates.  The service account ``default`` is in every namespace already.  What is ``optional`` follows,
+too, but pods start without it.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 
 
 class Reference(NamedTuple):
-    """A resource of the same namespace, by kind (of API version ``v1``) and name."""
+    """A resource of the same namespace, by kind (of API version ``v1``) and name, and whether pods start without it."""
 
     kind: str
     name: str
+    optional: bool = False
 
 
 def dependencies_of(manifest: Mapping[str, Any]) -> list[Reference]:
@@ -34,7 +36,7 @@ def dependencies_of(manifest: Mapping[str, Any]) -> list[Reference]:
         # Claims that are made from a template are the member's own.
         made = {str(_part(claim, "metadata").get("name", "")) for claim in _items(spec, "volumeClaimTemplates")}
         found = {one for one in found if one.kind != "PersistentVolumeClaim" or one.name not in made}
-    return sorted(one for one in found if one.name)
+    return sorted(one for one in found if one.name and not (one.optional and one._replace(optional=False) in found))
 
 
 def _of_pods(spec: Mapping[str, Any]) -> Iterator[Reference]:
@@ -47,26 +49,30 @@ def _of_pods(spec: Mapping[str, Any]) -> Iterator[Reference]:
         yield from _of_volume(volume)
     for container in containers_of(spec, _CONTAINERS):
         for entry in _items(container, "envFrom"):
-            yield Reference("ConfigMap", str(_part(entry, "configMapRef").get("name", "")))
-            yield Reference("Secret", str(_part(entry, "secretRef").get("name", "")))
+            yield _named("ConfigMap", _part(entry, "configMapRef"))
+            yield _named("Secret", _part(entry, "secretRef"))
         for variable in _items(container, "env"):
             source = _part(variable, "valueFrom")
-            yield Reference("ConfigMap", str(_part(source, "configMapKeyRef").get("name", "")))
-            yield Reference("Secret", str(_part(source, "secretKeyRef").get("name", "")))
+            yield _named("ConfigMap", _part(source, "configMapKeyRef"))
+            yield _named("Secret", _part(source, "secretKeyRef"))
 
 
 def _of_volume(volume: Mapping[str, Any]) -> Iterator[Reference]:
-    yield Reference("ConfigMap", str(_part(volume, "configMap").get("name", "")))
-    yield Reference("Secret", str(_part(volume, "secret").get("secretName", "")))
+    yield _named("ConfigMap", _part(volume, "configMap"))
+    yield _named("Secret", _part(volume, "secret"), "secretName")
     yield Reference("PersistentVolumeClaim", str(_part(volume, "persistentVolumeClaim").get("claimName", "")))
     for source in _items(_part(volume, "projected"), "sources"):
-        yield Reference("ConfigMap", str(_part(source, "configMap").get("name", "")))
-        yield Reference("Secret", str(_part(source, "secret").get("name", "")))
+        yield _named("ConfigMap", _part(source, "configMap"))
+        yield _named("Secret", _part(source, "secret"))
     for driver in ("azureFile", "cephfs", "rbd", "scaleIO", "iscsi", "storageos", "csi", "flexVolume"):
         held = _part(volume, driver)
         for field in ("secretName", "secretRef", "nodePublishSecretRef"):
             secret = held.get(field)
             yield Reference("Secret", str(secret.get("name", "") if isinstance(secret, dict) else secret or ""))
+
+
+def _named(kind: str, given: Mapping[str, Any], field: str = "name") -> Reference:
+    return Reference(kind, str(given.get(field, "")), given.get("optional") is True)
 
 
 def _items(part: Mapping[str, Any], field: str) -> list[dict[str, Any]]:

@@ -112,7 +112,7 @@ def why_not(batch: Batch, workload: int, group: int, failure: Failure, figure: i
         case Failure.ROOM:
             few = " on the last tier" if any(one.overflow for one in groups_of(rules)) else ""
             find = "finds" if figure == 1 else "find"
-            return f"{figure} of {wanted} {find} no room{few}"
+            return f"{figure:,} of {wanted} {find} no room{few}"
     return ""
 
 

@@ -518,6 +518,18 @@ def test_what_a_workload_needs_follows_it_and_only_if_the_policy_says_so():
     assert [read.resource.name for read in alone.unselected] == ["files"]
 
 
+@pytest.mark.parametrize("twice", [False, True])
+def test_what_pods_start_without_follows_if_it_is_there_and_is_not_missed(twice):
+    optional = [{"configMapRef": {"name": name, "optional": True}} for name in ("files", "gone")]
+    container = {"name": "c", "envFrom": optional + [{"configMapRef": {"name": "gone"}}] * twice}
+    volumes = [{"name": "v", "secret": {"secretName": "hidden", "optional": True}}]
+    files = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "files", "namespace": "n"}}
+    easy = deployment("d", containers=[container], volumes=volumes)
+    reading = read(*WELL[:2], easy, files, policy("p", propagateDeps=True))
+    assert [follower.read.resource.name for follower in reading.followers] == ["files"]
+    assert ["'gone', which is not in the files" in one for one in reading.warnings] == [True] * twice
+
+
 def test_replicas_are_those_of_the_cluster_unless_each_has_them_all():
     divided = read(*WELL[:3], policy("p", placement={"replicaScheduling": {}}))
     assert [work.manifest["spec"]["replicas"] for work in works_of(divided, [{"a": 3, "b": 0}])] == [3, 0]

@@ -190,10 +190,10 @@ def _followers(
     """What follows, in the order of its keys; what is needed and not there is said."""
     needed: dict[ResourceKey, list[int]] = {}
     for place, one in enumerate(selected):
-        for key in one.read.needs if one.policy.propagates_needs else ():
+        for key, reference in one.read.needs.items() if one.policy.propagates_needs else ():
             if key in resources:
                 needed.setdefault(key, []).append(place)
-            else:
+            elif not reference.optional:
                 what = f"{title_of(one.read.resource)} needs the {key.kind} '{key.name}', which is not in the files"
                 notices.say(one.read.manifest, (), what)
     return tuple(Follower(resources[key], tuple(places)) for key, places in sorted(needed.items()))

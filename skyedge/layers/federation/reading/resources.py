@@ -78,10 +78,10 @@ class ReadResource:
         return self.manifest.object.template is not None
 
     @cached_property
-    def needs(self) -> tuple[ResourceKey, ...]:
+    def needs(self) -> dict[ResourceKey, Reference]:
         """What it refers to."""
         found: list[Reference] = dependencies_of(self.plain)
-        return tuple(ResourceKey("v1", one.kind, self.resource.namespace, one.name) for one in found)
+        return {ResourceKey("v1", one.kind, self.resource.namespace, one.name): one for one in found}
 
     @cached_property
     def owned(self) -> bool:
