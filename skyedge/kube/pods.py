@@ -175,7 +175,8 @@ class PodStatus(Shape, frozen=True, kw_only=True):
         "extendedResourceClaimStatus allocatedResources resources"
     )
 
-    phase: Literal["Pending", "Running", "Succeeded", "Failed", "Unknown"] = "Pending"
+    phase: Literal["", "Pending", "Running", "Succeeded", "Failed", "Unknown"] = ""
+    """Empty if it is not said, which counts as Pending."""
     start_time: str | None = None
     pod_ip: str = field(default="", name="podIP")
 

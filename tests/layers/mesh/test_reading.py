@@ -148,6 +148,30 @@ def test_a_pod_that_has_ended_or_has_no_node_does_not_answer():
     assert [one.address for one in mesh(*A, waiting, ended).endpoints] == ["a1", "a2"]
 
 
+def test_a_pod_that_waits_for_its_address_is_nobodys_endpoint_and_is_named():
+    starting = pod("s", "a") + "status: {phase: Pending, hostIP: 10.0.0.1}"
+    reading = read(*A, starting)
+    assert [one.address for one in reading.endpoints] == ["a1", "a2"]
+    (said,) = reading.warnings
+    assert said.endswith("status: the pod 's' has no podIP yet, so nobody can ask it")
+
+
+@pytest.mark.parametrize(
+    ("status", "address"),
+    [
+        ("", "s"),
+        ("status: {}", "s"),
+        ("status: {phase: Running}", "s"),
+        ("status: {phase: Pending, podIP: 10.0.0.9}", "10.0.0.9"),
+        ("status: {phase: Running, podIP: 10.0.0.9}", "10.0.0.9"),
+    ],
+)
+def test_a_pod_is_known_by_its_address_or_by_its_name_where_the_file_says_none(status, address):
+    reading = read(*A, pod("s", "a") + status)
+    assert {one.address for one in reading.endpoints} == {"a1", "a2", address}
+    assert not reading.warnings
+
+
 def test_an_unready_node_makes_its_pods_unwell():
     down = NODE + "status: {conditions: [{type: Ready, status: Unknown}]}"
     assert not any(one.healthy for one in mesh(down, *A[1:]).endpoints)

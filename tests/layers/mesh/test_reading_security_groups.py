@@ -102,6 +102,13 @@ def test_a_machine_without_a_proxy_is_refused_where_the_narrowest_word_is_strict
     assert verdict(text, "web").allowed
 
 
+def test_a_namespace_of_a_group_says_nothing_and_is_named():
+    text = PODS + REST + GROUPS.replace("{name: data}", "{name: data, namespace: shop}")
+    (said,) = read_mesh(parse_manifests(text, file="f.yaml", kinds=MESH)).warnings
+    assert said.startswith("f.yaml:")
+    assert said.endswith("metadata.namespace: not used, as security groups are of the whole mesh")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

@@ -128,6 +128,7 @@ def test_a_mistake_is_said_with_its_place(old, new, words):
         ("app: archive}}", "app: archve}}", "rules[1].callerLabels: nobody carries app: archve (did you mean 'archive'?)"),
         ("app: archive}}", "ap: archive}}", "rules[1].callerLabels: nobody carries ap: archive (did you mean 'app'?)"),
         ("app: archive}}", "app: x, y: z}}", "rules[1].callerLabels: nobody carries app: x"),
+        ("{name: classes}", "{name: classes, namespace: x}", "namespace: not used, as classes of service are of the whole"),
         (
             "{class: urgent, h",
             "{class: bulk, h",

@@ -56,7 +56,7 @@ def read_admission(manifests: Manifests, workloads: Sequence[Workload], warnings
             raise _nobody(manifest, policy, workloads)
         policies.append(policy)
     authentications = tuple(_authentication(one) for one in manifests.of(kube.PeerAuthentication))
-    return Admission(tuple(policies), authentications, read_security_groups(manifests, workloads))
+    return Admission(tuple(policies), authentications, read_security_groups(manifests, workloads, warnings))
 
 
 def _authentication(manifest: Manifest[kube.PeerAuthentication]) -> PeerAuthentication:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from skyedge.errors import nearest
+from skyedge.kube import Manifest
 from skyedge.kube.metadata import Metadata
 
 CLUSTER_DOMAIN = "svc.cluster.local"
@@ -23,6 +24,12 @@ Thing = TypeVar("Thing")
 def namespace_of(metadata: Metadata) -> str:
     """The namespace of an object."""
     return metadata.namespace or "default"
+
+
+def say_namespace_unused(manifest: Manifest[Any], what: str, warnings: list[str]) -> None:
+    """Say that an object of the whole mesh names a namespace, if it does; ``what`` is its sort, in the plural."""
+    if manifest.object.metadata.namespace:
+        warnings.append(f"{manifest.place('metadata', 'namespace')}: not used, as {what} are of the whole mesh")
 
 
 def age(metadata: Metadata) -> tuple[str, str, str]:

@@ -8,11 +8,18 @@ from skyedge.errors import nearest
 from skyedge.kube import Manifest, Manifests
 from skyedge.kube import security_groups as kube
 from skyedge.layers.mesh.admission import Ingress, SecurityGroup
+from skyedge.layers.mesh.reading.names import say_namespace_unused
 from skyedge.layers.mesh.reading.workloads import Workload
 
 
-def read_security_groups(manifests: Manifests, workloads: Sequence[Workload]) -> tuple[SecurityGroup, ...]:
+def read_security_groups(
+    manifests: Manifests, workloads: Sequence[Workload], warnings: list[str]
+) -> tuple[SecurityGroup, ...]:
     """All of them, by name.
+
+    Args:
+        workloads: whoever may be a member.
+        warnings: is told of namespaces, which say nothing here.
 
     Raises:
         InputError: if one is there twice, has no members, or lets in a group that there is not.
@@ -23,6 +30,7 @@ def read_security_groups(manifests: Manifests, workloads: Sequence[Workload]) ->
         if first is not manifest:
             message = f"there is a SecurityGroup '{manifest.object.metadata.name}' already: {first.place()}"
             raise manifest.error(("metadata", "name"), message)
+        say_namespace_unused(manifest, "security groups", warnings)
     return tuple(_group(named[name], named, workloads) for name in sorted(named))
 
 

@@ -8,6 +8,7 @@ from skyedge.errors import nearest
 from skyedge.kube import Manifests
 from skyedge.kube import traffic_classes as kube
 from skyedge.kube.istio_values import seconds
+from skyedge.layers.mesh.reading.names import say_namespace_unused
 from skyedge.layers.mesh.reading.routes import Routes
 from skyedge.layers.mesh.reading.workloads import Workload
 from skyedge.layers.mesh.traffic import ClassRule, Discipline, ServiceClasses
@@ -45,12 +46,13 @@ def read_classes(manifests: Manifests, written_routes: Sequence[Routes]) -> Serv
 
 
 def check_classes(manifests: Manifests, workloads: Sequence[Workload], warnings: list[str]) -> None:
-    """Say which classes no request is of, and which rules no request meets.
+    """Say which classes no request is of, which rules no request meets, and which namespace says nothing.
 
     Args:
         workloads: whoever may call.
     """
     for manifest in manifests.of(kube.TrafficClasses):
+        say_namespace_unused(manifest, "classes of service", warnings)
         spec = manifest.object.spec
         given = {rule.class_ for rule in spec.rules} | {spec.default or spec.classes[-1].name}
         for number, one in enumerate(spec.classes):

@@ -117,14 +117,14 @@ def read_workloads(
 
     Args:
         places: of nodes.
-        warnings: is told of nodes that are not there.
+        warnings: is told of nodes that are not there, and of pods that have no address yet.
         default: the network of those that name none.
 
     Raises:
         InputError: if one is there twice, or says that it runs in what is unknown.
     """
     found: dict[tuple[str, str], Workload] = {}
-    everything = [_pod(one, places, warnings, default) for one in manifests.of(Pod) if _runs(one.object)]
+    everything = [_pod(one, places, warnings, default) for one in manifests.of(Pod) if _runs(one, warnings)]
     everything += [_entry(one, default) for one in manifests.of(WorkloadEntry)]
     for workload in everything:
         key = (workload.namespace, workload.name)
@@ -181,10 +181,21 @@ def _entry(manifest: Manifest[WorkloadEntry], default: str) -> Workload:
     return of_entry(manifest, metadata.name, namespace_of(metadata), spec, annotations, default)
 
 
-def _runs(pod: Pod) -> bool:
-    ended = pod.status.phase in ("Succeeded", "Failed")
-    waits = pod.status.phase == "Pending" and not pod.spec.node_name
-    return not (ended or waits or pod.metadata.deletion_timestamp)
+def _runs(manifest: Manifest[Pod], warnings: list[str]) -> bool:
+    """Whether a pod runs; one that waits on its node for an address is no endpoint, as in Kubernetes.
+
+    A file that people wrote often says nothing of the status; then the pod's name stands for its address.
+    """
+    pod = manifest.object
+    phase, node = pod.status.phase, pod.spec.node_name
+    ended = phase in ("Succeeded", "Failed")
+    waits = phase in ("", "Pending") and not node
+    if ended or waits or pod.metadata.deletion_timestamp:
+        return False
+    starts = phase == "Pending" and not pod.status.pod_ip
+    if starts:
+        warnings.append(f"{manifest.place('status')}: the pod '{pod.metadata.name}' has no podIP yet, so nobody can ask it")
+    return not starts
 
 
 def _pod(manifest: Manifest[Pod], places: Mapping[str, Place], warnings: list[str], default: str) -> Workload:

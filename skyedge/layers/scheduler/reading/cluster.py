@@ -42,6 +42,7 @@ REVOCABLE_ZONE = "volcano.sh/revocable-zone"
 QUEUE_NAME = "scheduling.volcano.sh/queue-name"
 
 _PHASES = {
+    "": PodPhase.PENDING,
     "Pending": PodPhase.PENDING,
     "Running": PodPhase.RUNNING,
     "Unknown": PodPhase.RUNNING,  # a node that nobody hears from still has what it had
