@@ -47,7 +47,8 @@ class Controls:
         retry_budgets: by service, in place of its ``max_retries``.
         rate_limits: by service; all of them must admit.
         classes: of service.
-        allowed: whether a caller may send a request to an endpoint, whose own proxy decides; 403 if not.
+        allowed: whether a caller may send a request to an endpoint, whose own proxy decides; 403 if not.  It is asked of
+            the request as it arrives, and once for each three of them.
         view: whose routes and destination rules a caller follows, where not all see the same; None: the mesh's.
     """
 
