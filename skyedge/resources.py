@@ -6,12 +6,18 @@ repository.  In a wheel they travel as ``skyedge/_data/<folder>``.
 
 from __future__ import annotations
 
+import difflib
+import glob
 import os
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from skyedge.errors import InputError, nearest
+from skyedge.errors import InputError
 
 FOLDERS = ("experiments", "models", "orbit", "cluster")
+
+NEAR = 0.7
+"""How much the names of two files, without their endings, have to be alike for one of them to be meant by the other."""
 
 
 def folder(kind: str) -> Path:
@@ -46,13 +52,65 @@ def find(path: str | Path, *, kind: str, beside: Path | None = None) -> Path:
     for candidate in candidates:
         if candidate.exists():
             return candidate.resolve()
-    shelf = candidates[-1].parent
-    names = [entry.name for entry in shelf.iterdir()] if shelf.is_dir() else []
-    hint = nearest(wanted.name, names)
-    if hint is None and not wanted.is_absolute():
-        # Named without its folder?
-        hint = next((str(entry.relative_to(folder(kind))) for entry in sorted(folder(kind).rglob(wanted.name))), None)
-    raise InputError(f"there is no file '{path}'", where=shelf, nearest=hint)
+    if wanted.is_absolute():
+        raise InputError(f"there is no file '{path}'", nearest=_near(wanted, candidates))
+    near = _near(wanted, candidates)
+    if near is None or wanted.name == str(wanted):  # named without its folder?
+        near = next((str(one.relative_to(folder(kind))) for one in sorted(folder(kind).rglob(wanted.name))), near)
+    named_it = "" if beside is None else f" nor in {beside}, where it is named,"
+    raise InputError(f"there is no file '{path}', neither here{named_it} nor {_in_ours(kind)}", nearest=near)
+
+
+def find_all(paths: Iterable[str], *, kind: str, but: Collection[str] = ()) -> list[str]:
+    """The files that a user means by ``paths``, in their order; a pattern such as ``manifests/mesh/*.yaml`` is sorted.
+
+    A shell leaves a pattern as it is if nothing here meets it; then what meets it in the data folder ``kind`` is meant.
+
+    Args:
+        paths: files and patterns; what is there is named as it was named.
+        kind: the data folder; see :func:`find`.
+        but: names that are no files, and stay as they are.
+
+    Raises:
+        InputError: if a file is nowhere, or nothing meets a pattern.
+    """
+    found: list[str] = []
+    for path in paths:
+        if path in but or Path(path).exists():
+            found.append(path)
+        elif glob.has_magic(path):
+            found += _meeting(path, kind)
+        else:
+            found.append(str(find(path, kind=kind)))
+    return found
+
+
+def _meeting(pattern: str, kind: str) -> Sequence[str]:
+    """Files that meet a pattern: here, or else in the data folder.
+
+    Raises:
+        InputError: if there are none.
+    """
+    found = [glob.glob(os.path.expanduser(pattern))]
+    if not Path(pattern).is_absolute():
+        ours = folder(kind)
+        found.append([str(ours / name) for name in glob.glob(pattern.removeprefix(f"{kind}/"), root_dir=ours)])
+    for names in found:
+        if files := sorted(name for name in names if Path(name).is_file()):
+            return files
+    raise InputError(f"no file meets the pattern '{pattern}', neither here nor {_in_ours(kind)}")
+
+
+def _near(wanted: Path, candidates: Iterable[Path]) -> str | None:
+    """What stands where one of the candidates would, and is called much like it; in the folder that was given."""
+    shelves = [candidate.parent for candidate in candidates if candidate.parent.is_dir()]
+    stems = {entry.stem: entry.name for shelf in shelves for entry in sorted(shelf.iterdir(), reverse=True)}
+    matches = difflib.get_close_matches(wanted.stem, stems, n=1, cutoff=NEAR)
+    return str(wanted.with_name(stems[matches[0]])) if matches else None
+
+
+def _in_ours(kind: str) -> str:
+    return f"in skyedge's {kind}/"
 
 
 def check_folder(path: Path, *, where: object) -> None:

@@ -23,7 +23,7 @@ from skyedge.layers.federation.placing import Placements
 from skyedge.layers.federation.policy import Resource
 from skyedge.layers.federation.reading import read_federation
 from skyedge.layers.federation.works import Work
-from skyedge.resources import check_folder, find
+from skyedge.resources import check_folder, find_all
 from skyedge.time import SECOND, parse_utc
 
 STRATEGIES = {
@@ -71,7 +71,7 @@ def federate_command(
     if manifests_folder is not None:
         check_folder(manifests_folder, where="--manifests")
     now_s = _at(at)
-    manifests = read_manifests([_found(file) for file in files], kinds=FEDERATION, strict=strict)
+    manifests = read_manifests(find_all(files, kind="experiments", but=(STANDARD_INPUT,)), kinds=FEDERATION, strict=strict)
     if not manifests.by_type:
         raise InputError("there is no manifest for a federation in this", where=", ".join(files))
     reading = read_federation(manifests, now_s)
@@ -219,8 +219,3 @@ def _at(text: str | None) -> float | None:
         return parse_utc(text) / SECOND
     except InputError as error:
         raise InputError(error.message, where="--at") from None
-
-
-def _found(file: str) -> str:
-    """A file as it stands, or the one of that name in experiments/."""
-    return file if file == STANDARD_INPUT or Path(file).exists() else str(find(file, kind="experiments"))

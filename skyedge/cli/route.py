@@ -31,7 +31,7 @@ from skyedge.kube.problem import Problem
 from skyedge.layers.mesh.reading import MeshReading, read_mesh
 from skyedge.layers.mesh.telemetry import as_dot, as_mermaid, exposition, topology, traces
 from skyedge.layers.mesh.traffic import Network, Traffic, simulate
-from skyedge.resources import find
+from skyedge.resources import find, find_all
 from skyedge.wording import counted
 
 MOST_ROWS = 40
@@ -84,7 +84,7 @@ def route_command(
     trials = {"--rollout": rollout is not None, "--upgrade-proxies": upgrade is not None, WITHOUT_ZONE: bool(without_zones)}
     _check_one(trials, explain=explain)
     _check_outputs(outputs)
-    manifests = read_manifests([_found(file) for file in files], kinds=MESH, strict=strict)
+    manifests = read_manifests(find_all(files, kind="experiments", but=(STANDARD_INPUT,)), kinds=MESH, strict=strict)
     if not manifests.by_type:
         raise InputError("there is no manifest for the mesh in this", where=", ".join(files))
     reading = read_mesh(manifests)

@@ -24,7 +24,7 @@ from skyedge.layers.scheduler import Configuration, Decision, Snapshot, schedule
 from skyedge.layers.scheduler.objects import GroupPhase, PodPhase
 from skyedge.layers.scheduler.reading import read_cluster, read_configuration
 from skyedge.layers.scheduler.shared_state import Sharding, schedule_shared
-from skyedge.resources import find
+from skyedge.resources import find, find_all
 from skyedge.time import SECOND, parse_utc
 
 MOST_ROWS = 40
@@ -50,7 +50,7 @@ def schedule_command(
     if [*files, configuration_file].count(STANDARD_INPUT) > 1:
         raise InputError("standard input can be read only once")
     with _no_garbage():
-        manifests = read_manifests([_found(file) for file in files], strict=strict)
+        manifests = read_manifests(find_all(files, kind="experiments", but=(STANDARD_INPUT,)), strict=strict)
         if not manifests.by_type:
             raise InputError("there is no manifest for the scheduler in this", where=", ".join(files))
         configuration = _configuration(manifests, configuration_file)

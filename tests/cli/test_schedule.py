@@ -145,7 +145,7 @@ def test_files_are_needed(schedule):
 
 
 def test_a_misspelt_example_is_answered_with_the_right_one(schedule):
-    assert "did you mean 'cluster.yaml'?" in schedule("manifests/clustr.yaml")[1]
+    assert "did you mean 'manifests/cluster.yaml'?" in schedule("manifests/clustr.yaml")[1]
 
 
 def test_the_examples_are_where_the_commands_look():
