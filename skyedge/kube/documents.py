@@ -68,6 +68,8 @@ def read_file(path: str | FilePath) -> tuple[str, bytes]:
         InputError: if it cannot be read.
     """
     if str(path) == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise InputError("it is closed, and nothing can be read from it", where="standard input")
         return "standard input", sys.stdin.buffer.read()
     try:
         return str(path), FilePath(path).read_bytes()

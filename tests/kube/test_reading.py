@@ -183,6 +183,12 @@ def test_files_and_standard_input_are_read_alike(tmp_path, monkeypatch):
     assert manifests.of(Queue)[0].place().startswith(str(tmp_path / "q.yaml"))
 
 
+def test_standard_input_that_is_closed_is_said_to_be(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputError, match="standard input: it is closed"):
+        read_manifests(["-"], kinds=SCHEDULING)
+
+
 def test_parts_that_are_alike_are_one_object():
     first, second = (m.object for m in parse_manifests(json.dumps([pod(priority=1), pod(priority=1)])).of(Pod))
     assert first.spec is second.spec
