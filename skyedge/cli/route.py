@@ -218,7 +218,8 @@ def _print(result: dict[str, Any]) -> None:
         console.print(zones_sentence(result), highlight=False, soft_wrap=True)
         return
     split = result["split"]
-    _print_rows(console, "request(s)", result["requests"], skipped=("why", "flags", "ways"))
+    no_flags = all(request["flags"] == "-" for request in result["requests"][:MOST_ROWS])
+    _print_rows(console, "request(s)", result["requests"], skipped=("why", "ways", *(["flags"] if no_flags else [])))
     for number, request in enumerate(result["requests"][:MOST_ROWS], 1):
         if "why" in request:
             head = f"request {number}: {request['method']} {request['host']}{request['path']} from {request['from']}"
@@ -231,11 +232,20 @@ def _print(result: dict[str, Any]) -> None:
     _print_rows(console, "ejection(s)", result["ejections"])
     _print_rows(console, "service(s): time from request to answer", result["latency"])
     _print_rows(console, "class(es) of service", result["classes"])
-    counts = result["summary"]
-    words = ", ".join(f"{counts[key]:,} {title}" for key, title in SUMMARY if counts[key] or key in ("answered", "failed"))
-    console.print(f"{counted(counts['requests'], 'request(s)')}: {words}", highlight=False, soft_wrap=True)
+    console.print(_summary_line(result["summary"], result["failed_by_flags"]), highlight=False, soft_wrap=True)
     if "between_networks" in result and (line := summary_of_ways(result["between_networks"])):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _summary_line(counts: Mapping[str, int], failed_by_flags: Mapping[str, int]) -> str:
+    """``9 requests: 4 answered, 5 failed (3 UH, 2 UT)``."""
+    words = []
+    for key, title in SUMMARY:
+        if counts[key] or key in ("answered", "failed"):
+            sorts = [f"{count:,} {'without a flag' if flags == '-' else flags}" for flags, count in failed_by_flags.items()]
+            split = f" ({', '.join(sorts)})" if key == "failed" and len(sorts) > 1 else ""
+            words.append(f"{counts[key]:,} {title}{split}")
+    return f"{counted(counts['requests'], 'request(s)')}: {', '.join(words)}"
 
 
 def _print_rows(console: Console, title: str, rows: Sequence[dict[str, Any]], skipped: Sequence[str] = ()) -> None:

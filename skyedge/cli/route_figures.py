@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skyedge.cli.route_requests import Asked
 from skyedge.cli.route_ways import between_networks, ways_as_mappings
@@ -27,31 +28,33 @@ def as_mapping(
 ) -> dict[str, Any]:
     """All of it by name: what ``-o json`` prints.
 
-    ``summary`` counts the requests that came from outside; ``requests`` are these, in the order given; ``split`` counts
-    attempts, with those that endpoints made and mirrored copies; ``ejections`` are in order of time; ``latency`` is of whole
-    requests, by the service that was asked for; ``classes`` is the same by class of service, with the mean wait at an
-    endpoint, and empty where all are of one.  Where networks differ each request has ``ways``, of its attempts in order, and
-    ``between_networks`` counts them.
+    ``summary`` counts the requests that came from outside, ``failed_by_flags`` those of them that failed; ``requests`` are
+    these, in the order given; ``split`` counts attempts, with those that endpoints made and mirrored copies; ``ejections``
+    are in order of time; ``latency`` is of whole requests, by the service that was asked for; ``classes`` is the same by
+    class of service, with the mean wait at an endpoint, and empty where all are of one.  Where networks differ each request
+    has ``ways``, of its attempts in order, and ``between_networks`` counts them.
     """
     calls = traffic.calls
     tried, explainer = _tried(reading, calls), Explainer(reading, traffic.ejections)
     between = between_networks(reading, asked, calls)
+    printed = _printed(reading, calls)
     return {
         "summary": _summary(explainer, asked, traffic, tried),
-        "requests": _requests(reading, explainer, asked, calls, tried, explain=explain),
-        "split": _split(calls),
+        "failed_by_flags": _failed_by_flags(calls, len(asked)),
+        "requests": _requests(reading, explainer, asked, calls, tried, printed, explain=explain),
+        "split": _split(calls, printed),
         "ejections": [
             {
                 "at_s": round(one.at_us / 1e6, 6),
-                "caller": short(one.caller),
-                "service": short(one.service),
+                "caller": printed(one.caller),
+                "service": printed(one.service),
                 "subset": one.subset,
                 "endpoint": one.endpoint,
                 "what": "ejected" if one.out else "back",
             }
             for one in traffic.ejections
         ],
-        "latency": [{"service": short(one.name[0]), **_latency(one)} for one in by_service(calls)],
+        "latency": [{"service": printed(one.name[0]), **_latency(one)} for one in by_service(calls)],
         "classes": [
             {"class": one.name[0], **_latency(one), "wait_ms": _rounded(one.wait_ms)}
             for one in (by_class(calls) if len(calls.classes) > 1 else ())
@@ -64,6 +67,30 @@ def as_mapping(
 def short(host: str) -> str:
     """A host without what every service of the cluster has at its end."""
     return host.replace(f".{CLUSTER_DOMAIN}", "")
+
+
+def _printed(reading: MeshReading, calls: Calls) -> Callable[[str], str]:
+    """How hosts, and callers named by one, are printed: services in short, unless that is another host that was asked."""
+    asked_for = set(calls.services)
+    shorter = {one.thing.host: short(one.thing.host) for one in reading.services if short(one.thing.host) not in asked_for}
+
+    def printed(name: str) -> str:
+        host, slash, rest = name.partition("/")
+        return f"{shorter.get(host, host)}{slash}{rest}"
+
+    return printed
+
+
+def _failed(calls: Calls, count: int) -> NDArray[np.bool_]:
+    """Which of the first so many requests failed."""
+    status = calls.requests.status[:count]
+    return (status == 0) | (status >= FAILED)
+
+
+def _failed_by_flags(calls: Calls, count: int) -> dict[str, int]:
+    """How many of the first so many requests failed, by their flags, the most frequent first."""
+    counts = Counter(calls.requests.flags[:count][_failed(calls, count)].tolist())
+    return {flag_text(flags): many for flags, many in sorted(counts.items(), key=lambda one: (-one[1], one[0]))}
 
 
 def _latency(one: Signals) -> dict[str, Any]:
@@ -93,13 +120,18 @@ def _tried(reading: MeshReading, calls: Calls) -> dict[int, list[Tried]]:
         attempts.status,
         attempts.flags,
         attempts.start_us,
+        attempts.sent_us,
         attempts.end_us,
     )
-    for request, service, subset, endpoint, status, flags, at_us, end_us in zip(*(c.tolist() for c in columns), strict=True):
+    for request, service, subset, endpoint, status, flags, at_us, sent_us, end_us in zip(
+        *(c.tolist() for c in columns), strict=True
+    ):
         named = calls.endpoints[endpoint]
         host = calls.services[service]
         where = known.get((named.service, named.address)) or MeshEndpoint(named.address, host)
-        one = Tried(host, calls.subsets[subset], where, status, flags, at_us, (end_us - at_us) / 1e3)
+        one = Tried(
+            host, calls.subsets[subset], where, status, flags, at_us, (end_us - at_us) / 1e3, max(sent_us - at_us, 0) / 1e3
+        )
         found.setdefault(request, []).append(one)
     return found
 
@@ -116,7 +148,7 @@ def _summary(
     return {
         "requests": count,
         "answered": int(((status > 0) & (status < 400)).sum()),
-        "failed": int(((status == 0) | (status >= FAILED)).sum()),
+        "failed": int(_failed(calls, count).sum()),
         "denied": denied,
         "rate_limited": int(((flags & Flags.RL.value) > 0).sum()),
         "circuit_breaks": int(((flags & Flags.UO.value) > 0).sum()),
@@ -134,6 +166,7 @@ def _requests(
     asked: Sequence[Asked],
     calls: Calls,
     tried: Mapping[int, Sequence[Tried]],
+    printed: Callable[[str], str],
     *,
     explain: bool,
 ) -> list[dict[str, Any]]:
@@ -147,12 +180,12 @@ def _requests(
         last = attempts[-1] if attempts else None
         said: dict[str, Any] = {
             "at_s": round(at_us / 1e6, 6),
-            "from": short(one.caller.name),
-            "host": short(one.http.host),
+            "from": printed(one.caller.name),
+            "host": printed(one.http.host),
             "path": one.http.path,
             "method": one.http.method,
             "rule": explainer.rule_name(one.caller, one.http, route),
-            "service": "" if last is None else short(last.service),
+            "service": "" if last is None else printed(last.service),
             "subset": "" if last is None else last.subset,
             "endpoint": "" if last is None else last.endpoint.address,
             "locality": "" if last is None else place(last.endpoint.locality),
@@ -169,7 +202,7 @@ def _requests(
     return result
 
 
-def _split(calls: Calls) -> dict[str, list[dict[str, Any]]]:
+def _split(calls: Calls, printed: Callable[[str], str]) -> dict[str, list[dict[str, Any]]]:
     attempts = calls.attempts
     services, subsets, endpoints = attempts.service.tolist(), attempts.subset.tolist(), attempts.endpoint.tolist()
     ways = list(zip(attempts.from_locality.tolist(), attempts.to_locality.tolist(), strict=True))
@@ -183,7 +216,7 @@ def _split(calls: Calls) -> dict[str, list[dict[str, Any]]]:
             for key, count in sorted(counts.items())
         ]
 
-    hosts = [short(host) for host in calls.services]
+    hosts = [printed(host) for host in calls.services]
     places = [place(locality) for locality in calls.localities]
     named = [(hosts[service], calls.subsets[subset]) for service, subset in zip(services, subsets, strict=True)]
     return {

@@ -28,6 +28,7 @@ from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh
 from skyedge.layers.mesh.reading import MeshReading
 from skyedge.layers.mesh.traffic import TimedRequest
 from skyedge.streams import stream
+from skyedge.yaml_files import not_yaml
 
 KEYS = ("host", "path", "method", "headers", "source", "at_s", "port", "scheme", "grpc")
 RATE_PER_S = 100.0
@@ -302,7 +303,9 @@ def _decoded(text: str | bytes, name: str, first_line: int = 1) -> Any:
 def _of_yaml(name: str, text: str) -> Iterator[tuple[str, Any]]:
     try:
         content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except yaml.YAMLError as error:
+        raise not_yaml(name, text, error) from None
+    except (ValueError, RecursionError) as error:
         raise InputError(f"this is no YAML: {' '.join(str(error).split())}", where=name) from None
     if not isinstance(content, list):
         raise InputError("this should be a list of requests", where=name)

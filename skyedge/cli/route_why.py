@@ -10,11 +10,11 @@ from skyedge.cli.route_requests import Asked
 from skyedge.cli.route_ways import out_of_reach, way_in_words, within_reach
 from skyedge.layers.mesh.explain import place, reasons
 from skyedge.layers.mesh.http_match import HttpRequest
-from skyedge.layers.mesh.http_route import Delay, HttpRoute, as_sent
+from skyedge.layers.mesh.http_route import GRPC_CODES, Abort, Delay, HttpRoute, as_sent
 from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh, MeshEndpoint
 from skyedge.layers.mesh.pools import grouped
 from skyedge.layers.mesh.reading import Gatekeeper, MeshReading
-from skyedge.layers.mesh.reading.names import right_host
+from skyedge.layers.mesh.reading.names import right_host, whole_name
 from skyedge.layers.mesh.router import Router
 from skyedge.layers.mesh.traffic import Ejection, Flags
 from skyedge.layers.mesh.virtual_hosts import VirtualHost, VirtualHosts
@@ -36,9 +36,13 @@ FLAG_WORDS = {
 }
 
 
+LEAST_SHOWN_MS = 0.05
+"""Of a shorter wait the figure would be 0.0."""
+
+
 @dataclass(frozen=True)
 class Tried:
-    """One attempt."""
+    """One attempt; ``waited_ms`` of its ``ms`` it waited for a connection."""
 
     service: str
     subset: str
@@ -47,6 +51,7 @@ class Tried:
     flags: int
     at_us: int
     ms: float
+    waited_ms: float = 0.0
 
 
 class Ranked(NamedTuple):
@@ -83,17 +88,26 @@ class Explainer:
 
     def unknown_hosts(self, asked: Iterable[Asked]) -> list[str]:
         """A sentence for each host that a request names and that neither a rule nor a service has."""
-        told: dict[tuple[str, str], str] = {}
+        told: dict[tuple[str, str, str], str] = {}
         for one in asked:
-            key = (one.http.host, one.caller.namespace)
+            key = (one.http.host, one.caller.namespace, one.caller.gateway)
             if key in told or self.virtual_host(one.caller, one.http) is not None:
                 continue
-            close = right_host(one.http.host, one.caller.namespace, sorted(self._services))
-            hint = f" (did you mean '{close}'?)" if close else ""
             inside = one.caller.gateway == MESH_GATEWAY
-            then = "it counts as one outside of the mesh" if inside else f"the gateway '{one.caller.gateway}' answers 404"
-            told[key] = f"no rule and no service has the host '{one.http.host}'{hint}: {then}"
+            known = sorted(self._services) if inside else self._hosts_at_gateway(one.caller)
+            close = right_host(one.http.host, one.caller.namespace, known)
+            if close and not inside:  # where no short name is completed
+                close = whole_name(close, one.caller.namespace)
+            hint = f" (did you mean '{close}'?)" if close else ""
+            who, then = "no rule and no service", "it counts as one outside of the mesh"
+            if not inside:
+                who, then = f"no rule at the gateway '{one.caller.gateway}'", "it answers 404"
+            told[key] = f"{who} has the host '{one.http.host}'{hint}: {then}"
         return list(told.values())
+
+    def _hosts_at_gateway(self, caller: Caller) -> list[str]:
+        routes = self._reading.mesh_for(caller).virtual_services
+        return sorted({host for one in routes if caller.gateway in one.gateways for host in one.hosts if "*" not in host})
 
     def rule_name(self, caller: Caller, request: HttpRequest, number: int) -> str:
         """The rule that a request met: ``VIRTUAL-SERVICE/NAME``, or its number where it has no name; empty for none."""
@@ -134,10 +148,37 @@ class Explainer:
             if flags & Flags.NC.value:
                 lines += self._other_ports(asked, route)
         if flags & Flags.DI.value and tried:
-            lines.append(FLAG_WORDS[Flags.DI] if route is None or route.delay is None else _delayed(route.delay))
+            lines.append(self._flag_words(Flags.DI, asked, route))
         lines += [self._attempt(asked, at, one, route) for at, one in enumerate(tried, 1)]
-        lines += [words for flag, words in FLAG_WORDS.items() if flags & flag.value and (not tried or flag is Flags.URX)]
+        ends = [flag for flag in FLAG_WORDS if flags & flag.value and (not tried or flag is Flags.URX)]
+        lines += [self._flag_words(flag, asked, route) for flag in ends]
         return lines
+
+    def _flag_words(self, flag: Flags, asked: Asked, route: HttpRoute | None) -> str:
+        """What a flag of a request's end says, with the figures of its rule."""
+        if route is not None:
+            if flag is Flags.DI and route.delay is not None:
+                return _delayed(route.delay)
+            if flag is Flags.FI and route.abort is not None:
+                return _aborted(route.abort)
+            if flag is Flags.UH and self._is_cut_off(asked.caller, route):
+                return "no endpoint can be reached"
+        return FLAG_WORDS[flag]
+
+    def _is_cut_off(self, caller: Caller, route: HttpRoute) -> bool:
+        """Whether a destination has endpoints that are well, and the caller can reach none of them."""
+        reach = self._reading.reach
+        if reach is None:
+            return False
+        router = self._router(caller)
+        for to in route.destinations:
+            number = router.cluster(to.host, to.subset, to.port)
+            labels = router.clusters[number].labels if number >= 0 else {}
+            members = [one for one in self._reading.endpoints if one.service == to.host and one.healthy]
+            well = [one for one in members if labels.items() <= one.labels.items()]
+            if well and not within_reach(reach, caller, well):
+                return True
+        return False
 
     def _route(self, asked: Asked, number: int) -> HttpRoute | None:
         host = self.virtual_host(asked.caller, asked.http)
@@ -155,8 +196,10 @@ class Explainer:
     def _rules(self, asked: Asked) -> list[str]:
         host = self.virtual_host(asked.caller, asked.http)
         if host is None:
-            where = "outside of the mesh" if asked.caller.gateway == MESH_GATEWAY else "not let in by the gateway"
-            return [f"the host {asked.http.host} is known to no rule and no service: it is {where}"]
+            gateway = asked.caller.gateway
+            if gateway == MESH_GATEWAY:
+                return [f"the host {asked.http.host} is known to no rule and no service: it is outside of the mesh"]
+            return [f"the host {asked.http.host} is known to no rule at the gateway {gateway}: it is not let in"]
         if not host.written:
             return [f"no VirtualService speaks of {host.name}: straight to the service"]
         names = ", ".join(f"{one.namespace}/{one.name}" for one in host.written)
@@ -202,7 +245,9 @@ class Explainer:
         if not verdict.allowed:
             words.append(f"denied: {verdict.why}")
         flagged = [text for flag, text in FLAG_WORDS.items() if one.flags & flag.value]
-        words.append(f"{one.status or 'no answer'} after {one.ms:.1f} ms" + (f" ({', '.join(flagged)})" if flagged else ""))
+        waited = f", {one.waited_ms:,.1f} ms of them for a connection" if one.waited_ms >= LEAST_SHOWN_MS else ""
+        after = f"after {one.ms:,.1f} ms{waited}"
+        words.append(f"{one.status or 'no answer'} {after}" + (f" ({', '.join(flagged)})" if flagged else ""))
         return ", ".join(words)
 
     def _is_out(self, caller: Caller, one: Tried, address: str) -> bool:
@@ -221,9 +266,7 @@ class Explainer:
         port = next((to.port for to in targets if (to.host, to.subset) == (one.service, one.subset)), None)
         key = (caller.name, one.service, one.subset, port)
         if key not in self._ranked:
-            if caller.name not in self._routers:
-                self._routers[caller.name] = Router(self._mesh(caller), caller)
-            router = self._routers[caller.name]
+            router = self._router(caller)
             number = router.cluster(one.service, one.subset, port)
             if number < 0:
                 return None
@@ -237,6 +280,11 @@ class Explainer:
                         priorities[endpoint.address] = priority
             self._ranked[key] = Ranked(cluster.policy.balancer.value, priorities)
         return self._ranked[key]
+
+    def _router(self, caller: Caller) -> Router:
+        if caller.name not in self._routers:
+            self._routers[caller.name] = Router(self._mesh(caller), caller)
+        return self._routers[caller.name]
 
     def _mesh(self, caller: Caller) -> Mesh:
         mesh, reach = self._reading.mesh_for(caller), self._reading.reach
@@ -252,3 +300,8 @@ def _as_it_arrives(request: HttpRequest, route: HttpRoute | None, one: Tried) ->
 
 def _delayed(delay: Delay) -> str:
     return f"{FLAG_WORDS[Flags.DI]} by {delay.fixed_s:g} s"
+
+
+def _aborted(abort: Abort) -> str:
+    status = abort.http_status if abort.grpc_status is None else f"gRPC's {GRPC_CODES[abort.grpc_status]}"
+    return f"{FLAG_WORDS[Flags.FI]} with {status}"
