@@ -27,11 +27,12 @@ from skyedge.resources import check_folder, find_all
 from skyedge.time import SECOND, parse_utc
 
 STRATEGIES = {
-    Strategy.DUPLICATED: "all on each",
-    Strategy.STATIC_WEIGHT: "divided by static weights",
-    Strategy.DYNAMIC_WEIGHT: "divided by room",
-    Strategy.AGGREGATED: "divided over few",
+    Strategy.DUPLICATED: "all on each (Duplicated)",
+    Strategy.STATIC_WEIGHT: "divided by static weights (staticWeightList)",
+    Strategy.DYNAMIC_WEIGHT: "divided by room (dynamicWeight)",
+    Strategy.AGGREGATED: "divided over few (Aggregated)",
 }
+"""What is said of each, with Karmada's word."""
 
 
 def federate_command(
@@ -54,9 +55,10 @@ def federate_command(
 
     Raises:
         InputError: for whatever is wrong with the files or the options; nothing is printed then.
-        typer.Exit: with 1, if ``strict`` and a rule is broken or something runs nowhere; all is printed then.
+        typer.Exit: with 1, if ``strict`` and a rule is broken or something runs nowhere, now or after a failure; all is
+            printed then.
     """
-    from skyedge.cli.federate_failover import DEFAULT_FAILOVER, read_failures, timeline_rows
+    from skyedge.cli.federate_failover import DEFAULT_FAILOVER, failover_rows, read_failures
     from skyedge.cli.federate_moves import planned_rows, read_moves
     from skyedge.cli.federate_printing import print_result
 
@@ -85,13 +87,14 @@ def federate_command(
     result = as_mapping(governed, warnings, explain=explain, now_s=now_s)
     if failures:
         answer, key = DEFAULT_FAILOVER if failover is None else failover, seed or 0
-        result["timeline"] = timeline_rows(governed, failures, failover=answer, seed=key, now_s=now_s)
+        result |= failover_rows(governed, failures, failover=answer, seed=key, now_s=now_s)
     if moves:
         result["timeline"] = planned_rows(governed, moves, seed=seed or 0, now_s=now_s)
     if manifests_folder is not None:
         write_manifests(governed.works, names, manifests_folder)
     print_result(result, form)
-    if strict and (governed.violations or result["not_placed"]):
+    lost = result.get("afterwards", {}).get("lost", 0)
+    if strict and (governed.violations or result["not_placed"] or lost):
         raise typer.Exit(1)
 
 
@@ -126,6 +129,11 @@ def as_mapping(
             not_placed.append(said | {"reason": reason})
         if explain:
             why[name] = [as_row(verdict) for verdict in explained(placements, row)]
+    not_placed += [
+        {"resource": title(one.resource), "policy": "", "reason": "no policy selects it"}
+        for one in reading.unselected
+        if one.runs_pods
+    ]
     followers = []
     for follower in reading.followers:
         clusters = sorted({cluster for row in follower.needed_by for cluster in placements.of(row)})

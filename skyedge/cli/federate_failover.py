@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,9 @@ from skyedge.layers.federation.governing import Governed, fit_to_move
 from skyedge.layers.federation.objects import Cluster, Workload
 from skyedge.layers.federation.remaining import remaining
 from skyedge.layers.federation.scene import TimelineRow
-from skyedge.layers.federation.timeline import Failure, failover_timeline
+from skyedge.layers.federation.timeline import Failover, Failure, failover_timeline
 from skyedge.time import SECOND, format_utc, parse_duration, parse_utc
+from skyedge.wording import counted
 
 DEFAULT_FAILOVER = "skyedge"
 
@@ -75,10 +76,10 @@ def _seconds_after(text: str, now_s: float | None, *, where: str) -> float:
         raise InputError(error.message, where=where) from None
 
 
-def timeline_rows(
+def failover_rows(
     governed: Governed, failures: Sequence[Failure], *, failover: str, seed: int, now_s: float | None
-) -> list[dict[str, Any]]:
-    """What happens, a mapping for each event, in the order of time.
+) -> dict[str, Any]:
+    """What happens by name: ``timeline``, a mapping for each event in the order of time, and the ``afterwards``.
 
     Raises:
         InputError: if there are no such settings.
@@ -86,17 +87,61 @@ def timeline_rows(
     settings = settings_named(failover, where="--failover")
     left, workloads, shares = running_now(governed)
     quotas = governed.reading.governance.quotas
-    rows = failover_timeline(left, workloads, shares, failures, settings, quotas=quotas, seed=seed)
-    return as_rows(rows, now_s)
+    told = failover_timeline(left, workloads, shares, failures, settings, quotas=quotas, seed=seed)
+    return {"timeline": as_rows(told.rows, now_s), "afterwards": _afterwards(told)}
+
+
+def _afterwards(told: Failover) -> dict[str, Any]:
+    """How many replicas serve at the end and how many do not, in total and of each workload that was hurt."""
+    total = {
+        "replicas": sum(one.replicas for one in told.aftermath),
+        "serving": sum(one.serving for one in told.aftermath),
+        "lost": sum(one.lost for one in told.aftermath),
+        "ended_with_their_cluster": sum(one.ended for one in told.aftermath),
+        "not_served_replica_s": round(sum(one.not_served_replica_s for one in told.aftermath), 3),
+    }
+    hurt = [
+        {
+            "workload": one.workload,
+            "replicas": one.replicas,
+            "serving": one.serving,
+            "lost": one.lost,
+            "lost_with": list(one.lost_with),
+            "ended_with_their_cluster": one.ended,
+            "not_served_replica_s": round(one.not_served_replica_s, 3),
+        }
+        for one in told.aftermath
+        if one.lost or one.ended or one.not_served_replica_s
+    ]
+    return {"at_s": round(told.end_s, 3), **total, "workloads": hurt}
+
+
+def afterwards_words(after: Mapping[str, Any]) -> list[str]:
+    """What is left, in sentences: of each workload that lost replicas, and of all together."""
+    sentences = []
+    for row in after["workloads"]:
+        if row["lost"]:
+            of = f"{row['lost']:,} of {counted(row['replicas'], 'replica(s)')} of {row['workload']}"
+            serve = "serves" if row["lost"] == 1 else "serve"
+            sentences.append(f"{of} {serve} no longer: dead with {', '.join(row['lost_with'])}, and not moved")
+    total = f"at the end ({after['at_s']:,.1f} s) {after['serving']:,} of {counted(after['replicas'], 'replica(s)')} serve"
+    ended = after["ended_with_their_cluster"]
+    gone = f", {ended:,} ended with a cluster of which others have their own copies" if ended else ""
+    return [*sentences, f"{total}{gone}; {after['not_served_replica_s']:,.1f} replica-seconds were not served"]
 
 
 def running_now(governed: Governed) -> tuple[tuple[Cluster, ...], list[Workload], dict[str, dict[str, int]]]:
     """What a timeline begins with: clusters with what is left on them, workloads, and their replicas by name and cluster.
 
-    Workloads of two kinds may share a name; in a timeline such a name says the kind as well.
+    Workloads of two kinds may share a name; in a timeline such a name says the kind as well.  A DaemonSet has no replicas,
+    and is there to be named when its cluster goes.
     """
     placements, fit = governed.placements, fit_to_move(governed)
-    rows = [row for row, one in enumerate(governed.reading.selected) if one.workload.replicas and placements.placed[row]]
+    rows = [
+        row
+        for row, one in enumerate(governed.reading.selected)
+        if placements.placed[row] and (one.workload.replicas or one.read.resource.kind == "DaemonSet")
+    ]
     times = Counter(fit[row].name for row in rows)
     workloads = [fit[row] if times[fit[row].name] == 1 else _with_kind(fit[row]) for row in rows]
     shares = {workload.name: placements.of(row) for row, workload in zip(rows, workloads, strict=True)}

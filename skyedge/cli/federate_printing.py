@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from skyedge.cli.federate_failover import afterwards_words
 from skyedge.wording import counted
 
 MOST_ROWS = 40
@@ -38,7 +39,8 @@ def _print_tables(result: Mapping[str, Any]) -> None:
         warn.print(f"warning: {sentence}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     _print_rows(console, "placed", result["placed"], ("resource", "clusters", "how", "group", "policy"))
     for row in result["not_placed"]:
-        sentence = f"{row['resource']} runs nowhere ({row['policy']}): {row['reason']}"
+        policy = f" ({row['policy']})" if row["policy"] else ""
+        sentence = f"{row['resource']} runs nowhere{policy}: {row['reason']}"
         console.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
     _print_rows(console, "follower(s)", result["followers"], ("resource", "clusters", "needed_by"))
     _print_rows(console, "overridden", result["overridden"], ("cluster", "resource", "by"))
@@ -64,11 +66,18 @@ def _print_tables(result: Mapping[str, Any]) -> None:
         )
         sentence = f"all workloads together ask of {cluster} {words}: each is placed by the room for it alone"
         console.print(sentence, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    _print_rows(console, "event(s)", result.get("timeline", ()), ("at", "at_s", "event", "words"))
     counts = result["summary"]
     words = f"{counts['placed']:,} placed with {counted(counts['replicas'], 'replica(s)')}, {counts['not_placed']:,} not"
     over, told = counted(counts["clusters"], "cluster(s)"), counted(counts["manifests"], "manifest(s)")
     console.print(f"{over}: {words}; {told}", highlight=False)
+    if "timeline" in result:
+        console.print()
+        _print_rows(console, "event(s)", result["timeline"], ("at", "at_s", "event", "words"))
+    if "afterwards" in result:
+        *lost, total = afterwards_words(result["afterwards"])
+        for sentence in lost:
+            console.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
+        console.print(total, highlight=False, markup=False, soft_wrap=True)
 
 
 def _print_rows(console: Console, title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -76,7 +85,9 @@ def _print_rows(console: Console, title: str, rows: Sequence[Mapping[str, Any]],
         return
     shown = rows[:MOST_ROWS]
     columns = [column for column in columns if any(row.get(column) not in (None, "") for row in shown)]
-    table = Table(title=counted(len(rows), title), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    # Not the table's own title, which would be wrapped where the table is narrower.
+    console.print(counted(len(rows), title), style="italic", highlight=False, markup=False, soft_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in shown:

@@ -86,7 +86,7 @@ def test_json_and_yaml_say_the_same(federate):
         "resource": "Deployment n/web",
         "policy": "PropagationPolicy n/everything",
         "replicas": 6,
-        "how": "divided by room",
+        "how": "divided by room (dynamicWeight)",
         "clusters": {"a": 4, "c": 2},
     }
     (not_placed,) = decision["not_placed"]
@@ -103,7 +103,7 @@ def test_the_table_says_who_runs_what_why_and_what_runs_nowhere(federate):
     out, err, code = federate("small.yaml")
     assert not code
     assert not err
-    assert "Deployment n/web  a 4, c 2  divided by room  PropagationPolicy n/everything" in " ".join(
+    assert "Deployment n/web  a 4, c 2  divided by room (dynamicWeight)  PropagationPolicy n/everything" in " ".join(
         out.split("\n")
     ).replace("   ", "  ")
     assert "Deployment n/huge runs nowhere (PropagationPolicy n/everything): 2 of 2 replicas find no room" in out
@@ -361,3 +361,68 @@ def test_who_is_driven_out_by_a_taint_is_told_and_when(federate, tmp_path):
     for file, at, after_s in (("now", "2026-01-01T00:01:00Z", 0), ("later", "2026-01-01T00:01:00Z", 240)):
         leaving = json.loads(federate(f"{file}.yaml", "--at", at, "-o", "json")[0])["leaving"]
         assert leaving == [{"resource": "Deployment n/web", "cluster": "b", "after_s": after_s}]
+
+
+AGENT = """---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent, namespace: n}
+spec: {template: {spec: {containers: [{name: agent, image: agent:1}]}}}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {name: agents, namespace: n}
+spec: {resourceSelectors: [{apiVersion: apps/v1, kind: DaemonSet}], placement: {}}
+"""
+
+
+def test_what_runs_on_every_cluster_is_named_when_one_goes(federate, tmp_path):
+    (tmp_path / "agents.yaml").write_text(SMALL + AGENT)
+    for move, event in (("--fail", "down"), ("--drain", "emptied"), ("--leave", "left")):
+        decision = json.loads(federate("agents.yaml", move, "c", "-o", "json")[0])
+        (words,) = (row["words"] for row in decision["timeline"] if row["event"] == event)
+        assert "its own copies of n/agent" in words
+
+
+WEB_ONLY = "---\n".join(part for part in SMALL.split("---\n") if "name: huge" not in part)
+
+
+@pytest.mark.parametrize(
+    ("failover", "cluster", "lost"),
+    [("skyedge", "a", 2), ("skyedge", "c", 0), ("karmada-defaults", "c", 2), ("no-failover", "c", 2)],
+)
+def test_the_end_of_a_failure_is_summed_up_and_with_strict_decides(federate, tmp_path, failover, cluster, lost):
+    (tmp_path / "web.yaml").write_text(WEB_ONLY)
+    asked = ("web.yaml", "--fail", f"{cluster}@60", "--failover", failover, "--strict")
+    after = json.loads(federate(*asked, "-o", "json")[0])["afterwards"]
+    assert (after["replicas"], after["serving"], after["lost"]) == (6, 6 - lost, lost)
+    assert after["at_s"] == 660
+    (web,) = after["workloads"]
+    assert (web["workload"], web["lost_with"]) == ("n/web", [cluster] * (lost > 0))
+    assert after["not_served_replica_s"] == web["not_served_replica_s"] >= lost * 600
+    out, _, code = federate(*asked)
+    assert (code or 0) == (lost > 0)
+    assert (
+        f"at the end (660.0 s) {6 - lost} of 6 replicas serve; {after['not_served_replica_s']:,.1f} replica-seconds" in out
+    )
+    assert (f"2 of 6 replicas of n/web serve no longer: dead with {cluster}, and not moved" in out) == (lost > 0)
+
+
+def test_what_no_policy_selects_is_not_placed(federate, tmp_path):
+    (tmp_path / "alone.yaml").write_text(
+        SMALL.replace("namespace: n}\nspec:\n  replicas: 6", "namespace: m}\nspec:\n  replicas: 6")
+    )
+    out, _, _ = federate("alone.yaml")
+    assert "Deployment m/web runs nowhere: no policy selects it" in out
+    assert "3 clusters: 0 placed with 0 replicas, 2 not; 0 manifests" in out
+
+
+def test_a_heading_is_not_broken_where_its_table_is_narrow(federate, tmp_path):
+    long = "n" * 60
+    (tmp_path / "long.yaml").write_text(SMALL.replace("name: web", f"name: {long}"))
+    out, _, _ = federate("long.yaml", "--explain")
+    assert f"3 clusters for Deployment n/{long}\n" in out
+
+
+def test_a_pattern_that_the_shell_left_is_one_of_the_examples(federate):
+    assert federate("manifests/federation/[cpw]*.yaml")[0] == federate(EXAMPLES[0], EXAMPLES[2], EXAMPLES[1])[0]

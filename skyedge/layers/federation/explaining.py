@@ -21,13 +21,14 @@ from skyedge.wording import counted
 FILTERS = {
     "lost": ("is lost", "are lost"),
     "kind": ("does not know its kind", "do not know its kind"),
+    "ready": ("is not ready", "are not ready"),
     "taints": ("has taints that it does not tolerate", "have taints that it does not tolerate"),
     "affinity": ("is not meant by its affinity", "are not meant by its affinity"),
     "spread": ("does not say what it is spread by", "do not say what it is spread by"),
     "eviction": ("drives it out", "drive it out"),
     "barred": ("is closed to it", "are closed to it"),
 }
-"""In their order, with what is said of one cluster and of several."""
+"""In their order, with what is said of one cluster and of several.  That a cluster is not ready is, to Karmada, a taint."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,14 @@ def _turned_away(batch: Batch, workload: int, group: int) -> list[str]:
     runs = batch.there(rows)
     present = np.zeros(len(federation), np.bool_) if runs is None else runs[1][0]
     evicting = np.array([name in one.evicting for name in federation.names], np.bool_)
+    ready = np.array([cluster.ready for cluster in federation.clusters], np.bool_)
+    tolerated = federation.tolerated(one.rules.tolerations)
     meant = affinity_tiers(federation, groups_of(one.rules)[group]) != NOT_CANDIDATE
     passes: dict[str, Flags | NDArray[np.bool_]] = {
         "lost": np.ones(len(federation), np.bool_) if batch.barred is None else ~batch.barred,
         "kind": np.where(present, federation.may_know_kind(one.api_kind), federation.knows_kind(one.api_kind)),
-        "taints": federation.tolerated(one.rules.tolerations) | present,
+        "ready": ready | tolerated | present,
+        "taints": tolerated | present,
         "affinity": meant,
         "spread": federation.has_fields([constraint.field for constraint in one.rules.spread]),
         "eviction": ~evicting,

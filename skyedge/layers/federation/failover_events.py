@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 Counts = NDArray[np.int64]
+NO_ROOM = "too little room elsewhere"
+"""Why replicas have no home, as often as not."""
+
 Home = tuple[int, int]
 """A cluster, and how many replicas of one workload it takes."""
 
@@ -64,6 +67,9 @@ class Homes(Protocol):
             whole: all of a move's replicas, or none.
         """
 
+    def why_not(self, workload: int) -> str:
+        """Why the last search found no home for some replicas of a workload, shortly; empty: nothing is known of it."""
+
     def give_back(self, workload: int, cluster: int, replicas: int) -> None:
         """These replicas are not there any more."""
 
@@ -109,6 +115,7 @@ class Timeline:
         replicas: how many; 0 if it is about a cluster.
         copies: all there ever were, those of the beginning first.
         deleted_alone: replicas that were deleted while no other of their workload was healthy and its cluster up.
+        because: of rows that say that there was no home: why, by the number of the row; not of all.
     """
 
     at_s: Floats
@@ -118,6 +125,7 @@ class Timeline:
     replicas: Counts
     copies: Copies
     deleted_alone: int
+    because: Mapping[int, str] = field(default_factory=dict)
 
     def rows_of(self, event: Event) -> Rows:
         """Numbers of the rows that say so."""

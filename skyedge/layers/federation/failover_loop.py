@@ -87,6 +87,7 @@ class _Loop:
         self._next_eviction_s = -math.inf
         self._eviction_planned = False
         self._rows: list[tuple[float, Event, int, int, int]] = []
+        self._because: dict[int, str] = {}
         self._deleted_alone = 0
         self._homeless: list[Move] = []
 
@@ -207,6 +208,8 @@ class _Loop:
         for copy, homes in zip(due, found, strict=True):
             new = sum(replicas for _, replicas in homes)
             if new < copy.replicas:
+                if because := self._homes.why_not(copy.workload):
+                    self._because[len(self._rows)] = because
                 self._say(now_s, Event.NOWHERE, copy.cluster, copy.workload, copy.replicas - new)
             if settings.checks_room_first:
                 if not new:
@@ -358,7 +361,9 @@ class _Loop:
 
     def _timeline(self) -> Timeline:
         rows = np.array(self._rows, np.float64).reshape(-1, 5)
-        rows = rows[np.argsort(rows[:, 0], kind="stable")]
+        order = np.argsort(rows[:, 0], kind="stable")
+        rows = rows[order]
+        because = {row: self._because[said] for row, said in enumerate(order.tolist()) if said in self._because}
         of = self._copies
         copies = Copies(
             np.array([copy.workload for copy in of], np.intp),
@@ -375,4 +380,5 @@ class _Loop:
             rows[:, 4].astype(np.int64),
             copies,
             self._deleted_alone,
+            because,
         )

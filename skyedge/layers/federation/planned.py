@@ -49,15 +49,13 @@ class PlannedMove:
     at_s: float = 0.0
 
 
-PLANNED_SENTENCES = SENTENCES | {
+PLANNED_SENTENCES: dict[Happening, str | None] = SENTENCES | {
+    Happening.TAINTED: None,  # the drain is the taint
     Happening.DETECTED: "{cluster} is drained: nothing new goes there",
     Happening.EVICTED: "{replicas} of {workload} {leave} {cluster} once others serve",
     Happening.RECOVERED: "{cluster} is upgraded, and takes work again",
 }
 """What a row says of a cluster that is well."""
-
-UNTOLD = (Happening.TAINTED, Happening.DATA_THERE)
-"""The drain is the taint, and of data nothing is known here."""
 
 PLANNED_NAMES = {Happening.DETECTED: "draining", Happening.EVICTED: "leaving", Happening.RECOVERED: "upgraded"}
 
@@ -108,7 +106,7 @@ def planned_timeline(
             break
         first_s, name = min(waiting)
         upgraded_s[name] = first_s
-    rows = scene.told(timeline, lambda event, *_: PLANNED_SENTENCES[event], PLANNED_NAMES, UNTOLD)
+    rows = scene.told(timeline, lambda event, *_: PLANNED_SENTENCES[event], PLANNED_NAMES)
     for move in moves:
         rows += _ends(scene, timeline, move, begun[move.cluster], emptied_s[move.cluster])
     return tuple(sorted(rows, key=lambda row: row.at_s))
@@ -165,13 +163,16 @@ def _ends(scene: Scene, timeline: Timeline, move: PlannedMove, begun: Membership
     if emptied_s == math.inf:
         return [_stuck(scene, timeline, move, begun)]
     drained = begun if begun.phase is Phase.DRAINED else begun.on(Event.EMPTY, emptied_s)
-    rows = [TimelineRow(emptied_s, "emptied", name, "", 0, f"{name} is empty, and {drained.phase.value}")]
+    bound = scene.bound_to(name)
+    empty = f"empty but for its own copies of {bound}" if bound else "empty"
+    rows = [TimelineRow(emptied_s, "emptied", name, "", 0, f"{name} is {empty}, and {drained.phase.value}")]
     if move.purpose is Purpose.UPGRADE:
         drained.on(Event.UPGRADE, emptied_s).on(Event.UPGRADED, emptied_s)
         rows.append(TimelineRow(emptied_s, "upgrading", name, "", 0, f"{name} is being upgraded"))
     if move.purpose is Purpose.LEAVE:
         drained.on(Event.LEAVE, emptied_s)
-        rows.append(TimelineRow(emptied_s, "left", name, "", 0, f"{name} has left the federation"))
+        too = f", and its own copies of {bound} are gone with it" if bound else ""
+        rows.append(TimelineRow(emptied_s, "left", name, "", 0, f"{name} has left the federation{too}"))
     return rows
 
 

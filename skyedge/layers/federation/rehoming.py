@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from skyedge.layers.federation.columns import Federation
 from skyedge.layers.federation.division import Strategy
-from skyedge.layers.federation.failover_events import Counts, Home, Rows
+from skyedge.layers.federation.failover_events import NO_ROOM, Counts, Home, Rows
 from skyedge.layers.federation.objects import Cluster, NodePool, Workload
 from skyedge.layers.federation.placing import Placements, place
 from skyedge.layers.federation.quota_turns import limited_to
 from skyedge.layers.federation.quotas import Quota, replicas_within
 from skyedge.layers.federation.remaining import taken
 from skyedge.layers.federation.room import flavour_of
+from skyedge.layers.federation.stages import Failure
 
 
 class PolicyHomes:
@@ -46,6 +47,7 @@ class PolicyHomes:
         self._workloads = workloads
         self._running = [dict(share) for share in running]
         self._number = {name: place for place, name in enumerate(self._federation.names)}
+        self._why_not: dict[int, str] = {}
 
     def find(self, workload: Rows, replicas: Counts, closed: NDArray[np.bool_], whole: bool) -> Sequence[Sequence[Home]]:
         """Homes for one move after the other; each takes its room before the next is looked at."""
@@ -56,6 +58,10 @@ class PolicyHomes:
                 self._take(number, cluster, count)
             found.append(homes)
         return found
+
+    def why_not(self, workload: int) -> str:
+        """What its policy, or else the room, had to say when the last search was made."""
+        return self._why_not.get(workload, "")
 
     def give_back(self, workload: int, cluster: int, replicas: int) -> None:
         """What a replica had is free again, as a place for just such a one."""
@@ -78,22 +84,22 @@ class PolicyHomes:
 
     def _homes(self, workload: int, wanted: int, closed: NDArray[np.bool_], whole: bool) -> list[Home]:
         """All of them, or, unless ``whole``, as many as there is room for (found by halving)."""
-        homes = self._asked(workload, wanted, closed)
+        homes, self._why_not[workload] = self._asked(workload, wanted, closed)
         if whole or sum(count for _, count in homes) == wanted:
             return homes if sum(count for _, count in homes) == wanted else []
         fits, too_many = 0, wanted
         best = homes
         while too_many - fits > 1:
             middle = (fits + too_many) // 2
-            tried = self._asked(workload, middle, closed)
+            tried, _ = self._asked(workload, middle, closed)
             if sum(count for _, count in tried) == middle:
                 fits, best = middle, tried
             else:
                 too_many = middle
         return best
 
-    def _asked(self, workload: int, wanted: int, closed: NDArray[np.bool_]) -> list[Home]:
-        """Where the placement puts so many replicas beside those that stay."""
+    def _asked(self, workload: int, wanted: int, closed: NDArray[np.bool_]) -> tuple[list[Home], str]:
+        """Where the placement puts so many replicas beside those that stay, and if nowhere, why."""
         share = self._running[workload]
         stays = {name: count for name, count in share.items() if count and not closed[self._number[name]]}
         left = frozenset(name for name, count in share.items() if count and closed[self._number[name]])
@@ -110,10 +116,11 @@ class PolicyHomes:
             self._federation.nodes,
         )
         homes: list[Home] = []
-        for name, more in sorted(_added(open_only, asks, wanted).items()):
+        added, why_not = _added(open_only, asks, wanted)
+        for name, more in sorted(added.items()):
             homes.append((self._number[name], min(more, wanted)))
             wanted -= homes[-1][1]
-        return [home for home in homes if home[1]]
+        return [home for home in homes if home[1]], why_not
 
     def _within_quotas(self, workload: int) -> dict[str, int]:
         """How many more replicas the static parts of quotas let onto each cluster that they name."""
@@ -128,18 +135,21 @@ class PolicyHomes:
         return replicas_within(self._quotas, namespace, dict(flavour_of(self._workloads[workload].shape).request), taken)
 
 
-def _added(federation: Federation, workload: Workload, wanted: int) -> dict[str, int]:
-    """New replicas by cluster, all of which have room; nothing, if the policy finds no such places."""
+def _added(federation: Federation, workload: Workload, wanted: int) -> tuple[dict[str, int], str]:
+    """New replicas by cluster, all of which have room; nothing, if the policy finds no such places, and why not."""
+    full: dict[str, str] = {}
     while True:
         placements = place(federation, [workload])
         if not placements.placed[0]:
-            return {}
+            of_room = full or set(placements.failures[0].tolist()) <= {Failure.ROOM, Failure.NOT_TRIED}
+            no_room = f"{NO_ROOM} within quotas" if workload.room_limit else NO_ROOM
+            return {}, no_room if of_room else placements.reason(0)
         added, room = placements.added[0], placements.batch.room_of(np.zeros(1, np.intp))[0]
         over = np.flatnonzero(added > room)
         if not len(over):
-            return {federation.names[column]: int(added[column]) for column in np.flatnonzero(added > 0).tolist()}
+            return {federation.names[column]: int(added[column]) for column in np.flatnonzero(added > 0).tolist()}, ""
         # Only the new ones are divided again: what stays would count as moved, once its cluster is taken out.
-        full = {federation.names[column]: "has no room" for column in over.tolist()}
+        full |= {federation.names[column]: "has no room" for column in over.tolist()}
         full |= {federation.names[column]: "has no weight" for column in _unnamed(placements, over)}
         workload = replace(workload, replicas=wanted, scheduled={}, barred={**full, **workload.barred})
 

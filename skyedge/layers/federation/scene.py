@@ -44,9 +44,9 @@ class TimelineRow:
     words: str
 
 
-Sentence = Callable[[Event, float, int], str]
-"""Of what happened, when and on which cluster: what is said of it, with ``{cluster}``, ``{workload}``, ``{replicas}``, and
-verbs in braces (:data:`VERBS`)."""
+Sentence = Callable[[Event, float, int], str | None]
+"""Of what happened, when and on which cluster: what is said of it, with ``{cluster}``, ``{workload}``, ``{replicas}``,
+``{bound}`` (:meth:`Scene.bound_to`), and verbs in braces (:data:`VERBS`); None: it is not told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +92,25 @@ class Scene:
         """
         rows = [
             (row, self.number[name], share[name])
-            for row, (workload, share) in enumerate(zip(self.workloads, self.shares, strict=True))
+            for row, share in enumerate(self.shares)
             for name in sorted(share)
-            if share[name] > 0 and (workload.rules.strategy is not Strategy.DUPLICATED or _alone(share))
+            if share[name] > 0 and self.moves(row)
         ]
         columns = np.array(rows, np.int64).reshape(-1, 3).T
         return Copies.running(columns[0].astype(np.intp), columns[1].astype(np.intp), columns[2])
+
+    def moves(self, row: int) -> bool:
+        """Whether a workload moves when its cluster is gone; see :meth:`copies`."""
+        return self.workloads[row].rules.strategy is not Strategy.DUPLICATED or _alone(self.shares[row])
+
+    def bound_to(self, cluster: str) -> str:
+        """The names of the workloads whose copies on a cluster do not move: of each, other clusters have their own."""
+        bound = [
+            workload.name
+            for row, (workload, share) in enumerate(zip(self.workloads, self.shares, strict=True))
+            if cluster in share and (not share[cluster] or not self.moves(row))
+        ]
+        return ", ".join(sorted(bound))
 
     def homes(self, quotas: Sequence[Quota] = ()) -> PolicyHomes:
         """Where copies may go, by the workloads' own policies and within quotas."""
@@ -109,28 +122,39 @@ class Scene:
         network = Network(np.zeros(len(self.names), np.intp), one_region, one_region, one_region.astype(np.int64))
         return Starting(StartUp(), Image(), network, len(self.workloads), seed)
 
-    def told(
-        self, timeline: Timeline, sentence: Sentence, names: Mapping[Event, str], without: Sequence[Event] = ()
-    ) -> list[TimelineRow]:
-        """What was played, as rows.
+    def told(self, timeline: Timeline, sentence: Sentence, names: Mapping[Event, str]) -> list[TimelineRow]:
+        """What was played, as rows; what happens to several copies of a workload on a cluster at one moment is one row.
 
         Args:
             timeline: what was played.
             sentence: what is said of each event.
             names: of events that are called otherwise here.
-            without: events that are not told.
         """
         told = []
-        columns = (timeline.at_s, timeline.event, timeline.workload, timeline.cluster, timeline.replicas)
-        for at_s, event, workload, cluster, replicas in zip(*(column.tolist() for column in columns), strict=True):
+        columns = (timeline.at_s, timeline.event, timeline.workload, timeline.cluster)
+        counts: dict[tuple[float, int, int, int], int] = {}
+        because: dict[tuple[float, int, int, int], str] = {}
+        for row, (key, count) in enumerate(
+            zip(zip(*(column.tolist() for column in columns), strict=True), timeline.replicas.tolist(), strict=True)
+        ):
+            counts[key] = counts.get(key, 0) + count
+            because.setdefault(key, timeline.because.get(row, ""))
+        for (at_s, event, workload, cluster), replicas in counts.items():
             what = Event(event)
-            if what in without:
+            said = sentence(what, at_s, cluster)
+            if said is None:
                 continue
             whose = self.workloads[workload].name if workload >= 0 else ""
             verbs = VERBS if replicas == 1 else {verb: verb for verb in VERBS}
-            words = sentence(what, at_s, cluster).format(
-                cluster=self.names[cluster], workload=whose, replicas=counted(replicas, "replica(s)"), **verbs
+            words = said.format(
+                cluster=self.names[cluster],
+                workload=whose,
+                replicas=counted(replicas, "replica(s)"),
+                bound="" if whose else self.bound_to(self.names[cluster]),
+                **verbs,
             )
+            if why := because[at_s, event, workload, cluster]:
+                words = f"{words}: {why}"
             name = names.get(what, what.name.lower().replace("_", " "))
             told.append(TimelineRow(at_s, name, self.names[cluster], whose, replicas, words))
         return told

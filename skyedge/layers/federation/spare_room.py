@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from skyedge.layers.federation.failover_events import Counts, Floats, Home, Rows
+from skyedge.layers.federation.failover_events import NO_ROOM, Counts, Floats, Home, Rows
 
 
 class SpareRoom:
@@ -45,6 +45,10 @@ class SpareRoom:
                 self.room[cluster] -= count * self._size[of]
             found.append(homes)
         return found
+
+    def why_not(self, workload: int) -> str:
+        """There is but one reason."""
+        return NO_ROOM
 
     def give_back(self, workload: int, cluster: int, replicas: int) -> None:
         """These replicas are not there any more."""

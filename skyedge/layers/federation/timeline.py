@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skyedge.errors import InputError, nearest
+from skyedge.layers.federation.aftermath import Aftermath, aftermath
 from skyedge.layers.federation.detection import Sighting, Spells, Weather, watch
 from skyedge.layers.federation.failover import evicted_after_s
 from skyedge.layers.federation.failover_events import Event
 from skyedge.layers.federation.failover_loop import run_failover
 from skyedge.layers.federation.failover_settings import SKYEDGE, FailoverSettings
+from skyedge.layers.federation.health import HealthSettings
 from skyedge.layers.federation.objects import Cluster, Taint, Workload
 from skyedge.layers.federation.quotas import Quota
 from skyedge.layers.federation.scene import Scene, TimelineRow
@@ -28,15 +30,14 @@ NOT_READY = Taint("cluster.karmada.io/not-ready", "", "NoExecute", 0.0)
 PATIENCE_S = 600.0
 """After the last failure began or ended, reports are looked at for so long."""
 
-SENTENCES = {
+SENTENCES: dict[Event, str | None] = {
     Event.DOWN: "{cluster} is gone",
-    Event.SUSPECTED: "a report of {cluster} is missed",
     Event.DETECTED: "{cluster} is taken for dead",
     Event.TAINTED: "{cluster} is tainted: nothing new goes there, and what does not tolerate it leaves",
     Event.EVICTED: "{replicas} of {workload} {leave} {cluster}",
     Event.NOWHERE: "{replicas} of {workload} {have} no home but {cluster}",
     Event.REPLACED: "{replicas} of {workload} {go} to {cluster}",
-    Event.DATA_THERE: "the data of {workload} is on {cluster}",
+    Event.DATA_THERE: None,  # of data nothing is known here
     Event.STARTED: "{replicas} of {workload} {have} started on {cluster}",
     Event.HEALTHY: "{replicas} of {workload} {serve} on {cluster}",
     Event.DELETED: "{replicas} of {workload} {are} deleted on {cluster}",
@@ -46,9 +47,28 @@ SENTENCES = {
     Event.RECOVERED: "{cluster} is taken for well again",
 }
 
-
 GIVEN_UP = "{replicas} of {workload} {are} given up on {cluster}, which is gone"
 """Of a copy that is deleted where nobody answers."""
+
+
+GONE_WITH = "{cluster} is gone, and its own copies of {bound} with it"
+"""Of a cluster that goes with copies that do not move."""
+
+DOUBTS: dict[str, dict[Event, str | None]] = {
+    "probed": {
+        Event.SUSPECTED: "a probe of {cluster} has no answer (Push)",
+        Event.DETECTED: "{cluster} is taken for dead: its probes have had no answer for long enough (Push)",
+    },
+    "leased": {
+        Event.SUSPECTED: None,  # a lease that has run out is not asked twice
+        Event.DETECTED: "{cluster} is taken for dead: it has not renewed its lease for long enough (Pull)",
+    },
+    "beating": {
+        Event.SUSPECTED: "heartbeats of {cluster} are missed, and witnesses are asked",
+        Event.DETECTED: "{cluster} is taken for dead: no witness has an answer either",
+    },
+}
+"""By how a cluster is watched (:class:`skyedge.layers.federation.health.HealthSettings`): what is said of it."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +80,21 @@ class Failure:
     until_s: float = math.inf
 
 
+@dataclass(frozen=True)
+class Failover:
+    """What happens when clusters fail.
+
+    Attributes:
+        rows: in the order of time.
+        aftermath: what every workload that has replicas is left with.
+        end_s: until when the aftermath was looked at, on the clock of whoever asked.
+    """
+
+    rows: tuple[TimelineRow, ...]
+    aftermath: tuple[Aftermath, ...]
+    end_s: float
+
+
 def failover_timeline(
     clusters: Sequence[Cluster],
     workloads: Sequence[Workload],
@@ -69,8 +104,8 @@ def failover_timeline(
     *,
     quotas: Sequence[Quota] = (),
     seed: int = 0,
-) -> tuple[TimelineRow, ...]:
-    """What happens, in the order of time.
+) -> Failover:
+    """What happens, and what is left.
 
     Args:
         clusters: all of the federation, as before the failures; their pools hold what is left beside ``placements``.
@@ -109,13 +144,26 @@ def failover_timeline(
         np.array([evicted_after_s([NOT_READY], workload.rules.tolerations, 0.0) for workload in scene.workloads]),
     )
 
-    def sentence(event: Event, at_s: float, cluster: int) -> str:
-        gone = event is Event.DELETED and down.holds(np.array([cluster]), np.array([[at_s]])).any()
-        return GIVEN_UP if gone else SENTENCES[event]
+    watched_by = {number: _health_of(scene, settings, name).watched for name, number in scene.number.items()}
 
-    # Of data nothing is known here.
-    rows = scene.told(timeline, sentence, {}, (Event.DATA_THERE,))
-    return tuple(replace(row, at_s=first_s + row.at_s) for row in rows)
+    def sentence(event: Event, at_s: float, cluster: int) -> str | None:
+        if event is Event.DOWN and scene.bound_to(scene.names[cluster]):
+            return GONE_WITH
+        if event is Event.DELETED and down.holds(np.array([cluster]), np.array([[at_s]])).any():
+            return GIVEN_UP
+        if event in (Event.SUSPECTED, Event.DETECTED):
+            return DOUBTS[watched_by[cluster]][event]
+        return SENTENCES[event]
+
+    rows = tuple(replace(row, at_s=first_s + row.at_s) for row in scene.told(timeline, sentence, {}))
+    end_s = max(until_s, float(timeline.at_s.max(initial=0.0)))
+    return Failover(rows, aftermath(scene, timeline.copies, down, end_s), first_s + end_s)
+
+
+def _health_of(scene: Scene, settings: FailoverSettings, cluster: str) -> HealthSettings:
+    """How a cluster is watched."""
+    pulls = any(one.pulls for one in scene.clusters if one.name == cluster)
+    return settings.pulled_health if pulls and settings.pulled_health is not None else settings.health
 
 
 def _seen(scene: Scene, settings: FailoverSettings, weather: Weather, until_s: float, seed: int) -> list[Sighting]:

@@ -132,10 +132,10 @@ def test_who_pulls_is_watched_by_its_lease_and_who_is_pushed_to_is_probed_side_b
     dead = [Failure(cluster.name, dies_at_s) for cluster in both]
     seen_at_s = {
         row.cluster: row.at_s
-        for row in failover_timeline(both, [], {}, dead, KARMADA_DEFAULTS, seed=seed)
+        for row in failover_timeline(both, [], {}, dead, KARMADA_DEFAULTS, seed=seed).rows
         if row.event == "detected"
     }
-    both_probed = failover_timeline([Cluster("pulls"), Cluster("pushed")], [], {}, dead, KARMADA_DEFAULTS, seed=seed)
+    both_probed = failover_timeline([Cluster("pulls"), Cluster("pushed")], [], {}, dead, KARMADA_DEFAULTS, seed=seed).rows
     assert seen_at_s["pushed"] == next(row.at_s for row in both_probed if (row.event, row.cluster) == ("detected", "pushed"))
     assert 30 - 1e-6 <= seen_at_s["pushed"] - dies_at_s <= 40 + 1e-6
     assert 30 - 1e-6 <= seen_at_s["pulls"] - dies_at_s <= 45 + 1e-6

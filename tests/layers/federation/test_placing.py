@@ -123,7 +123,7 @@ def test_it_is_said_what_turned_clusters_away():
     rules = PlacementRules((AffinityGroup("west", ClusterAffinity(exclude_clusters=("d",))),))
     placements = place(Federation.of(members), [app("web", 2, rules)])
     assert placements.reason(0) == (
-        "no cluster of 4 will do: 1 does not know its kind, 2 have taints that it does not tolerate, "
+        "no cluster of 4 will do: 1 does not know its kind, 1 is not ready, 1 has taints that it does not tolerate, "
         "1 is not meant by its affinity"
     )
     assert [verdict.because for verdict in explain(placements.batch, 0)] == [

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from skyedge.errors import InputError
 from skyedge.layers.elastic.profile import Image, StartUp
+from skyedge.layers.federation.affinity import ClusterAffinity
 from skyedge.layers.federation.data import Network
 from skyedge.layers.federation.detection import Sighting, Spells, Weather, watch
 from skyedge.layers.federation.division import Strategy
@@ -26,11 +27,12 @@ from skyedge.layers.federation.failover_settings import (
     settings_named,
 )
 from skyedge.layers.federation.objects import Cluster, NodePool, Toleration, Workload
-from skyedge.layers.federation.placement import PlacementRules
+from skyedge.layers.federation.placement import AffinityGroup, PlacementRules
 from skyedge.layers.federation.policy import Resource
 from skyedge.layers.federation.scene import TimelineRow
 from skyedge.layers.federation.service import serve
 from skyedge.layers.federation.spare_room import SpareRoom
+from skyedge.layers.federation.spread import SpreadConstraint
 from skyedge.layers.federation.starting import Starting
 from skyedge.layers.federation.timeline import Failure, failover_timeline
 from skyedge.layers.scheduler.objects import PodShape
@@ -353,28 +355,28 @@ def told(rows: tuple[TimelineRow, ...], event: str) -> list[tuple[str, int]]:
 
 
 def test_what_has_somewhere_to_go_goes_and_what_has_not_is_said():
-    rows = failover_timeline(CLUSTERS, [WEB], ON_A, [Failure("a", 5.0)])
+    rows = failover_timeline(CLUSTERS, [WEB], ON_A, [Failure("a", 5.0)]).rows
     assert sorted(told(rows, "replaced")) == [("b", 4), ("c", 3)]
     assert told(rows, "nowhere") == [("a", 3)]
     assert told(rows, "deleted") == [("a", 7)]
-    assert "3 replicas of shop/web have no home but a" in [row.words for row in rows]
+    assert "3 replicas of shop/web have no home but a: too little room elsewhere" in [row.words for row in rows]
     assert [row.at_s for row in rows] == sorted(row.at_s for row in rows)
 
 
 def test_karmada_as_it_is_installed_only_sees_it():
-    rows = failover_timeline(CLUSTERS, [WEB], ON_A, [Failure("a", 5.0)], KARMADA_DEFAULTS)
+    rows = failover_timeline(CLUSTERS, [WEB], ON_A, [Failure("a", 5.0)], KARMADA_DEFAULTS).rows
     assert [row.event for row in rows] == ["down", "suspected", "detected"]
 
 
 def test_a_toleration_of_the_policy_keeps_a_workload_where_it_is():
     rules = replace(RULES, tolerations=(Toleration("cluster.karmada.io/not-ready", "Exists", effect="NoExecute"),))
-    rows = failover_timeline(CLUSTERS, [replace(WEB, rules=rules)], ON_A, [Failure("a")])
+    rows = failover_timeline(CLUSTERS, [replace(WEB, rules=rules)], ON_A, [Failure("a")]).rows
     assert not told(rows, "evicted")
 
 
 def test_two_workloads_do_not_count_on_the_same_room():
     other = replace(WEB, resource=Resource("Deployment", "api", "shop", "apps/v1"), replicas=5)
-    rows = failover_timeline(CLUSTERS, [WEB, other], {**ON_A, "shop/api": {"a": 5}}, [Failure("a")])
+    rows = failover_timeline(CLUSTERS, [WEB, other], {**ON_A, "shop/api": {"a": 5}}, [Failure("a")]).rows
     assert sum(count for _, count in told(rows, "replaced")) == 7
 
 
@@ -406,3 +408,40 @@ def test_settings_are_known_by_name():
     with pytest.raises(InputError) as caught:
         settings_named("karmada-default")
     assert caught.value.nearest == "karmada-defaults"
+
+
+def test_a_lease_that_runs_out_is_one_event_and_names_the_mode():
+    both = [replace(one, pulls=one.name == "a") for one in CLUSTERS]
+    failures = [Failure("a"), Failure("c")]
+    rows = failover_timeline(both, [WEB], ON_A, failures, KARMADA_DEFAULTS).rows
+    said = {(row.event, row.cluster): row.words for row in rows}
+    assert ("suspected", "a") not in said
+    assert said["detected", "a"].endswith("(Pull)")
+    assert said["suspected", "c"].endswith("(Push)")
+    assert said["detected", "c"].endswith("(Push)")
+
+
+def no_home(rules: PlacementRules, **failures: float) -> list[str]:
+    """What is said of replicas on a that have no home, shortly."""
+    dead = [Failure(name, at_s) for name, at_s in failures.items()] or [Failure("a")]
+    rows = failover_timeline([cluster("a", 0), cluster("b", 9)], [replace(WEB, rules=rules)], ON_A, dead).rows
+    return [row.words.partition(": ")[2] for row in rows if row.event == "nowhere"]
+
+
+def test_why_there_is_no_home_is_said():
+    only_a = AffinityGroup(affinity=ClusterAffinity(cluster_names=("a",)))
+    assert no_home(replace(RULES, spread=(SpreadConstraint("cluster", 2, 2),))) == [
+        "it has to run on at least 2 clusters, and 1 will do"
+    ]
+    assert no_home(RULES) == ["too little room elsewhere"]
+    assert no_home(replace(RULES, groups=(only_a,))) == [
+        "no cluster of 2 will do: 1 is not ready, 1 is not meant by its affinity"
+    ]
+    assert no_home(RULES, a=5.0, b=0.0) == ["no cluster of 2 will do: 2 are not ready"]
+
+
+def test_several_copies_without_a_home_on_one_cluster_are_told_once():
+    shares = {"shop/web": {"a": 4, "b": 2}}
+    rows = failover_timeline(CLUSTERS[:2], [WEB], shares, [Failure("a"), Failure("b", 60.0)]).rows
+    assert told(rows, "replaced") == [("b", 4)]
+    assert told(rows, "nowhere") == [("b", 6)]
