@@ -7,7 +7,8 @@ is missed only when no other has it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +17,9 @@ from skyedge.layers.federation.failover_events import Copies
 from skyedge.layers.federation.scene import Scene
 
 Span = tuple[float, float]
+Spans = Sequence[Span]
+Run = tuple[int, int, Span]
+"""Replicas of a workload: on which cluster, how many, and when they would serve."""
 
 
 @dataclass(frozen=True)
@@ -53,35 +57,54 @@ def aftermath(scene: Scene, copies: Copies, down: Spells, end_s: float) -> tuple
     gone: dict[int, list[Span]] = {}
     for cluster, from_s, until_s in zip(down.cluster.tolist(), down.from_s.tolist(), down.until_s.tolist(), strict=True):
         gone.setdefault(cluster, []).append((from_s, until_s))
-    there: dict[int, list[tuple[int, int, Span]]] = {}
+    there: dict[int, list[Run]] = {}
     columns = (copies.workload, copies.cluster, copies.replicas, copies.healthy_at_s, copies.deleted_at_s)
     for workload, cluster, replicas, from_s, until_s in zip(*(column.tolist() for column in columns), strict=True):
         there.setdefault(workload, []).append((cluster, replicas, (max(from_s, 0.0), until_s)))
     found = []
     for row, (workload, share) in enumerate(zip(scene.workloads, scene.shares, strict=True)):
-        replicas = sum(share.values())
-        if not replicas:
+        if not any(share.values()):
             continue
-        moves = scene.moves(row)
-        mine = there.get(row, []) if moves else [(scene.number[name], n, (0.0, end_s + 1)) for name, n in share.items()]
-        alive = [(count, span) for cluster, count, span in mine for span in _without(span, gone.get(cluster, []))]
-        wanted = replicas if moves else max(share.values())
-        served = sum if moves else _largest
-        serving = sum(_at(alive, end_s))
-        lost = max(0, wanted - served(_at(alive, end_s)))
-        dead = {cluster for cluster, _, (_, until_s) in mine if until_s > end_s and _within(end_s, gone.get(cluster, []))}
-        found.append(
-            Aftermath(
-                workload.name,
-                replicas,
-                serving,
-                lost if moves or not lost else replicas,
-                tuple(scene.names[cluster] for cluster in sorted(dead)) if lost else (),
-                0 if moves or lost else replicas - serving,
-                sum((until_s - at_s) * max(0, wanted - served(_at(alive, at_s))) for at_s, until_s in _pieces(alive, end_s)),
-            )
-        )
+        if scene.moves(row):
+            found.append(_divided(scene, workload.name, share, there.get(row, []), gone, end_s))
+        else:
+            found.append(_duplicated(scene, workload.name, share, gone, end_s))
     return tuple(found)
+
+
+def _divided(
+    scene: Scene, name: str, share: Mapping[str, int], copies: Sequence[Run], gone: Mapping[int, Spans], end_s: float
+) -> Aftermath:
+    """Of a workload whose replicas are together what it is."""
+    replicas = sum(share.values())
+    alive = _alive(copies, gone)
+    serving = sum(_at(alive, end_s))
+    lost = max(0, replicas - serving)
+    dead = {cluster for cluster, _, (_, until_s) in copies if until_s > end_s and _within(end_s, gone.get(cluster, []))}
+    not_served = sum((until_s - at_s) * max(0, replicas - sum(_at(alive, at_s))) for at_s, until_s in _pieces(alive, end_s))
+    return Aftermath(name, replicas, serving, lost, _names(scene, dead if lost else ()), 0, not_served)
+
+
+def _duplicated(scene: Scene, name: str, share: Mapping[str, int], gone: Mapping[int, Spans], end_s: float) -> Aftermath:
+    """Of a workload of which several clusters have all: as long as one of them is there, nothing is missed."""
+    replicas = sum(share.values())
+    copies = [(scene.number[cluster], count, (0.0, math.inf)) for cluster, count in share.items() if count]
+    alive = _alive(copies, gone)
+    serving, wanted = sum(_at(alive, end_s)), max(share.values())
+    ended = replicas - serving
+    not_served = sum((until_s - at_s) * wanted for at_s, until_s in _pieces(alive, end_s) if not _at(alive, at_s))
+    if serving:
+        return Aftermath(name, replicas, serving, 0, (), ended, not_served)
+    return Aftermath(name, replicas, 0, ended, _names(scene, [cluster for cluster, _, _ in copies]), 0, not_served)
+
+
+def _names(scene: Scene, clusters: Iterable[int]) -> tuple[str, ...]:
+    return tuple(scene.names[cluster] for cluster in sorted(clusters))
+
+
+def _alive(copies: Iterable[Run], gone: Mapping[int, Spans]) -> list[tuple[int, Span]]:
+    """Replicas and when they serve: while they would, and their cluster is not gone."""
+    return [(count, left) for cluster, count, span in copies for left in _without(span, gone.get(cluster, []))]
 
 
 def _without(span: Span, gaps: Iterable[Span]) -> list[Span]:
@@ -106,7 +129,3 @@ def _at(alive: Iterable[tuple[int, Span]], at_s: float) -> list[int]:
 
 def _within(at_s: float, spans: Iterable[Span]) -> bool:
     return any(from_s <= at_s < until_s for from_s, until_s in spans)
-
-
-def _largest(counts: Iterable[int]) -> int:
-    return max(counts, default=0)

@@ -19,7 +19,6 @@ from skyedge.layers.federation.failover import evicted_after_s
 from skyedge.layers.federation.failover_events import Event
 from skyedge.layers.federation.failover_loop import run_failover
 from skyedge.layers.federation.failover_settings import SKYEDGE, FailoverSettings
-from skyedge.layers.federation.health import HealthSettings
 from skyedge.layers.federation.objects import Cluster, Taint, Workload
 from skyedge.layers.federation.quotas import Quota
 from skyedge.layers.federation.scene import Scene, TimelineRow
@@ -144,7 +143,7 @@ def failover_timeline(
         np.array([evicted_after_s([NOT_READY], workload.rules.tolerations, 0.0) for workload in scene.workloads]),
     )
 
-    watched_by = {number: _health_of(scene, settings, name).watched for name, number in scene.number.items()}
+    leased = _leased(scene, settings)
 
     def sentence(event: Event, at_s: float, cluster: int) -> str | None:
         if event is Event.DOWN and scene.bound_to(scene.names[cluster]):
@@ -152,7 +151,7 @@ def failover_timeline(
         if event is Event.DELETED and down.holds(np.array([cluster]), np.array([[at_s]])).any():
             return GIVEN_UP
         if event in (Event.SUSPECTED, Event.DETECTED):
-            return DOUBTS[watched_by[cluster]][event]
+            return DOUBTS["leased" if cluster in leased else settings.health.watched][event]
         return SENTENCES[event]
 
     rows = tuple(replace(row, at_s=first_s + row.at_s) for row in scene.told(timeline, sentence, {}))
@@ -160,21 +159,22 @@ def failover_timeline(
     return Failover(rows, aftermath(scene, timeline.copies, down, end_s), first_s + end_s)
 
 
-def _health_of(scene: Scene, settings: FailoverSettings, cluster: str) -> HealthSettings:
-    """How a cluster is watched."""
-    pulls = any(one.pulls for one in scene.clusters if one.name == cluster)
-    return settings.pulled_health if pulls and settings.pulled_health is not None else settings.health
-
-
 def _seen(scene: Scene, settings: FailoverSettings, weather: Weather, until_s: float, seed: int) -> list[Sighting]:
     """What is seen of all clusters, each watched in its way, in order of time and cluster."""
     seen = watch(settings.health, len(scene.names), weather, until_s, seed)
-    pulls = {scene.number[cluster.name] for cluster in scene.clusters if cluster.pulls}
+    pulls = _leased(scene, settings)
     if settings.pulled_health is None or not pulls:
         return seen
     leased = watch(settings.pulled_health, len(scene.names), weather, until_s, seed)
     mixed = [one for one in seen if one.cluster not in pulls] + [one for one in leased if one.cluster in pulls]
     return sorted(mixed, key=lambda one: (one.suspected_at_s, one.cluster))
+
+
+def _leased(scene: Scene, settings: FailoverSettings) -> set[int]:
+    """Numbers of the clusters that are watched by their lease, as they pull."""
+    if settings.pulled_health is None:
+        return set()
+    return {scene.number[cluster.name] for cluster in scene.clusters if cluster.pulls}
 
 
 def _check(number: Mapping[str, int], failures: Sequence[Failure]) -> None:
