@@ -167,7 +167,7 @@ def test_keeping_a_path_costs_delay_and_saves_hand_overs(paths):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("kuiper-631", *CITIES, *SHORT), "did you mean 'kuiper-630.yaml'?"),
+        (("kuiper-631", *CITIES, *SHORT), "did you mean 'constellations/kuiper-630.yaml'?"),
         (("kuiper-630", "--from", "Manilla", "--to", "Dalian", *SHORT), "unknown place 'Manilla'"),
         (("kuiper-630", "--from", "Manilla", "--to", "Dalian", *SHORT), "did you mean 'Manila'?"),
         (("kuiper-630", "--from", "91,0", "--to", "Dalian", *SHORT), "--from: lat_deg: 91.0 is not between -90 and 90"),
