@@ -185,7 +185,7 @@ def test_keeping_a_path_costs_delay_and_saves_hand_overs(paths):
         (("kuiper-630", *CITIES, *SHORT, "--step", "1us"), "60,000,000 steps are more than 200,000"),
         (("kuiper-630", *CITIES, *SHORT, "--links", "slots"), "did you mean 'slot'?"),
         (("tiansuan", *CITIES, *SHORT), "a +Grid needs the planes of a Walker shell"),
-        (("kuiper-630", *CITIES, *SHORT, "--gateways", "sites/wrld-20.csv"), "did you mean 'world-20.csv'?"),
+        (("kuiper-630", *CITIES, *SHORT, "--gateways", "sites/wrld-20.csv"), "did you mean 'sites/world-20.csv'?"),
         (("kuiper-630", *CITIES, *SHORT, "--plot", "path.jpg"), "a plot is a .png, .svg or .pdf file"),
         (("kuiper-630", *CITIES, *SHORT, "--csv", "nowhere/steps.csv"), "--csv: there is no folder nowhere"),
         (("kuiper-630", *CITIES, *SHORT, "--csv", "."), "--csv: . is a folder"),

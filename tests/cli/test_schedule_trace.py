@@ -112,7 +112,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing_behind(run, tmp_path, argu
 def test_a_folder_that_is_not_there_is_named(run):
     code, _, err = run("traces/openb-sampel", "--demand", "1")
     assert code == 2
-    assert "did you mean 'openb-sample'?" in err
+    assert "did you mean 'traces/openb-sample'?" in err
 
 
 def test_pods_without_a_time_cannot_be_replayed_but_can_be_packed(run, tmp_path):
