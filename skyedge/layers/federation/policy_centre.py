@@ -16,6 +16,7 @@ from skyedge.errors import InputError, nearest
 from skyedge.layers.federation.affinity import ClusterAffinity, matches_affinity
 from skyedge.layers.federation.objects import Cluster
 from skyedge.layers.federation.policy import Closeness, Resource, ResourceSelector, closest
+from skyedge.re2 import NotRe2, compiled
 
 Operator = Literal["Exists", "DoesNotExist", "In", "NotIn", "Matches", "AtLeast", "AtMost"]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
@@ -53,9 +54,9 @@ class Condition:
             raise InputError(f"{self.operator} needs a number, not '{self.values[0]}'", where=self.path)
         if self.operator == "Matches":
             try:
-                re.compile(self.values[0])
-            except re.error as error:
-                raise InputError(f"'{self.values[0]}' is not a regular expression ({error})", where=self.path) from None
+                compiled(self.values[0])
+            except NotRe2 as error:
+                raise InputError(f"'{self.values[0]}' {error}", where=self.path) from None
 
     def broken_by(self, data: Any) -> str | None:
         """What is wrong with the data, in words; None if the condition holds."""
@@ -73,7 +74,7 @@ class Condition:
             case "In" | "NotIn":
                 return (_text(value) in self.values) == (self.operator == "In")
             case "Matches":
-                return re.fullmatch(self.values[0], _text(value)) is not None
+                return compiled(self.values[0]).fullmatch(_text(value)) is not None
             case "AtLeast" | "AtMost":
                 mine, bound = _number(_text(value)), float(self.values[0])
                 return mine is not None and (mine >= bound if self.operator == "AtLeast" else mine <= bound)

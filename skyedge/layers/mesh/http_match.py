@@ -7,13 +7,12 @@ as empty where its absence is asked for (``without_headers``), and a header name
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from skyedge.errors import InputError
-from skyedge.re2 import NotRe2, compiled
+from skyedge.re2 import Expression, NotRe2, compiled
 
 
 class How(Enum):
@@ -49,7 +48,7 @@ class StringMatch:
         return theirs == mine if self.how is How.EXACT else theirs.startswith(mine)
 
 
-def whole_match(pattern: str) -> re.Pattern[str]:
+def whole_match(pattern: str) -> Expression:
     """A compiled regular expression of RE2.
 
     Raises:

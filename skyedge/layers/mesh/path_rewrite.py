@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from skyedge.layers.mesh.http_match import How, StringMatch, whole_match
+from skyedge.re2 import Match
 
 _REFERENCE = re.compile(r"\\([0-9\\])")
 
@@ -47,8 +48,8 @@ def replaced_path(pattern: str, substitution: str, path: str) -> str:
     return "".join(parts) + bare[at:] + mark + query
 
 
-def _expanded(substitution: str, found: re.Match[str]) -> str:
+def _expanded(substitution: str, found: Match) -> str:
     def text(reference: re.Match[str]) -> str:
-        return "\\" if reference[1] == "\\" else found[int(reference[1])] or ""
+        return "\\" if reference[1] == "\\" else found.group(int(reference[1])) or ""
 
     return _REFERENCE.sub(text, substitution)
