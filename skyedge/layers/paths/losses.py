@@ -52,5 +52,7 @@ def delivered_shares(ways: Sequence[Rows], qos: Rows, demand_mbps: Floats, link_
 def _passed(offered_mbps: Floats, link_mbps: Floats) -> Floats:
     """The share of each class that each link passes, (links x classes,), of what it is offered (links, classes)."""
     left = np.maximum(link_mbps[:, None] - (np.cumsum(offered_mbps, axis=1) - offered_mbps), 0.0)
-    share: Floats = np.minimum(1.0, left / np.maximum(offered_mbps, 1e-12)).ravel()
-    return share
+    # Of nothing nothing is lost, even on a link that the others fill to the brim.
+    share = np.divide(left, offered_mbps, out=np.ones_like(left), where=offered_mbps > 0)
+    passed: Floats = np.minimum(1.0, share).ravel()
+    return passed

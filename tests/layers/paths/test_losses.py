@@ -25,6 +25,7 @@ def shares(demands, links, classes=1):
         ([([0], 150, 0), ([0], 30, 1)], [100], [2 / 3, 0]),
         ([([], 5, 0), ([0], 5, 0)], [10], [1, 1]),
         ([([], 5, 0)], [10], [1]),
+        ([([0], 10, 0), ([0], 0, 1)], [10], [1, 1]),  # of nothing nothing is lost
     ],
 )
 def test_on_a_chain_of_links(demands, links, delivered):
@@ -42,8 +43,8 @@ WAYS = st.lists(st.integers(0, 4), unique=True, max_size=5)
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.lists(st.tuples(WAYS, st.floats(0, 1000), st.integers(0, 2)), min_size=1, max_size=8),
-    st.lists(st.floats(1, 200), min_size=5, max_size=5),
+    st.lists(st.tuples(WAYS, st.integers(0, 1000), st.integers(0, 2)), min_size=1, max_size=8),
+    st.lists(st.integers(1, 200), min_size=5, max_size=5),
 )
 def test_no_link_delivers_more_than_it_carries_and_nothing_is_lost_where_all_fits(demands, links):
     arrived = shares(demands, links, 3)
@@ -56,4 +57,4 @@ def test_no_link_delivers_more_than_it_carries_and_nothing_is_lost_where_all_fit
     assert (carried <= np.array(links) * (1 + 1e-6)).all()
     for (way, _, _), share in zip(demands, arrived, strict=True):
         if all(offered[link] <= links[link] for link in way):
-            assert share == 1.0
+            assert share == pytest.approx(1.0)
