@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from rich.text import Text
 
 from skyedge.cli.route_figures import as_mapping
 from skyedge.cli.route_requests import MOST_REQUESTS, requests_of
-from skyedge.cli.route_rollout import rolled_out, sentence
+from skyedge.cli.route_rollout import rolled_out, rollout_sentence
 from skyedge.cli.route_upgrade import ProxyUpgrade, upgrade_sentence, upgrades_compared
 from skyedge.cli.route_ways import summary_of_ways, with_lines_down
 from skyedge.cli.route_world import world_of
@@ -51,6 +51,14 @@ SUMMARY = (
     ("ejections", "ejections"),
     ("further_requests", "further requests by endpoints and mirrors"),
 )
+
+RUNS = "run(s) of the same requests"
+TRIALS: Mapping[str, tuple[Mapping[str, str], Callable[[dict[str, Any]], str]]] = {
+    "rollout": ({"intervals": "interval(s)"}, rollout_sentence),
+    "upgrade": ({"runs": RUNS, "nodes": "node(s)"}, upgrade_sentence),
+    "control_plane": ({"runs": RUNS}, zones_sentence),
+}
+"""What is printed of each thing that happens to a mesh: tables with their titles, and the sentence at the end."""
 
 
 def route_command(
@@ -93,25 +101,24 @@ def route_command(
     reading = with_lines_down(reading, manifests, down)
     network = Network(between_us=_delays(delays, reading), reach=reading.reach)
     requests = _requests(requests)
-    warnings = [*manifests.warnings(), *reading.warnings]
     if rollout is not None:
         result, traffic = rolled_out(
             manifests, reading, rollout, requests, source=source, seed=seed, rate_per_s=rate_per_s, network=network
         )
-        result["warnings"] = [*warnings, *result["warnings"]]
     else:
         world = world_of(manifests, reading, network)
         asking = without_control_plane(reading) if without_zones else reading
         asked = requests_of(requests, asking, source, seed, rate_per_s)
         if upgrade is not None:
             result, traffic = upgrades_compared(manifests, reading, world, asked, upgrade, seed)
-            result["warnings"] = [*warnings, *result["warnings"]]
         elif without_zones:
             result, traffic = zone_losses_compared(reading, world, asked, without_zones, seed)
-            result["warnings"] = [*warnings, *result["warnings"]]
         else:
             traffic = simulate(world.mesh, [one.timed for one in asked], world.behaviours, seed, controls=world.controls)
-            result = as_mapping(reading, asked, traffic, warnings, explain=explain)
+            result = as_mapping(reading, asked, traffic, explain=explain)
+    if strict and result["warnings"]:
+        raise InputError(f"{result['warnings'][0]} (strict)")
+    result["warnings"] = [*manifests.warnings(), *reading.warnings, *result["warnings"]]
     _write(outputs, traffic)
     if form == "json":
         print(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
@@ -204,19 +211,12 @@ def _print(result: dict[str, Any]) -> None:
         console = Console(width=max(console.width, 180))
     for warning in result["warnings"]:
         warn.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-    if "rollout" in result:
-        _print_rows(console, "interval(s)", result["intervals"])
-        console.print(sentence(result), highlight=False, soft_wrap=True)
-        return
-    if "upgrade" in result:
-        _print_rows(console, "run(s) of the same requests", result["runs"])
-        _print_rows(console, "node(s)", result["nodes"])
-        console.print(upgrade_sentence(result), highlight=False, soft_wrap=True)
-        return
-    if "control_plane" in result:
-        _print_rows(console, "run(s) of the same requests", result["runs"])
-        console.print(zones_sentence(result), highlight=False, soft_wrap=True)
-        return
+    for trial, (tables, sentence) in TRIALS.items():
+        if trial in result:
+            for key, title in tables.items():
+                _print_rows(console, title, result[key])
+            console.print(sentence(result), highlight=False, soft_wrap=True)
+            return
     split = result["split"]
     no_flags = all(request["flags"] == "-" for request in result["requests"][:MOST_ROWS])
     _print_rows(console, "request(s)", result["requests"], skipped=("why", "ways", *(["flags"] if no_flags else [])))

@@ -23,9 +23,7 @@ from skyedge.layers.mesh.traffic import Calls, Flags, Traffic, flag_text
 FAILED = 500
 
 
-def as_mapping(
-    reading: MeshReading, asked: Sequence[Asked], traffic: Traffic, warnings: Sequence[str], *, explain: bool
-) -> dict[str, Any]:
+def as_mapping(reading: MeshReading, asked: Sequence[Asked], traffic: Traffic, *, explain: bool) -> dict[str, Any]:
     """All of it by name: what ``-o json`` prints.
 
     ``summary`` counts the requests that came from outside, ``failed_by_flags`` those of them that failed; ``requests`` are
@@ -60,7 +58,7 @@ def as_mapping(
             for one in (by_class(calls) if len(calls.classes) > 1 else ())
         ],
         **({} if between is None else {"between_networks": between}),
-        "warnings": [*warnings, *explainer.unknown_hosts(asked)],
+        "warnings": explainer.unknown_hosts(asked),
     }
 
 

@@ -48,7 +48,7 @@ def rolled_out(
     return _as_mapping(rollout, course), course.traffic
 
 
-def sentence(result: dict[str, Any]) -> str:
+def rollout_sentence(result: dict[str, Any]) -> str:
     """The end of it, in words."""
     said = result["rollout"]
     seen = f"{said['new_version']:,} of {said['requests']:,} requests ({said['share']:.1%}) asked it while on trial"

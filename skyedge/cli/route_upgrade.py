@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.cli.route_requests import Asked
-from skyedge.cli.route_world import World, how_quick, lost, moment_us
+from skyedge.cli.route_world import World, how_quick, lost, moment_us, seconds_of, zone_of
 from skyedge.errors import InputError
 from skyedge.kube import Manifests
 from skyedge.kube.istio_values import seconds
@@ -83,7 +83,7 @@ def upgrades_compared(
             "workloads_without_a_node": sum(not one.node for one in reading.workloads),
             "max_unavailable": wish.max_unavailable,
             "drain_s": wish.drain_s,
-            "begins_s": _seconds(begin_us),
+            "begins_s": seconds_of(begin_us),
             "new_proxy_starts_in_s": ASSUMED.start_s,
             "takes_sockets_in_s": ASSUMED.take_s,
         },
@@ -92,8 +92,8 @@ def upgrades_compared(
             {
                 "node": node,
                 "zone": zones[node],
-                "graceful_ready_s": _seconds(graceful.ready_us[node]),
-                "killed_ready_s": _seconds(killed.ready_us[node]),
+                "graceful_ready_s": seconds_of(graceful.ready_us[node]),
+                "killed_ready_s": seconds_of(killed.ready_us[node]),
             }
             for node in sorted(zones, key=lambda one: (graceful.ready_us[one], one))
         ],
@@ -133,7 +133,7 @@ def _zones(manifests: Manifests, reading: MeshReading) -> dict[str, str]:
     if not found:
         message = "nothing says which node it is on (spec.nodeName of a pod, nodeName in a slice), so no node has a proxy"
         raise InputError(message, where="--upgrade-proxies")
-    return {node: "/".join(word for word in (one.region, one.zone) if word) for node, one in found.items()}
+    return {node: zone_of(one) for node, one in found.items()}
 
 
 def _row(name: str, run: Upgraded, begin_us: int, failed_without: NDArray[np.bool_]) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def _row(name: str, run: Upgraded, begin_us: int, failed_without: NDArray[np.boo
         "retries": int((calls.attempts.retry > 0).sum()),
         "connections": run.opened,
         **how_quick(calls, count),
-        "upgrade_s": None if run.done_us is None else _seconds(run.done_us - begin_us),
+        "upgrade_s": None if run.done_us is None else seconds_of(run.done_us - begin_us),
         "done_in_time": None if run.done_us is None else run.done_us <= _last_us(run, count),
     }
 
@@ -171,7 +171,3 @@ def _too_short(run: Upgraded, begin_us: int, count: int) -> list[str]:
         f"requests ended at {last_us / 1e6:.1f} s, with {under_load} of {counted(len(run.ready_us), 'node(s)')} upgraded, "
         f"and the graceful upgrade at {run.done_us / 1e6:.1f} s: all of it is seen with requests over {needed_s:,} s or more"
     ]
-
-
-def _seconds(us: int) -> float:
-    return round(us / 1e6, 3)

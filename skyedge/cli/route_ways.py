@@ -75,7 +75,7 @@ def between_networks(reading: MeshReading, asked: Sequence[Asked], calls: Calls)
     if reading.reach is None:
         return None
     callers = {one.caller.name: one.caller.network for one in asked}
-    callers |= {f"{one.service}/{one.address}": one.network for one in reading.endpoints}
+    callers |= {one.full_name: one.network for one in reading.endpoints}
     endpoints = {(one.service, one.address): one.network for one in reading.endpoints}
     starts = [callers.get(one.name, "") for one in calls.callers]
     ends = [endpoints.get((one.service, one.address), "") for one in calls.endpoints]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skyedge.cli.route_requests import Asked
 from skyedge.kube import Manifests
+from skyedge.layers.mesh.locality import Locality
 from skyedge.layers.mesh.objects import Mesh
 from skyedge.layers.mesh.reading import MeshReading, read_behaviours, read_controls
 from skyedge.layers.mesh.telemetry.golden_signals import failed, quantile_ms
@@ -38,6 +39,16 @@ def moment_us(asked: Sequence[Asked], share: float) -> int:
     """When a share of the time from the first request to the last has gone by."""
     first, last = (pick(one.at_us for one in asked) for pick in (min, max))
     return first + round((last - first) * share)
+
+
+def seconds_of(us: int) -> float:
+    """A moment or a span as it is printed, s."""
+    return round(us / 1e6, 3)
+
+
+def zone_of(locality: Locality) -> str:
+    """``region/zone``, as far as they are known."""
+    return "/".join(word for word in (locality.region, locality.zone) if word)
 
 
 def lost(calls: Calls, count: int) -> NDArray[np.bool_]:

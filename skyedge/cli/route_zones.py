@@ -8,10 +8,8 @@ from typing import Any
 
 from skyedge.cli.route_figures import short
 from skyedge.cli.route_requests import Asked
-from skyedge.cli.route_world import World, how_quick, lost, moment_us
+from skyedge.cli.route_world import World, how_quick, lost, moment_us, seconds_of, zone_of
 from skyedge.errors import InputError, nearest
-from skyedge.layers.mesh.locality import Locality
-from skyedge.layers.mesh.objects import Caller
 from skyedge.layers.mesh.reading import MeshReading
 from skyedge.layers.mesh.reading.workloads import Workload
 from skyedge.layers.mesh.traffic import Traffic
@@ -44,7 +42,9 @@ def zone_losses_compared(
     every = _zones(reading)
     gone = tuple(dict.fromkeys(_named(zone, every) for zone in zones))
     timed = [one.timed for one in asked]
-    whole = ZoneLoss(every, (), _zone_of, moment_us(asked, LOST_AFTER), moment_us(asked, GONE_AFTER))
+    whole = ZoneLoss(
+        every, (), lambda caller: zone_of(caller.locality), moment_us(asked, LOST_AFTER), moment_us(asked, GONE_AFTER)
+    )
     runs = {
         name: zones_lost(world.mesh, timed, replace(whole, lost=without), world.behaviours, seed, controls=world.controls)
         for name, without in (("no zone lost", ()), (f"{counted(len(gone), 'zone(s)')} lost", gone))
@@ -55,8 +55,8 @@ def zone_losses_compared(
             "zones": list(every),
             "lost": list(gone),
             "proxies": len(last.proxies),
-            "lost_at_s": _seconds(whole.lost_us),
-            "gone_at_s": _seconds(whole.gone_us),
+            "lost_at_s": seconds_of(whole.lost_us),
+            "gone_at_s": seconds_of(whole.gone_us),
             "gone_service": short(last.gone.service),
             "gone_endpoint": last.gone.address,
         },
@@ -94,7 +94,7 @@ def _zones(reading: MeshReading) -> tuple[str, ...]:
         if not one.locality.zone:
             message = f"the control plane's pod '{one.name}' is in no zone, as its node says none"
             raise InputError(message, where=one.manifest.place())
-    well = {_zone(one.locality) for one in pods if one.healthy}
+    well = {zone_of(one.locality) for one in pods if one.healthy}
     if not well:
         raise InputError("the control plane runs on no node that is ready", where=OPTION)
     return tuple(sorted(well))
@@ -112,14 +112,6 @@ def _named(zone: str, every: Sequence[str]) -> str:
     return found[0]
 
 
-def _zone_of(caller: Caller) -> str:
-    return _zone(caller.locality)
-
-
-def _zone(locality: Locality) -> str:
-    return "/".join(word for word in (locality.region, locality.zone) if word)
-
-
 def _row(name: str, run: Told, first: Told, count: int) -> dict[str, Any]:
     calls = run.traffic.calls
     return {
@@ -135,7 +127,3 @@ def _row(name: str, run: Told, first: Told, count: int) -> dict[str, Any]:
         "retries": int((calls.attempts.retry > 0).sum()),
         **how_quick(calls, count),
     }
-
-
-def _seconds(us: int) -> float:
-    return round(us / 1e6, 3)

@@ -60,6 +60,11 @@ class MeshEndpoint:
     node: str = ""
     healthy: bool = True
 
+    @property
+    def full_name(self) -> str:
+        """As which it calls others, and by which its chance is drawn: unique in the mesh."""
+        return f"{self.service}/{self.address}"
+
 
 @dataclass(frozen=True)
 class ServicePort:

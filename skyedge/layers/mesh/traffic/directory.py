@@ -233,7 +233,7 @@ class Directory(Generic[Ticket]):
         """An endpoint as somebody who calls others."""
         known = self.known.get(one.service)
         namespace = known.namespace if known is not None else ""
-        return Caller(f"{one.service}/{one.address}", one.locality, one.labels, namespace, one.network, one.node)
+        return Caller(one.full_name, one.locality, one.labels, namespace, one.network, one.node)
 
     def _further_request(self, call: Call, parent: HttpRequest) -> HttpRequest:
         known = self.known[call.service]

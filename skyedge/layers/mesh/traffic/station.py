@@ -49,7 +49,7 @@ class Station(Generic[Item]):
         self.free = behaviour.concurrency
         self.reachable = True
         self.line: WaitingLine[Item] = WaitingLine(classes)
-        self.name = f"{endpoint.service}/{endpoint.address}"
+        self.name = endpoint.full_name
         self._seed = seed
         self._refusing = tuple(one for one in behaviour.failing if one.how is Failure.REFUSE)
         self._striking = tuple(one for one in behaviour.failing if one.how is not Failure.REFUSE)
