@@ -15,7 +15,7 @@ from skyedge.layers.federation.columns import Federation
 from skyedge.layers.federation.division import Strategy
 from skyedge.layers.federation.objects import Workload
 from skyedge.layers.federation.placing import Placements, place_batch
-from skyedge.layers.federation.quotas import Charge, Quota, admit, replicas_within
+from skyedge.layers.federation.quotas import Charge, Quota, Taken, admit, replicas_within
 from skyedge.layers.federation.room import Room, flavour_of
 from skyedge.layers.scheduler.objects import Amounts
 from skyedge.wording import counted
@@ -64,24 +64,25 @@ def place_within(federation: Federation, workloads: Sequence[Workload], quotas: 
     order = sorted(range(len(workloads)), key=lambda row: (-workloads[row].priority, workloads[row].name, row))
     requests = [dict(flavour_of(workload.shape).request) for workload in workloads] if quotas else []
     limited, refused = list(workloads), {}
-    taken = _taken(workloads, requests, bounded)
+    taken = Taken(bounded)
+    for workload, request in zip(workloads, requests, strict=True) if bounded else ():
+        for cluster, count in workload.scheduled.items():
+            taken.add(workload.resource.namespace, cluster, request, count)
     for row in order if bounded else ():
         workload = workloads[row]
         namespace = workload.resource.namespace
         if namespace not in bounded or not workload.replicas:
             continue
-        most = replicas_within(quotas, namespace, requests[row], taken[namespace])
+        most = replicas_within(quotas, namespace, requests[row], taken.of(namespace))
         limited[row] = mine = limited_to(workload, most)
         share = place_batch(Batch(footings, room, [mine])).of(0)
-        over = _over_static(row, mine, share, most, requests[row], quotas, taken[namespace])
+        over = _over_static(row, mine, share, most, requests[row], quotas, taken.of(namespace))
         if over is not None:
             refused[row] = over
             continue
         for cluster in share.keys() | workload.scheduled.keys():
             more = share.get(cluster, 0) - workload.scheduled.get(cluster, 0)
-            here = taken[namespace].setdefault(cluster, {})
-            for resource, amount in requests[row].items():
-                here[resource] = here.get(resource, 0) + more * amount
+            taken.add(namespace, cluster, requests[row], more)
     placements = place_batch(Batch(footings, room, limited))
     refused |= _over_all(placements, limited, requests, quotas, [row for row in order if row not in refused])
     for row in refused:
@@ -99,20 +100,6 @@ def with_share(placements: Placements, row: int, share: Mapping[str, int]) -> Pl
             replicas[row, place], targets[row, place] = share[name], True
     group[row] = max(int(group[row]), 0) if share else -1
     return replace(placements, replicas=replicas, targets=targets, group=group)
-
-
-def _taken(
-    workloads: Sequence[Workload], requests: Sequence[Amounts], namespaces: set[str]
-) -> dict[str, dict[str, dict[str, int]]]:
-    """What runs of each namespace, by cluster and resource."""
-    taken: dict[str, dict[str, dict[str, int]]] = {name: {} for name in namespaces}
-    for row, workload in enumerate(workloads):
-        if workload.resource.namespace in namespaces:
-            for cluster, count in workload.scheduled.items():
-                here = taken[workload.resource.namespace].setdefault(cluster, {})
-                for resource, amount in requests[row].items():
-                    here[resource] = here.get(resource, 0) + count * amount
-    return taken
 
 
 def limited_to(workload: Workload, most: Mapping[str, int]) -> Workload:

@@ -55,6 +55,24 @@ class Refusal:
     left: int
 
 
+class Taken:
+    """What runs of some namespaces, by cluster and resource."""
+
+    def __init__(self, namespaces: Iterable[str]) -> None:
+        self._by_namespace: dict[str, dict[str, dict[str, int]]] = {name: {} for name in namespaces}
+
+    def add(self, namespace: str, cluster: str, request: Amounts, replicas: int) -> None:
+        """So many replicas more, or fewer, each asking for ``request``; of another namespace they do not count."""
+        if namespace in self._by_namespace:
+            here = self._by_namespace[namespace].setdefault(cluster, {})
+            for resource, amount in request.items():
+                here[resource] = here.get(resource, 0) + replicas * amount
+
+    def of(self, namespace: str) -> Mapping[str, Amounts]:
+        """Amounts on each cluster, by its name."""
+        return self._by_namespace.get(namespace, {})
+
+
 def used(quota: Quota, charges: Iterable[Charge]) -> dict[str, int]:
     """What the workloads of its namespace take of each resource that the quota names."""
     mine = [charge for charge in charges if charge.namespace == quota.namespace]

@@ -19,7 +19,7 @@ from skyedge.layers.federation.failover_events import NO_ROOM, Counts, Home, Row
 from skyedge.layers.federation.objects import Cluster, NodePool, Workload
 from skyedge.layers.federation.placing import Placements, place
 from skyedge.layers.federation.quota_turns import limited_to
-from skyedge.layers.federation.quotas import Quota, replicas_within
+from skyedge.layers.federation.quotas import Quota, Taken, replicas_within
 from skyedge.layers.federation.remaining import taken
 from skyedge.layers.federation.room import flavour_of
 from skyedge.layers.federation.stages import Failure
@@ -45,7 +45,11 @@ class PolicyHomes:
         self._quotas = [quota for quota in quotas if quota.static]
         self._federation = Federation.of(clusters)
         self._workloads = workloads
-        self._running = [dict(share) for share in running]
+        self._running: list[dict[str, int]] = [{} for _ in workloads]
+        self._taken = Taken({quota.namespace for quota in self._quotas})
+        for workload, share in enumerate(running):
+            for name, count in share.items():
+                self._run(workload, name, count)
         self._number = {name: place for place, name in enumerate(self._federation.names)}
         self._why_not: dict[int, str] = {}
 
@@ -66,8 +70,7 @@ class PolicyHomes:
     def give_back(self, workload: int, cluster: int, replicas: int) -> None:
         """What a replica had is free again, as a place for just such a one."""
         name = self._federation.names[cluster]
-        left = self._running[workload].get(name, 0) - replicas
-        self._running[workload][name] = max(0, left)
+        self._run(workload, name, -min(replicas, self._running[workload].get(name, 0)))
         flavour = flavour_of(self._workloads[workload].shape)
         member = self._federation.clusters[cluster]
         habitat = flavour.habitat
@@ -79,8 +82,14 @@ class PolicyHomes:
         flavour = flavour_of(self._workloads[workload].shape)
         pools = tuple(taken(member.pools, flavour, replicas))
         self._federation = self._federation.with_cluster(replace(member, pools=pools))
-        share = self._running[workload]
-        share[member.name] = share.get(member.name, 0) + replicas
+        self._run(workload, member.name, replicas)
+
+    def _run(self, workload: int, cluster: str, more: int) -> None:
+        """So many more replicas run there, or fewer."""
+        one, share = self._workloads[workload], self._running[workload]
+        share[cluster] = share.get(cluster, 0) + more
+        if self._quotas:
+            self._taken.add(one.resource.namespace, cluster, dict(flavour_of(one.shape).request), more)
 
     def _homes(self, workload: int, wanted: int, closed: NDArray[np.bool_], whole: bool) -> list[Home]:
         """All of them, or, unless ``whole``, as many as there is room for (found by halving)."""
@@ -124,15 +133,9 @@ class PolicyHomes:
 
     def _within_quotas(self, workload: int) -> dict[str, int]:
         """How many more replicas the static parts of quotas let onto each cluster that they name."""
-        namespace = self._workloads[workload].resource.namespace
-        taken: dict[str, dict[str, int]] = {}
-        for one, share in zip(self._workloads, self._running, strict=True):
-            if one.resource.namespace == namespace:
-                for cluster, count in share.items():
-                    here = taken.setdefault(cluster, {})
-                    for resource, amount in flavour_of(one.shape).request:
-                        here[resource] = here.get(resource, 0) + count * amount
-        return replicas_within(self._quotas, namespace, dict(flavour_of(self._workloads[workload].shape).request), taken)
+        one = self._workloads[workload]
+        namespace = one.resource.namespace
+        return replicas_within(self._quotas, namespace, dict(flavour_of(one.shape).request), self._taken.of(namespace))
 
 
 def _added(federation: Federation, workload: Workload, wanted: int) -> tuple[dict[str, int], str]:
