@@ -73,7 +73,6 @@ class Explainer:
         self._hosts_of: dict[str, VirtualHosts] = {}
         self._routers: dict[str, Router] = {}
         self._ranked: dict[tuple[str, str, str, int | None], Ranked] = {}
-        self._unwell = {(one.service, one.address) for one in reading.endpoints if not one.healthy}
         self._of_rules: dict[tuple[str, int], list[str]] = {}
 
     def virtual_host(self, caller: Caller, request: HttpRequest) -> VirtualHost | None:
@@ -251,7 +250,7 @@ class Explainer:
         return ", ".join(words)
 
     def _is_out(self, caller: Caller, one: Tried, address: str) -> bool:
-        """Whether the caller's proxy had ejected an endpoint when it chose, or it is unwell anyway."""
+        """Whether the caller's proxy had ejected an endpoint when it chose."""
         mine = (caller.name, one.service, one.subset, address)
         last = False
         for event in self._ejections:
@@ -259,7 +258,7 @@ class Explainer:
                 break
             if (event.caller, event.service, event.subset, event.endpoint) == mine:
                 last = event.out
-        return last or (one.service, address) in self._unwell
+        return last
 
     def _rank(self, caller: Caller, one: Tried, route: HttpRoute | None) -> Ranked | None:
         targets = route.destinations if route is not None else ()

@@ -31,7 +31,7 @@ class EndpointTable:
     Attributes:
         endpoints: the endpoint of each number, None for one that is gone.
         service: (numbers,), which service it answers for.
-        weight, healthy, ejected: (numbers,).
+        weight, ejected: (numbers,).
         active: (numbers,), requests in hand.
         localities: those that were ever seen, by number.
         locality: (numbers,).
@@ -54,7 +54,6 @@ class EndpointTable:
         self.service: NDArray[np.int32] = np.zeros(0, np.int32)
         self.locality: NDArray[np.int32] = np.zeros(0, np.int32)
         self.weight: NDArray[np.float64] = np.zeros(0)
-        self.healthy: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.ejected: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.active: NDArray[np.int64] = np.zeros(0, np.int64)
         by_service: dict[str, list[MeshEndpoint]] = {host: [] for host in services}
@@ -114,12 +113,11 @@ class EndpointTable:
             self.endpoints[row] = endpoint
         self._rows[number] = at = np.array(rows, np.intp)
         self.weight[at] = [endpoint.weight for endpoint in mine]
-        self.healthy[at] = [endpoint.healthy for endpoint in mine]
         self.locality[at] = [self._locality_number(endpoint.locality) for endpoint in mine]
 
     def well(self, rows: Indices) -> NDArray[np.bool_]:
-        """Which of them are healthy and not ejected."""
-        well: NDArray[np.bool_] = self.healthy[rows] & ~self.ejected[rows]
+        """Which of them are not ejected."""
+        well: NDArray[np.bool_] = ~self.ejected[rows]
         return well
 
     def count_by_service(self) -> Mapping[str, int]:
@@ -139,7 +137,7 @@ class EndpointTable:
 
     def _make_room(self, size: int) -> None:
         if size > self.active.size:
-            for name in ("service", "locality", "weight", "healthy", "ejected", "active"):
+            for name in ("service", "locality", "weight", "ejected", "active"):
                 setattr(self, name, grown(getattr(self, name), size))
 
     def _locality_number(self, locality: Locality) -> int:

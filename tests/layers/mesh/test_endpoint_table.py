@@ -32,7 +32,8 @@ def test_columns_say_what_the_endpoints_say_after_any_changes(changes):
     for number, service in enumerate(SERVICES):
         rows = table.of_service(number)
         assert [table.endpoints[row].address for row in rows] == sorted(now[service])
-        told = zip(table.weight[rows], table.healthy[rows], table.locality[rows], strict=True)
+        ready = [table.endpoints[row].healthy for row in rows]
+        told = zip(table.weight[rows], ready, table.locality[rows], strict=True)
         assert [(w, h, table.localities[p].region) for w, h, p in told] == [now[service][a] for a in sorted(now[service])]
         assert (table.service[rows] == number).all()
     assert len({row for number in range(3) for row in table.of_service(number).tolist()}) == sum(map(len, now.values()))
