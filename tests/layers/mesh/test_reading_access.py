@@ -1,0 +1,63 @@
+"""Who may call whom is decided by the called one's policies, and by whether certificates say who calls."""
+
+from skyedge.layers.mesh.http_match import HttpRequest
+from skyedge.layers.mesh.reading import Gatekeeper
+from tests.layers.mesh.written_meshes import A, pod, read, service
+
+
+def test_who_may_call_is_decided_by_the_called_ones_policies():
+    policies = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: allow}
+spec:
+  selector: {matchLabels: {app: a}}
+  rules: [{from: [{source: {principals: [cluster.local/ns/default/sa/b]}}], to: [{operation: {paths: ["/x*"]}}]}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: deny}
+spec: {action: DENY, rules: [{when: [{key: "request.headers[x-bad]", values: ["*"]}]}]}
+"""
+    reading = read(*A, service("b"), pod("b1", "b"), policies)
+    keeper = Gatekeeper(reading)
+    (to,) = [one for one in reading.endpoints if one.address == "a1"]
+    a, b = reading.caller("a2"), reading.caller("b1")
+    assert keeper.allows(b, to, HttpRequest("a", "/x/1"))
+    assert not keeper.allows(b, to, HttpRequest("a", "/y"))
+    assert not keeper.allows(a, to, HttpRequest("a", "/x/1"))
+    assert keeper.verdict(b, to, HttpRequest("a", "/x/1", headers={"x-bad": "1"})).why == "policy default/deny keeps it out"
+    (other,) = [one for one in reading.endpoints if one.address == "b1"]
+    assert keeper.allows(a, other, HttpRequest("b"))
+
+
+def test_without_certificates_nobody_is_known():
+    policies = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: allow}
+spec: {rules: [{from: [{source: {namespaces: [default]}}]}]}
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default}
+spec: {mtls: {mode: %s}}
+"""
+    for mode, expected in (("STRICT", True), ("DISABLE", False)):
+        reading = read(*A, policies % mode)
+        assert Gatekeeper(reading).allows(reading.caller("a1"), reading.endpoints[0], HttpRequest("a")) is expected
+
+
+def test_a_service_that_insists_on_certificates_refuses_whoever_has_no_proxy():
+    strict = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default}
+spec: {mtls: {mode: STRICT}}
+"""
+    bare = pod("b1", "b").replace("version: v1", 'version: v1, sidecar.istio.io/inject: "false"')
+    reading = read(*A, service("b"), bare, strict)
+    keeper = Gatekeeper(reading)
+    assert keeper.allows(reading.caller("a2"), reading.endpoints[0], HttpRequest("a"))
+    verdict = keeper.verdict(reading.caller("b1"), reading.endpoints[0], HttpRequest("a"))
+    assert verdict.why == "a.default.svc.cluster.local insists on mutual TLS and default/b1 has no proxy"
