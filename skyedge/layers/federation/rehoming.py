@@ -93,30 +93,6 @@ class PolicyHomes:
 
     def _homes(self, workload: int, wanted: int, closed: NDArray[np.bool_], whole: bool) -> list[Home]:
         """All of them, or, unless ``whole``, as many as there is room for (found by halving)."""
-        homes, self._why_not[workload] = self._asked(workload, wanted, closed)
-        if whole or sum(count for _, count in homes) == wanted:
-            return homes if sum(count for _, count in homes) == wanted else []
-        fits, too_many = 0, wanted
-        best = homes
-        while too_many - fits > 1:
-            middle = (fits + too_many) // 2
-            tried, _ = self._asked(workload, middle, closed)
-            if sum(count for _, count in tried) == middle:
-                fits, best = middle, tried
-            else:
-                too_many = middle
-        return best
-
-    def _asked(self, workload: int, wanted: int, closed: NDArray[np.bool_]) -> tuple[list[Home], str]:
-        """Where the placement puts so many replicas beside those that stay, and if nowhere, why."""
-        share = self._running[workload]
-        stays = {name: count for name, count in share.items() if count and not closed[self._number[name]]}
-        left = frozenset(name for name, count in share.items() if count and closed[self._number[name]])
-        spec = self._workloads[workload]
-        total = sum(stays.values()) + wanted
-        asks = replace(spec, scheduled=stays, evicting=left, replicas=total, fresh=False)
-        if self._quotas:
-            asks = limited_to(asks, self._within_quotas(workload))
         open_only = Federation(
             [
                 replace(cluster, ready=False) if shut else cluster
@@ -124,18 +100,40 @@ class PolicyHomes:
             ],
             self._federation.nodes,
         )
+        share = self._running[workload]
+        stays = {name: count for name, count in share.items() if count and not closed[self._number[name]]}
+        left = frozenset(name for name, count in share.items() if count and closed[self._number[name]])
+        staying = replace(self._workloads[workload], scheduled=stays, evicting=left, fresh=False)
+        homes, self._why_not[workload] = self._asked(open_only, staying, wanted)
+        if whole or sum(count for _, count in homes) == wanted:
+            return homes if sum(count for _, count in homes) == wanted else []
+        fits, too_many = 0, wanted
+        best = homes
+        while too_many - fits > 1:
+            middle = (fits + too_many) // 2
+            tried, _ = self._asked(open_only, staying, middle)
+            if sum(count for _, count in tried) == middle:
+                fits, best = middle, tried
+            else:
+                too_many = middle
+        return best
+
+    def _asked(self, federation: Federation, staying: Workload, wanted: int) -> tuple[list[Home], str]:
+        """Where the placement puts so many replicas beside those that stay, and if nowhere, why."""
+        asks = replace(staying, replicas=sum(staying.scheduled.values()) + wanted)
+        if self._quotas:
+            asks = limited_to(asks, self._within_quotas(staying))
         homes: list[Home] = []
-        added, why_not = _added(open_only, asks, wanted)
+        added, why_not = _added(federation, asks, wanted)
         for name, more in sorted(added.items()):
             homes.append((self._number[name], min(more, wanted)))
             wanted -= homes[-1][1]
         return [home for home in homes if home[1]], why_not
 
-    def _within_quotas(self, workload: int) -> dict[str, int]:
+    def _within_quotas(self, workload: Workload) -> dict[str, int]:
         """How many more replicas the static parts of quotas let onto each cluster that they name."""
-        one = self._workloads[workload]
-        namespace = one.resource.namespace
-        return replicas_within(self._quotas, namespace, dict(flavour_of(one.shape).request), self._taken.of(namespace))
+        namespace, request = workload.resource.namespace, dict(flavour_of(workload.shape).request)
+        return replicas_within(self._quotas, namespace, request, self._taken.of(namespace))
 
 
 def _added(federation: Federation, workload: Workload, wanted: int) -> tuple[dict[str, int], str]:
