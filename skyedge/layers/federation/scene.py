@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -105,12 +106,17 @@ class Scene:
 
     def bound_to(self, cluster: str) -> str:
         """The names of the workloads whose copies on a cluster do not move: of each, other clusters have their own."""
-        bound = [
-            workload.name
-            for row, (workload, share) in enumerate(zip(self.workloads, self.shares, strict=True))
-            if cluster in share and (not share[cluster] or not self.moves(row))
-        ]
-        return ", ".join(sorted(bound))
+        return ", ".join(self._bound.get(cluster, ()))
+
+    @cached_property
+    def _bound(self) -> dict[str, list[str]]:
+        bound: dict[str, list[str]] = {}
+        for row, (workload, share) in enumerate(zip(self.workloads, self.shares, strict=True)):
+            moves = self.moves(row)
+            for cluster, count in share.items():
+                if not count or not moves:
+                    bound.setdefault(cluster, []).append(workload.name)
+        return {cluster: sorted(names) for cluster, names in bound.items()}
 
     def homes(self, quotas: Sequence[Quota] = ()) -> PolicyHomes:
         """Where copies may go, by the workloads' own policies and within quotas."""
@@ -132,19 +138,17 @@ class Scene:
         """
         told = []
         columns = (timeline.at_s, timeline.event, timeline.workload, timeline.cluster)
-        counts: dict[tuple[float, int, int, int], int] = {}
-        because: dict[tuple[float, int, int, int], str] = {}
-        for row, (key, count) in enumerate(
-            zip(zip(*(column.tolist() for column in columns), strict=True), timeline.replicas.tolist(), strict=True)
-        ):
-            counts[key] = counts.get(key, 0) + count
-            because.setdefault(key, timeline.because.get(row, ""))
-        for (at_s, event, workload, cluster), replicas in counts.items():
+        alike: dict[tuple[float, int, int, int], list[int]] = {}
+        for row, key in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+            alike.setdefault(key, []).append(row)
+        counts = timeline.replicas.tolist()
+        for (at_s, event, workload, cluster), rows in alike.items():
             what = Event(event)
             said = sentence(what, at_s, cluster)
             if said is None:
                 continue
             whose = self.workloads[workload].name if workload >= 0 else ""
+            replicas = sum(counts[row] for row in rows)
             verbs = VERBS if replicas == 1 else {verb: verb for verb in VERBS}
             words = said.format(
                 cluster=self.names[cluster],
@@ -153,7 +157,7 @@ class Scene:
                 bound="" if whose else self.bound_to(self.names[cluster]),
                 **verbs,
             )
-            if why := because[at_s, event, workload, cluster]:
+            if why := timeline.because.get(rows[0]):
                 words = f"{words}: {why}"
             name = names.get(what, what.name.lower().replace("_", " "))
             told.append(TimelineRow(at_s, name, self.names[cluster], whose, replicas, words))

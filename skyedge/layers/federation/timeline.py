@@ -7,7 +7,7 @@ reports arrive when they should, and containers start as those of :mod:`skyedge.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,7 +31,6 @@ PATIENCE_S = 600.0
 
 SENTENCES: dict[Event, str | None] = {
     Event.DOWN: "{cluster} is gone",
-    Event.DETECTED: "{cluster} is taken for dead",
     Event.TAINTED: "{cluster} is tainted: nothing new goes there, and what does not tolerate it leaves",
     Event.EVICTED: "{replicas} of {workload} {leave} {cluster}",
     Event.NOWHERE: "{replicas} of {workload} {have} no home but {cluster}",
@@ -45,6 +44,7 @@ SENTENCES: dict[Event, str | None] = {
     Event.UP: "{cluster} is back",
     Event.RECOVERED: "{cluster} is taken for well again",
 }
+"""What is said of each; of doubts :data:`DOUBTS` tells."""
 
 GIVEN_UP = "{replicas} of {workload} {are} given up on {cluster}, which is gone"
 """Of a copy that is deleted where nobody answers."""
@@ -120,9 +120,8 @@ def failover_timeline(
     """
     scene = Scene.of(clusters, workloads, placements)
     _check(scene.number, failures)
-    failures = sorted(
-        failures, key=lambda failure: (failure.at_s, failure.cluster)
-    )  # of two at one moment the first by name
+    # Of two at one moment the first by name.
+    failures = sorted(failures, key=lambda failure: (failure.at_s, failure.cluster))
     # Reports begin at nothing, and a cluster that fails then must have reported before.
     first_s = min((failure.at_s for failure in failures), default=0.0)
     down = Spells.of(
@@ -131,7 +130,8 @@ def failover_timeline(
     moments = [time_s for spell in (down.from_s, down.until_s) for time_s in spell.tolist() if time_s < math.inf]
     until_s = max(moments, default=0.0) + PATIENCE_S
     clusters_seen = len(scene.names)
-    seen = _seen(scene, settings, Weather(down), until_s, seed) if settings.watched else []
+    leased = _leased(scene, settings)
+    seen = _seen(clusters_seen, leased, settings, Weather(down), until_s, seed) if settings.watched else []
     timeline = run_failover(
         settings,
         scene.copies(),
@@ -142,8 +142,6 @@ def failover_timeline(
         scene.starting(seed),
         np.array([evicted_after_s([NOT_READY], workload.rules.tolerations, 0.0) for workload in scene.workloads]),
     )
-
-    leased = _leased(scene, settings)
 
     def sentence(event: Event, at_s: float, cluster: int) -> str | None:
         if event is Event.DOWN and scene.bound_to(scene.names[cluster]):
@@ -159,14 +157,15 @@ def failover_timeline(
     return Failover(rows, aftermath(scene, timeline.copies, down, end_s), first_s + end_s)
 
 
-def _seen(scene: Scene, settings: FailoverSettings, weather: Weather, until_s: float, seed: int) -> list[Sighting]:
-    """What is seen of all clusters, each watched in its way, in order of time and cluster."""
-    seen = watch(settings.health, len(scene.names), weather, until_s, seed)
-    pulls = _leased(scene, settings)
-    if settings.pulled_health is None or not pulls:
+def _seen(
+    clusters: int, leased: Collection[int], settings: FailoverSettings, weather: Weather, until_s: float, seed: int
+) -> list[Sighting]:
+    """What is seen of so many clusters, each watched in its way, in order of time and cluster."""
+    seen = watch(settings.health, clusters, weather, until_s, seed)
+    if settings.pulled_health is None or not leased:
         return seen
-    leased = watch(settings.pulled_health, len(scene.names), weather, until_s, seed)
-    mixed = [one for one in seen if one.cluster not in pulls] + [one for one in leased if one.cluster in pulls]
+    by_lease = watch(settings.pulled_health, clusters, weather, until_s, seed)
+    mixed = [one for one in seen if one.cluster not in leased] + [one for one in by_lease if one.cluster in leased]
     return sorted(mixed, key=lambda one: (one.suspected_at_s, one.cluster))
 
 
