@@ -28,7 +28,7 @@ from skyedge.layers.mesh.traffic import (
 from skyedge.layers.mesh.traffic.calls import NEVER
 from skyedge.layers.mesh.traffic.proxy_upgrade import Times, upgraded
 from skyedge.layers.mesh.upgrade import GRACEFUL, KILL_AT_ONCE, UpgradePlan
-from tests.layers.mesh.traffic.test_simulation import worlds
+from tests.layers.mesh.traffic.random_worlds import worlds
 from tests.layers.mesh.traffic.worlds import HOST, NO_RETRIES, TimedRequest, mesh_of, poisson, route_to, service
 
 BACK = "back.default.svc.cluster.local"

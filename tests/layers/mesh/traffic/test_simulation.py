@@ -1,15 +1,15 @@
-from dataclasses import fields, replace
+"""A simulated request ends as routes, limits, failures and the services behind have it, after the time that this takes."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from skyedge.errors import InputError
 from skyedge.layers.mesh.defaults import OutlierWish
 from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.http_route import Abort, Delay, Destination, DirectResponse, HttpRoute, Mirror, Redirect
-from skyedge.layers.mesh.objects import ConnectionLimits, DestinationRule, Mesh, Subset, TrafficPolicy, VirtualService
+from skyedge.layers.mesh.objects import ConnectionLimits, Mesh, Subset, TrafficPolicy, VirtualService
 from skyedge.layers.mesh.retries import RetryWish
 from skyedge.layers.mesh.traffic import (
     Behaviour,
@@ -240,146 +240,6 @@ def test_a_budget_keeps_retries_from_multiplying_an_outage():
     assert len(free.attempts) == 4 * 2000
     assert len(three.attempts) < len(kept.attempts) < 1.5 * 2000
     assert (kept.requests.flags & Flags.UO.value).any()
-
-
-def overlaps(start_us, end_us):
-    times = sorted([(at, 1) for at in start_us.tolist()] + [(at, -1) for at in end_us.tolist()])
-    now = most = 0
-    for _, step in times:
-        now += step
-        most = max(most, now)
-    return most
-
-
-@st.composite
-def worlds(draw):
-    connections = ConnectionLimits(
-        max_connections=draw(st.integers(1, 6)),
-        max_pending_requests=draw(st.integers(0, 6)),
-        max_requests=draw(st.integers(1, 8)),
-        max_retries=draw(st.integers(0, 3)),
-        max_requests_per_connection=draw(st.integers(0, 4)),
-        connect_timeout_s=draw(st.sampled_from([None, 0.001])),
-    )
-    outlier = draw(
-        st.none()
-        | st.builds(
-            OutlierWish,
-            consecutive_5xx_errors=st.integers(1, 3),
-            interval_ms=st.just(20),
-            base_ejection_time_ms=st.just(30),
-            max_ejection_percent=st.sampled_from([10, 100]),
-            min_health_percent=st.sampled_from([None, 50]),
-        )
-    )
-    retries = draw(
-        st.none()
-        | st.builds(
-            RetryWish,
-            st.integers(0, 3),
-            st.sampled_from(["", "5xx", "gateway-error,503"]),
-            per_try_timeout_s=st.sampled_from([None, 0.008]),
-            backoff_s=st.just(0.002),
-        )
-    )
-    route = route_to(
-        retries=retries,
-        timeout_s=draw(st.sampled_from([None, 0.02])),
-        abort=draw(st.sampled_from([None, Abort(10, http_status=500)])),
-    )
-    failing = st.builds(
-        Failing,
-        st.integers(0, 50_000),
-        st.integers(60_000, 200_000),
-        st.floats(0, 1),
-        st.sampled_from([Failure.STATUS, Failure.SILENT]),
-    ) | st.builds(Failing, st.integers(0, 50_000), st.integers(60_000, 200_000), how=st.just(Failure.REFUSE))
-    said = {
-        (HOST, f"10.0.0.{number}"): Behaviour(
-            ServiceTime(draw(st.sampled_from([1.0, 5.0]))),
-            draw(st.integers(1, 3)),
-            draw(st.sampled_from([2, 1000])),
-            tuple(draw(st.lists(failing, max_size=1))),
-        )
-        for number in range(3)
-    }
-    mesh = mesh_of(
-        3,
-        policy=TrafficPolicy(outlier=outlier, connections=connections),
-        route=route,
-        protocol=draw(st.sampled_from(["HTTP", "HTTP2"])),
-    )
-    return mesh, Behaviours(endpoints=said), connections, retries, draw(st.integers(0, 5))
-
-
-@settings(max_examples=60, deadline=None)
-@given(worlds(), st.sampled_from([200, 2000]))
-def test_every_request_ends_once_and_no_limit_is_broken(world, rate):
-    mesh, behaviours, limits, wish, seed = world
-    traffic = simulate(mesh, poisson(rate, 120, seed), behaviours, seed)
-    requests, attempts = traffic.calls.requests, traffic.calls.attempts
-    assert len(requests) == 120
-    assert (requests.end_us >= requests.start_us).all()
-    assert np.array_equal(np.bincount(attempts.request, minlength=120), requests.attempts)
-    most = 2 if wish is None else max(wish.attempts, 0)
-    assert (requests.attempts <= 1 + most).all()
-    assert ((requests.status > 0) | (requests.flags & Flags.DC.value > 0)).all()
-    # Attempts of one request follow one another, within its life.
-    assert (attempts.start_us >= requests.start_us[attempts.request]).all()
-    assert (attempts.end_us <= requests.end_us[attempts.request]).all()
-    assert (attempts.end_us >= attempts.start_us).all()
-    sent = attempts.sent_us >= 0
-    # A connection may be freed and taken again in the same microsecond, so ends count before starts.
-    longer = sent & (attempts.end_us > attempts.sent_us)
-    assert overlaps(attempts.sent_us[longer], attempts.end_us[longer]) <= limits.max_requests
-    retry = attempts.retry > 0
-    assert (
-        overlaps(
-            attempts.start_us[retry & (attempts.end_us > attempts.start_us)],
-            attempts.end_us[retry & (attempts.end_us > attempts.start_us)],
-        )
-        <= limits.max_retries
-    )
-    for number, endpoint in enumerate(traffic.calls.endpoints):
-        worked = (attempts.endpoint == number) & (attempts.work_end_us > attempts.work_start_us)
-        concurrency = behaviours.of(HOST, endpoint.address).concurrency
-        assert overlaps(attempts.work_start_us[worked], attempts.work_end_us[worked]) <= concurrency
-    out_since = {}
-    for ejection in traffic.ejections:
-        if ejection.out:
-            out_since[ejection.endpoint] = ejection.at_us
-            continue
-        number = [one.address for one in traffic.calls.endpoints].index(ejection.endpoint)
-        asked = attempts.start_us[(attempts.endpoint == number) & ~attempts.panic]
-        assert not ((asked > out_since[ejection.endpoint]) & (asked < ejection.at_us)).any()
-
-
-def columns(traffic):
-    calls = traffic.calls
-    return [getattr(part, field.name).tolist() for part in (calls.requests, calls.attempts) for field in fields(part)]
-
-
-@settings(max_examples=15, deadline=None)
-@given(worlds())
-def test_the_same_seed_gives_the_same_digits_whatever_the_order_of_the_mesh(world):
-    mesh, behaviours, _, _, seed = world
-    requests = poisson(1000, 60, seed)
-    turned = replace(mesh, endpoints=mesh.endpoints[::-1], rules=(*mesh.rules, DestinationRule("x.y.z")))
-    first, second = (simulate(one, requests, behaviours, seed) for one in (mesh, turned))
-    assert columns(first) == columns(second)
-    assert first.ejections == second.ejections
-
-
-def test_twice_the_limit_never_refuses_more():
-    def refused(limit, seed):
-        policy = TrafficPolicy(connections=ConnectionLimits(max_connections=limit, max_pending_requests=limit))
-        mesh = mesh_of(1, policy=policy)
-        requests = simulate(mesh, poisson(900, 1500, seed), working(8.0, Shape.EXPONENTIAL), seed).calls.requests
-        return int((requests.flags & Flags.UO.value > 0).sum())
-
-    counts = np.array([[refused(limit, seed) for limit in (2, 4, 8, 16)] for seed in range(4)])
-    assert (np.diff(counts, axis=1) <= 0).all()
-    assert (counts[:, 0] > counts[:, -1]).all()
 
 
 def test_weights_of_a_route_hold_over_many_requests():
