@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import pytest
 
-from skyedge.cli.app import main
 from skyedge.errors import InputError
 from skyedge.resources import folder
 from skyedge.space.sites import Sites
@@ -20,20 +19,16 @@ OUTCOME = '{"arms": {"x": {"accuracy": {"per_seed": [1]}}}, "seeds": [0], "exper
 
 
 @pytest.fixture
-def mistake(monkeypatch, capsys, tmp_path):
+def mistake(skyedge, tmp_path):
     """Run the command in a folder with some files; returns its one sentence."""
 
     def run(*arguments, **files):
-        monkeypatch.chdir(tmp_path)
         for name, content in files.items():
             path = tmp_path / name.replace("__", ".")
             path.write_bytes(content) if isinstance(content, bytes) else path.write_text(content)
         before = sorted(tmp_path.rglob("*"))
-        monkeypatch.setattr(sys, "argv", ["skyedge", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        error = capsys.readouterr().err
-        assert stop.value.code == 2
+        _, error, code = skyedge(*arguments)
+        assert code == 2
         assert len(error.strip().splitlines()) == 1, error
         assert sorted(tmp_path.rglob("*")) == before, "something was left behind"
         return error

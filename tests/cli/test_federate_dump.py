@@ -1,11 +1,8 @@
 """What `kubectl get … -o json` prints of a Karmada control plane runs through `skyedge federate` without a word."""
 
 import json
-import sys
 
 import pytest
-
-from skyedge.cli.app import main
 
 MADE, PLACED, NOW = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"
 ENDLESS = "9223372036854775807"
@@ -194,17 +191,12 @@ ITEMS = [
 
 
 @pytest.mark.parametrize("more", [(), ("--fail", "member2"), ("--drain", "member1"), ("--explain",)])
-def test_a_dump_is_decided_without_a_warning(monkeypatch, capsys, tmp_path, more):
+def test_a_dump_is_decided_without_a_warning(skyedge, tmp_path, more):
     dump = {"apiVersion": "v1", "kind": "List", "items": ITEMS, "metadata": {"resourceVersion": ""}}
     (tmp_path / "dump.json").write_text(json.dumps(dump, indent=4))
-    arguments = ["dump.json", "--at", NOW, "--strict", "-o", "json", *more]
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["skyedge", "federate", *arguments])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    printed = capsys.readouterr()
-    assert (stop.value.code or 0, printed.err) == (0, "")
-    decision = json.loads(printed.out)
+    out, err, code = skyedge("federate", "dump.json", "--at", NOW, "--strict", "-o", "json", *more)
+    assert (code, err) == (0, "")
+    decision = json.loads(out)
     assert decision["warnings"] == []
     (placed,) = decision["placed"]
     assert placed["resource"] == "Deployment default/nginx"

@@ -3,18 +3,16 @@
 import csv
 import io
 import re
-import sys
 
 import pytest
 from sgp4.exporter import export_tle
 
-from skyedge.cli.app import main
 from skyedge.space.constellation import Constellation, WalkerShell
 from skyedge.time import parse_utc
 
 
 @pytest.fixture
-def passes(tmp_path, monkeypatch, capsys):
+def passes(skyedge, tmp_path):
     shell = Constellation.walker(WalkerShell(24, 6, 1, 520, 97.5, "2023-01-05"))
     tle, sites = tmp_path / "shell.tle", tmp_path / "sites.csv"
     named = zip(shell.names, shell.records, strict=True)
@@ -23,15 +21,9 @@ def passes(tmp_path, monkeypatch, capsys):
 
     def run(*more):
         given = ["--tle", tle, "--sites", sites, "--start", "2023-01-06", "--mask-deg", "5", "--format", "csv", *more]
-        monkeypatch.setattr(sys, "argv", ["skyedge", "passes", *map(str, given)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        output = capsys.readouterr()
-        rows = [(r["satellite"], r["site"], parse_utc(r["rise"]), parse_utc(r["set"])) for r in csv_rows(output.out)]
-        return code, rows, output.err
+        printed = skyedge("passes", *given)
+        rows = [(r["satellite"], r["site"], parse_utc(r["rise"]), parse_utc(r["set"])) for r in csv_rows(printed.out)]
+        return printed.code, rows, printed.err
 
     return run
 

@@ -2,12 +2,11 @@
 
 import csv
 import re
-import sys
+from functools import partial
 from itertools import pairwise
 
 import pytest
 
-from skyedge.cli.app import main
 from skyedge.resources import find
 from skyedge.time import SECOND, parse_utc
 
@@ -16,20 +15,9 @@ CITIES = ("--from", "Manila", "--to", "Dalian")
 
 
 @pytest.fixture
-def paths(monkeypatch, capsys, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["skyedge", "paths", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        output = capsys.readouterr()
-        return code, output.out, output.err
-
-    return run
+def paths(skyedge):
+    """Run the command in an empty folder; its output, errors and exit code."""
+    return partial(skyedge, "paths")
 
 
 def figures(text, name):
@@ -43,7 +31,7 @@ def rows_of(path):
 
 
 def test_every_step_is_written_and_agrees_with_what_is_printed(paths, tmp_path):
-    code, out, _ = paths("kuiper-630", *CITIES, *SHORT, "--csv", "steps.csv")
+    out, _, code = paths("kuiper-630", *CITIES, *SHORT, "--csv", "steps.csv")
     rows = rows_of(tmp_path / "steps.csv")
     assert code == 0
     assert [parse_utc(row["time"]) for row in rows] == [parse_utc("2000-01-01") + n * 10 * SECOND for n in range(6)]
@@ -65,21 +53,21 @@ def test_every_step_is_written_and_agrees_with_what_is_printed(paths, tmp_path):
 
 def test_there_and_back_are_the_same_and_a_city_is_its_position(paths):
     there, back = (
-        paths("kuiper-630", "--from", one, "--to", other, *SHORT)[1] for one, other in (CITIES[1::2], CITIES[3::-2])
+        paths("kuiper-630", "--from", one, "--to", other, *SHORT).out for one, other in (CITIES[1::2], CITIES[3::-2])
     )
-    placed = paths("kuiper-630", "--from", "14.60,120.98", "--to", " dalian", *SHORT)[1]
+    placed = paths("kuiper-630", "--from", "14.60,120.98", "--to", " dalian", *SHORT).out
     assert figures(there, "one way, ms") == figures(back, "one way, ms") == figures(placed, "one way, ms")
 
 
 def test_a_southern_latitude_is_no_option(paths):
-    code, out, _ = paths("kuiper-630", "--from", "-33.87,151.21", "--to", "Tokyo", *SHORT)
+    out, _, code = paths("kuiper-630", "--from", "-33.87,151.21", "--to", "Tokyo", *SHORT)
     assert code == 0
     assert figures(out, "hops")[0] >= 2
 
 
 @pytest.mark.parametrize(("name", "begins"), [("path.png", b"\x89PNG"), ("path.svg", b"<?xml")])
 def test_the_path_is_drawn(paths, tmp_path, name, begins):
-    assert paths("kuiper-630", *CITIES, *SHORT, "--plot", name)[0] == 0
+    assert paths("kuiper-630", *CITIES, *SHORT, "--plot", name).code == 0
     assert (tmp_path / name).read_bytes().startswith(begins)
     assert list(tmp_path.iterdir()) == [tmp_path / name]
 
@@ -87,7 +75,7 @@ def test_the_path_is_drawn(paths, tmp_path, name, begins):
 def test_outages_are_counted_in_seconds_and_left_empty_in_the_file(paths, tmp_path):
     # St Petersburg sees Kuiper at 30 degrees now and then only.
     arguments = ("--from", "Manila", "--to", "St Petersburg", "--start", "2000-01-01", "--duration", "195s", "--step", "10s")
-    code, out, _ = paths("kuiper-630", *arguments, "--mask-deg", 30, "--csv", "steps.csv")
+    out, _, code = paths("kuiper-630", *arguments, "--mask-deg", 30, "--csv", "steps.csv")
     down = [row for row in rows_of(tmp_path / "steps.csv") if not row["path"]]
     assert code == 0
     assert down
@@ -98,15 +86,15 @@ def test_outages_are_counted_in_seconds_and_left_empty_in_the_file(paths, tmp_pa
 
 
 def test_no_path_at_all_is_said_and_not_tabled(paths):
-    code, out, _ = paths("kuiper-630", "--from", "89,0", "--to", "Dalian", *SHORT)
+    out, _, code = paths("kuiper-630", "--from", "89,0", "--to", "Dalian", *SHORT)
     assert code == 0
     assert "no path at any of 6 steps" in out
 
 
 def test_without_links_between_satellites_the_path_goes_by_gateways(paths, tmp_path):
     bare = ("walker-1584", "--from", "London", "--to", "Moscow", *SHORT, "--links", "none")
-    assert "no path" in paths(*bare)[1]
-    assert paths(*bare, "--gateways", "sites/world-20.csv", "--csv", "steps.csv")[0] == 0
+    assert "no path" in paths(*bare).out
+    assert paths(*bare, "--gateways", "sites/world-20.csv", "--csv", "steps.csv").code == 0
     relays = {row["path"].split(">")[2] for row in rows_of(tmp_path / "steps.csv") if row["path"]}
     assert relays
     assert relays <= {"Neustrelitz", "Kiruna", "Matera", "Svalbard"}
@@ -126,7 +114,7 @@ def test_with_storage_a_few_satellites_deliver_hours_later_what_no_path_carries(
         "--step",
         "60s",
     )
-    code, out, _ = paths(*arguments, "--links", "none", "--mask-deg", 5, "--store", "--csv", "steps.csv")
+    out, _, code = paths(*arguments, "--links", "none", "--mask-deg", 5, "--store", "--csv", "steps.csv")
     assert code == 0
     assert "no path at any of 720 steps" in out
     assert "with storage: delivered after" in out
@@ -139,7 +127,7 @@ def test_with_storage_a_few_satellites_deliver_hours_later_what_no_path_carries(
 
 
 def test_with_storage_a_path_that_is_there_is_taken(paths, tmp_path):
-    assert paths("kuiper-630", *CITIES, *SHORT, "--store", "--csv", "steps.csv")[0] == 0
+    assert paths("kuiper-630", *CITIES, *SHORT, "--store", "--csv", "steps.csv").code == 0
     for row in rows_of(tmp_path / "steps.csv"):
         assert float(row["delivered_after_s"]) == pytest.approx(float(row["one_way_ms"]) / 1e3, abs=1e-6)
 
@@ -158,7 +146,7 @@ def test_keeping_a_path_costs_delay_and_saves_hand_overs(paths):
         "--step",
         "10s",
     )
-    quick, steady = paths(*arguments)[1], paths(*arguments, "--keep-within", 0.2)[1]
+    quick, steady = paths(*arguments).out, paths(*arguments, "--keep-within", 0.2).out
     count = [int(re.search(r"hand-overs: (\d+)", out)[1]) for out in (quick, steady)]
     assert count[1] < count[0]
     assert figures(quick, "one way, ms")[1] <= figures(steady, "one way, ms")[1] <= 1.2 * figures(quick, "one way, ms")[2]
@@ -193,7 +181,7 @@ def test_keeping_a_path_costs_delay_and_saves_hand_overs(paths):
     ],
 )
 def test_bad_input_gets_one_sentence_and_leaves_nothing(paths, tmp_path, arguments, words):
-    code, out, err = paths(*arguments)
+    out, err, code = paths(*arguments)
     assert code == 2
     assert words in err
     assert len(err.strip().splitlines()) == 1
@@ -204,9 +192,9 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(paths, tmp_path, argumen
 def test_a_file_of_ones_own_flies_and_a_plane_alone_makes_no_grid(paths, tmp_path):
     text = find("constellations/walker-1584.yaml", kind="orbit").read_text()
     (tmp_path / "mine.yaml").write_text(text)
-    assert paths("mine.yaml", *CITIES, "--start", "2023-01-06", "--duration", "10s", "--step", "10s")[0] == 0
+    assert paths("mine.yaml", *CITIES, "--start", "2023-01-06", "--duration", "10s", "--step", "10s").code == 0
     (tmp_path / "ring.yaml").write_text(text.replace("planes: 72", "planes: 2"))
-    code, _, err = paths("ring.yaml", *CITIES, *SHORT)
+    _, err, code = paths("ring.yaml", *CITIES, *SHORT)
     assert code == 2
     assert "ring.yaml: a +Grid needs 3 planes of 3 satellites at least, not 2 of 792" in err
 
@@ -217,12 +205,12 @@ TRAFFIC = "from,to,mbps,class\nManila,Tokyo,1500,1\nTokyo,Manila,2000,1\nDalian,
 def test_bulk_goes_around_what_is_full_and_what_is_urgent_does_not_notice(paths, tmp_path):
     (tmp_path / "traffic.csv").write_text(TRAFFIC)
     narrow = ("--traffic", "traffic.csv", "--isl-mbps", "2000", "--ground-mbps", "2000")
-    alone = figures(paths("kuiper-630", *CITIES, *SHORT)[1], "one way, ms")
-    urgent, bulk = (paths("kuiper-630", *CITIES, *SHORT, *narrow, "--class", qos)[1] for qos in (0, 2))
+    alone = figures(paths("kuiper-630", *CITIES, *SHORT).out, "one way, ms")
+    urgent, bulk = (paths("kuiper-630", *CITIES, *SHORT, *narrow, "--class", qos).out for qos in (0, 2))
     assert figures(urgent, "one way, ms") == pytest.approx(alone, abs=0.1)
     assert figures(bulk, "one way, ms")[1] >= alone[1]
     assert figures(bulk, "one way, ms")[1] <= figures(bulk, "one way on the shortest path, ms")[1]
-    wide = paths("kuiper-630", *CITIES, *SHORT, "--traffic", "traffic.csv", "--isl-mbps", "1e6", "--ground-mbps", "1e6")[1]
+    wide = paths("kuiper-630", *CITIES, *SHORT, "--traffic", "traffic.csv", "--isl-mbps", "1e6", "--ground-mbps", "1e6").out
     assert figures(wide, "traffic delivered, %") == [100, 100, 100]
     assert figures(wide, "one way, ms") == alone
 
@@ -230,7 +218,7 @@ def test_bulk_goes_around_what_is_full_and_what_is_urgent_does_not_notice(paths,
 def test_any_gateway_is_the_nearest_unless_one_is_preferred_or_asked_for(paths):
     anywhere = ("kuiper-630", "--from", "Manila", "--to", "any", "--gateways", "sites/world-20.csv", *SHORT)
     nearest, wanted, asked = (
-        paths(*anywhere, *more)[1]
+        paths(*anywhere, *more).out
         for more in ((), ("--prefer", "Beijing", "--prefer-within", "5"), ("--land-in", "Beijing|Hyderabad"))
     )
     assert "ends at: Sanya 100%" in nearest
@@ -261,7 +249,7 @@ def test_any_gateway_is_the_nearest_unless_one_is_preferred_or_asked_for(paths):
 )
 def test_traffic_that_cannot_be_is_said_with_its_line(paths, tmp_path, content, says):
     (tmp_path / "traffic.csv").write_text(content)
-    code, out, err = paths("kuiper-630", *CITIES, *SHORT, "--traffic", "traffic.csv")
+    out, err, code = paths("kuiper-630", *CITIES, *SHORT, "--traffic", "traffic.csv")
     assert code != 0
     assert not out
     assert re.search(says, err)
@@ -280,7 +268,7 @@ def test_traffic_that_cannot_be_is_said_with_its_line(paths, tmp_path, content, 
     ],
 )
 def test_options_that_do_not_go_together_are_said(paths, more, says):
-    code, out, err = paths("kuiper-630", "--from", "Manila", *more, *SHORT)
+    out, err, code = paths("kuiper-630", "--from", "Manila", *more, *SHORT)
     assert code != 0
     assert not out
     assert re.search(says, " ".join(err.split()))

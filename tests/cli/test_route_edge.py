@@ -1,11 +1,9 @@
 """`skyedge route` between edge and cloud: which way calls go, what they cost, and what is left when a line is down."""
 
 import json
-import sys
+from functools import partial
 
 import pytest
-
-from skyedge.cli.app import main
 
 CLUSTERS, SERVICES, RULES, EDGE = (f"manifests/mesh/{name}.yaml" for name in ("clusters", "services", "rules", "edge"))
 WITHOUT_STANDBY, WITH_STANDBY = (CLUSTERS, SERVICES, RULES), (CLUSTERS, SERVICES, RULES, EDGE)
@@ -70,21 +68,12 @@ spec: {nodeName: west-0, containers: [{name: c}]}
 
 
 @pytest.fixture
-def route(monkeypatch, capsys, tmp_path):
+def route(skyedge, tmp_path):
     """Run the command where ``site.yaml`` is; its output, errors and exit code."""
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "site.yaml").write_text(SITE)
     (tmp_path / "gateway.yaml").write_text(SITE + GATEWAY)
     (tmp_path / "once.jsonl").write_text('{"host": "sensors"}\n')
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["skyedge", "route", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        return printed.out, printed.err, stop.value.code or 0
-
-    return run
+    return partial(skyedge, "route")
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """`skyedge route --rollout`: the good example is promoted, the bad one goes back, and mistakes are one sentence."""
 
 import json
-import sys
 
 import pytest
 
-from skyedge.cli.app import main
 from skyedge.resources import folder
 
 EXAMPLES = folder("experiments") / "manifests" / "canary"
@@ -14,18 +12,12 @@ STEPS = "    maxWeight: 50\n    stepWeight: 10\n"
 
 
 @pytest.fixture
-def rollout(monkeypatch, capsys, tmp_path):
+def rollout(skyedge, tmp_path):
     """Roll a version out; what is printed, errors and the exit code."""
-    monkeypatch.chdir(tmp_path)
 
     def run(text, *arguments, requests=27000, name="scenes"):
         (tmp_path / "canary.yaml").write_text(text)
-        command = ["skyedge", "route", "canary.yaml", "--rollout", name, "--requests", str(requests), *arguments]
-        monkeypatch.setattr(sys, "argv", command)
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        return printed.out, printed.err, stop.value.code
+        return skyedge("route", "canary.yaml", "--rollout", name, "--requests", requests, *arguments)
 
     return run
 

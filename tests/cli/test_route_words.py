@@ -1,11 +1,8 @@
 """What `skyedge route` says of a request is enough to act on: the name that would have worked, the reason, the figures."""
 
 import json
-import sys
 
 import pytest
-
-from skyedge.cli.app import main
 
 EXAMPLES = [f"manifests/mesh/{name}.yaml" for name in ("clusters", "services", "rules", "edge")]
 WHOLE = "scenes.earth.svc.cluster.local"
@@ -55,19 +52,15 @@ spec:
 
 
 @pytest.fixture
-def route(monkeypatch, capsys, tmp_path):
+def route(skyedge, tmp_path):
     """Send requests for (host, path) pairs; output and warnings."""
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "faulty.yaml").write_text(FAULTY)
 
     def run(files, requests, *options):
         lines = [json.dumps({"host": host, "path": path, "at_s": at}) for at, (host, path) in enumerate(requests)]
         (tmp_path / "asked.jsonl").write_text("\n".join(lines))
-        monkeypatch.setattr(sys, "argv", ["skyedge", "route", *files, "--requests", "asked.jsonl", *options])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        assert not stop.value.code, printed.err
+        printed = skyedge("route", *files, "--requests", "asked.jsonl", *options)
+        assert not printed.code, printed.err
         return printed
 
     return run
@@ -142,11 +135,8 @@ def test_who_is_beyond_a_line_that_is_down_is_not_said_to_be_unwell(route):
     assert "503     UH" in out
 
 
-def test_a_tab_in_a_file_of_requests_is_told_with_its_line(monkeypatch, capsys, tmp_path):
-    monkeypatch.chdir(tmp_path)
+def test_a_tab_in_a_file_of_requests_is_told_with_its_line(skyedge, tmp_path):
     (tmp_path / "faulty.yaml").write_text(FAULTY)
     (tmp_path / "asked.yaml").write_text("- host: shop\n\tpath: /\n")
-    monkeypatch.setattr(sys, "argv", ["skyedge", "route", "faulty.yaml", "--requests", "asked.yaml"])
-    with pytest.raises(SystemExit):
-        main()
-    assert "asked.yaml:2: YAML is indented with blanks, and here is a tab" in capsys.readouterr().err
+    err = skyedge("route", "faulty.yaml", "--requests", "asked.yaml").err
+    assert "asked.yaml:2: YAML is indented with blanks, and here is a tab" in err

@@ -1,13 +1,11 @@
 """`skyedge schedule`: a decision in three forms, and one sentence for every mistake."""
 
-import io
 import json
-import sys
+from functools import partial
 
 import pytest
 import yaml
 
-from skyedge.cli.app import main
 from skyedge.resources import folder
 
 EXAMPLES = [f"manifests/{name}.yaml" for name in ("cluster", "jobs", "scheduler")]
@@ -29,20 +27,10 @@ spec: {containers: [{name: c, ports: [{containerPort: 80}], resources: {requests
 
 
 @pytest.fixture
-def schedule(monkeypatch, capsys, tmp_path):
+def schedule(skyedge, tmp_path):
     """Run the command in a folder with the file small.yaml; its output, errors and exit code."""
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "small.yaml").write_text(SMALL)
-
-    def run(*arguments, stdin=""):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        monkeypatch.setattr(sys, "argv", ["skyedge", "schedule", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        return printed.out, printed.err, stop.value.code
-
-    return run
+    return partial(skyedge, "schedule")
 
 
 def test_json_and_yaml_say_the_same(schedule):

@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
+from functools import partial
 
 import pytest
 
-from skyedge.cli.app import main
 from skyedge.resources import folder
 
 SAMPLE = folder("experiments") / "traces" / "openb-sample"
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run `skyedge schedule --trace` in an empty folder; returns its exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def go(*arguments):
-        monkeypatch.setattr(sys, "argv", ["skyedge", "schedule", "--trace", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return go
+def run(skyedge):
+    """Run `skyedge schedule --trace` in an empty folder; its output, errors and exit code."""
+    return partial(skyedge, "schedule", "--trace")
 
 
 def test_policies_stand_side_by_side_as_demand_grows_and_are_written_for_other_programs(run, tmp_path):
-    code, out, err = run(
+    out, err, code = run(
         SAMPLE, "--policy", "fgd", "--policy", "best-fit", "--policy", "random", "--demand", "1.3", "--json", "out/o.json"
     )
     assert code == 0, err
@@ -54,7 +41,7 @@ def test_policies_stand_side_by_side_as_demand_grows_and_are_written_for_other_p
 
 def test_the_same_seed_gives_the_same_figures_and_another_seed_others(run, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        assert run(SAMPLE, "--policy", "bestfit", "--demand", "1.1", "--seed", seed, "--json", f"{name}.json")[0] == 0
+        assert run(SAMPLE, "--policy", "bestfit", "--demand", "1.1", "--seed", seed, "--json", f"{name}.json").code == 0
     first, again, other = (
         json.loads((tmp_path / f"{name}.json").read_text())["policies"]["bestfit"]["allocation_percent"] for name in "abc"
     )
@@ -62,7 +49,7 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(run, tmp_p
 
 
 def test_without_demand_the_trace_is_replayed_in_virtual_time(run, tmp_path):
-    code, out, err = run(SAMPLE, "--policy", "fgd", "--policy", "bestfit", "--pods", "busy", "--json", "o.json")
+    out, err, code = run(SAMPLE, "--policy", "fgd", "--policy", "bestfit", "--pods", "busy", "--json", "o.json")
     assert code == 0, err
     for said in ("queueing time, p95", "completion time, mean", "fairness between queues (Jain)", "makespan"):
         assert said in out
@@ -76,13 +63,13 @@ def test_without_demand_the_trace_is_replayed_in_virtual_time(run, tmp_path):
 
 def test_a_scheduler_configuration_is_a_policy(run, tmp_path):
     (tmp_path / "mine.yaml").write_text("actions: allocate\ntiers:\n- plugins:\n  - name: predicates\n  - name: bestfit\n")
-    assert run(SAMPLE, "--policy", "mine.yaml", "--policy", "bestfit", "--demand", "0.5", "--json", "o.json")[0] == 0
+    assert run(SAMPLE, "--policy", "mine.yaml", "--policy", "bestfit", "--demand", "0.5", "--json", "o.json").code == 0
     written = json.loads((tmp_path / "o.json").read_text())
     assert list(written["policies"]) == ["mine.yaml", "bestfit"]
 
 
 def test_the_sample_is_found_by_its_name_alone(run):
-    assert run("traces/openb-sample", "--policy", "bestfit", "--demand", "0.1")[0] == 0
+    assert run("traces/openb-sample", "--policy", "bestfit", "--demand", "0.1").code == 0
 
 
 @pytest.mark.parametrize(
@@ -101,7 +88,7 @@ def test_the_sample_is_found_by_its_name_alone(run):
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_nothing_behind(run, tmp_path, arguments, said):
-    code, out, err = run(SAMPLE, *arguments)
+    out, err, code = run(SAMPLE, *arguments)
     assert code == 2
     assert said in err
     assert len(err.strip().splitlines()) == 1
@@ -110,7 +97,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing_behind(run, tmp_path, argu
 
 
 def test_a_folder_that_is_not_there_is_named(run):
-    code, _, err = run("traces/openb-sampel", "--demand", "1")
+    _, err, code = run("traces/openb-sampel", "--demand", "1")
     assert code == 2
     assert "did you mean 'traces/openb-sample'?" in err
 
@@ -120,17 +107,17 @@ def test_pods_without_a_time_cannot_be_replayed_but_can_be_packed(run, tmp_path)
     place.mkdir()
     (place / "openb_node_list_a.csv").write_text("sn,cpu_milli,memory_mib,gpu,model\nn,8000,9000,1,T4\n")
     (place / "openb_pod_list_a.csv").write_text("name,cpu_milli,memory_mib,num_gpu,gpu_milli\np,1000,10,1,500\n")
-    code, _, err = run(place)
+    _, err, code = run(place)
     assert code == 2
     assert "pod 'p' has no creation_time" in err
-    assert run(place, "--demand", "1")[0] == 0
+    assert run(place, "--demand", "1").code == 0
 
 
 @pytest.mark.parametrize(
     "option", [("--explain",), ("--config", "x.yaml"), ("-o", "json"), ("--schedulers", 3), ("--strict",)]
 )
 def test_an_option_that_means_nothing_to_a_trace_is_refused(run, option):
-    code, out, err = run(SAMPLE, *option)
+    out, err, code = run(SAMPLE, *option)
     assert code == 2
     assert out == ""
     assert "means nothing to a trace" in err
