@@ -6,21 +6,20 @@ moments before: windows against flapping hold nothing back, and the pace is that
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from skyedge.layers.federation.autoscaling import FederatedAutoscaler, Reading
 from skyedge.layers.federation.objects import Workload
 from skyedge.layers.federation.reading.autoscalers import Scaler
-from skyedge.layers.federation.reading.clocks import Clock
+from skyedge.layers.federation.reading.clocks import Clock, Target
 from skyedge.layers.federation.reading.resources import key_of
 from skyedge.layers.federation.room import flavour_of
 
 
 @dataclass(frozen=True)
 class Scaled:
-    """What an autoscaler said of a workload.
+    """What an autoscaler, or a clock, said of a workload.
 
     Attributes:
         row: of the workload.
@@ -36,35 +35,24 @@ class Scaled:
 
 
 def scaled_workloads(
-    workloads: Sequence[Workload], scalers: Sequence[Scaler], clocks: Sequence[Clock] = ()
+    workloads: Sequence[Workload], scalers: Sequence[Scaler], clocks: Mapping[Target, Clock]
 ) -> tuple[list[Workload], list[Scaled]]:
     """The workloads with the replicas that clocks and then autoscalers want, and what was said, in their order."""
     by_target = {scaler.target: scaler for scaler in scalers}
-    set_by_clock = {
-        (clock.kind, clock.namespace, clock.target): (clock.name, clock.replicas)
-        for clock in sorted(clocks, key=_moment)
-        if clock.replicas is not None
-    }
     result, said = list(workloads), []
     for row, workload in enumerate(workloads):
         resource = workload.resource
-        clock = set_by_clock.get((resource.kind, resource.namespace, resource.name))
-        if clock is not None:
-            name, replicas = clock
-            said.append(Scaled(row, name, workload.replicas, replicas.value, replicas.why))
-            result[row] = workload = replace(workload, replicas=replicas.value)
-        scaler = by_target.get(key_of(workload.resource))
+        wanted = clocks.get(Target(resource.kind, resource.namespace, resource.name), Clock()).replicas
+        if wanted is not None:
+            said.append(Scaled(row, wanted.by, workload.replicas, wanted.value, wanted.why))
+            result[row] = workload = replace(workload, replicas=wanted.value)
+        scaler = by_target.get(key_of(resource))
         if scaler is None:
             continue
         advice = FederatedAutoscaler(scaler.rules).look(0.0, workload.replicas, _readings(workload, scaler))
         said.append(Scaled(row, scaler.name, workload.replicas, advice.replicas, advice.why))
         result[row] = replace(workload, replicas=advice.replicas)
     return result, said
-
-
-def _moment(clock: Clock) -> float:
-    """When it set replicas: who did so last is obeyed."""
-    return clock.replicas.at_s if clock.replicas is not None else -math.inf
 
 
 def _readings(workload: Workload, scaler: Scaler) -> list[list[Reading]]:

@@ -109,6 +109,22 @@ def test_bounds_of_an_autoscaler_are_set_one_by_one_and_hold_what_is_measured_be
     assert replicas(AUTOSCALER, BINDING, clock(*rules, lower, kind="FederatedHPA", target="web-hpa")) == 2
 
 
+def test_of_two_clocks_of_an_autoscaler_the_one_that_fired_last_sets_a_bound():
+    of_it = {"kind": "FederatedHPA", "target": "web-hpa"}
+    early = clock({"schedule": "0 9 * * *", "targetMinReplicas": 8, "targetMaxReplicas": 8}, name="z-early", **of_it)
+    late = clock({"schedule": "0 10 * * *", "targetMinReplicas": 6}, name="a-late", **of_it)
+    assert replicas(AUTOSCALER, BINDING, early, late) == replicas(AUTOSCALER, BINDING, late, early) == 6
+
+
+def test_bounds_of_two_clocks_that_cannot_be_together_are_refused_and_both_are_named():
+    of_it = {"kind": "FederatedHPA", "target": "web-hpa"}
+    least = clock({"schedule": "0 9 * * *", "targetMinReplicas": 8}, name="least", **of_it)
+    most = clock({"schedule": "0 10 * * *", "targetMaxReplicas": 7}, name="most", **of_it)
+    said = "'default/least' and 'default/most' want at least 8 and at most 7, which cannot be"
+    assert said in " ".join(read(AUTOSCALER, BINDING, least, most).warnings)
+    assert replicas(AUTOSCALER, BINDING, least, most) == 3
+
+
 def test_bounds_that_cannot_be_are_refused_and_it_is_said():
     cannot = clock({"schedule": "0 8 * * *", "targetMinReplicas": 10}, kind="FederatedHPA", target="web-hpa")
     assert replicas(AUTOSCALER, BINDING, cannot) == 3

@@ -6,7 +6,7 @@ for: ``skyedge.io/measured-cpu: "manila=87, dalian=40"``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from skyedge.kube.problem import Path, Problem
 from skyedge.kube.quantity import amount_of
 from skyedge.layers.federation.autoscaling import DOWN, UP, AutoscalerRules, MetricTarget, Pace, PacePolicy
 from skyedge.layers.federation.objects import Workload
-from skyedge.layers.federation.reading.clocks import AUTOSCALER, Clock
+from skyedge.layers.federation.reading.clocks import AUTOSCALER, Clock, Target
 from skyedge.layers.federation.reading.figures import figures
 from skyedge.layers.federation.reading.notices import Notices
 from skyedge.layers.federation.reading.resources import ResourceKey
@@ -56,7 +56,7 @@ def read_scalers(
     manifests: Manifests,
     clusters: Collection[str],
     workloads: Mapping[ResourceKey, Workload],
-    clocks: Sequence[Clock],
+    clocks: Mapping[Target, Clock],
     notices: Notices,
 ) -> tuple[Scaler, ...]:
     """The autoscalers of workloads that a policy sends to clusters, in the order of what they scale.
@@ -87,9 +87,9 @@ def read_scalers(
             what = f"the {ref.kind} '{ref.name}' is scaled already, by '{found[key][0].name}' in {found[key][1].place()}"
             raise manifest.error(("spec", "scaleTargetRef"), what)
         scaler = _scaler(manifest, f"{namespace}/{metadata.name}", key, notices)
-        for clock in clocks:
-            if (clock.kind, clock.namespace, clock.target) == (AUTOSCALER, namespace, metadata.name):
-                scaler = _bounded(manifest, scaler, clock, notices)
+        clock = clocks.get(Target(AUTOSCALER, namespace, metadata.name))
+        if clock is not None:
+            scaler = _bounded(manifest, scaler, clock, notices)
         _check(manifest, scaler, clusters, workloads[key], notices)
         found[key] = scaler, manifest
     return tuple(found[key][0] for key in sorted(found))
@@ -118,11 +118,13 @@ def _scaler(manifest: Manifest[FederatedHPA], name: str, key: ResourceKey, notic
 
 
 def _bounded(manifest: Manifest[FederatedHPA], scaler: Scaler, clock: Clock, notices: Notices) -> Scaler:
-    """The autoscaler with the bounds that a clock has set; bounds that no replicas meet are refused, as by the API."""
+    """The autoscaler with the bounds that clocks have set; bounds that no replicas meet are refused, as by the API."""
     least = scaler.rules.min_replicas if clock.least is None else clock.least.value
     most = scaler.rules.max_replicas if clock.most is None else clock.most.value
     if max(least, 1) > most:
-        notices.say(manifest, ("spec",), f"'{clock.name}' wants at least {least} and at most {most}, which cannot be")
+        names = sorted({said.by for said in (clock.least, clock.most) if said is not None})
+        wants = f"'{names[0]}' wants" if len(names) == 1 else f"'{names[0]}' and '{names[1]}' want"
+        notices.say(manifest, ("spec",), f"{wants} at least {least} and at most {most}, which cannot be")
         return scaler
     return replace(scaler, rules=replace(scaler.rules, min_replicas=least, max_replicas=most))
 

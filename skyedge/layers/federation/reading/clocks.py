@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from skyedge.errors import InputError, nearest
@@ -23,52 +23,59 @@ from skyedge.time import SECOND, format_utc
 AUTOSCALER = "FederatedHPA"
 
 
+class Target(NamedTuple):
+    """What is scaled: a workload, or an autoscaler."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
 @dataclass(frozen=True)
 class Said:
     """A number that a rule gave, and why it holds.
 
     Attributes:
         at_s: when the rule fired.
+        by: the CronFederatedHPA whose rule it is, as NAMESPACE/NAME.
         value: replicas.
         why: in words.
     """
 
     at_s: float
+    by: str
     value: int
     why: str
 
 
 @dataclass(frozen=True)
 class Clock:
-    """What a CronFederatedHPA wants now; None: it has not said.
+    """What is wanted of one target now, by whichever CronFederatedHPA said so last; None: none has.
 
     Attributes:
-        name: as NAMESPACE/NAME.
-        kind, namespace, target: of what it scales.
         replicas: of a workload.
         least, most: of the replicas that an autoscaler may want.
     """
 
-    name: str
-    kind: str
-    namespace: str
-    target: str
     replicas: Said | None = None
     least: Said | None = None
     most: Said | None = None
 
 
-def read_clocks(manifests: Manifests, now_s: float | None, notices: Notices) -> tuple[Clock, ...]:
-    """What is wanted at ``now_s`` (None: nobody knows, and it is said), in the order of namespace and name.
+def read_clocks(manifests: Manifests, now_s: float | None, notices: Notices) -> dict[Target, Clock]:
+    """What is wanted at ``now_s`` (None: nobody knows, and it is said) of each target of which something is.
+
+    Of two who speak at one moment the last by name is obeyed, and of its rules the last.
 
     Raises:
         InputError: with the place, for a schedule or a time zone that is none, or a rule without what it is to set.
     """
-    clocks = {}
+    said: dict[Target, dict[str, Said]] = {}
     for manifest in manifests.of(CronFederatedHPA):
         metadata, spec = manifest.object.metadata, manifest.object.spec
         namespace, ref = metadata.namespace or DEFAULT_NAMESPACE, spec.scale_target_ref
-        said: dict[str, Said] = {}
+        name = f"{namespace}/{metadata.name}"
+        of_target = said.setdefault(Target(ref.kind, namespace, ref.name), {})
         for place, rule in enumerate(spec.rules):
             fired_s = _fired_s(manifest, ("spec", "rules", place), rule, ref.kind, now_s)
             if fired_s is None:
@@ -80,13 +87,12 @@ def read_clocks(manifests: Manifests, now_s: float | None, notices: Notices) -> 
                 else {"replicas": rule.target_replicas}
             )
             for what, value in wanted.items():
-                if value is not None and (what not in said or fired_s >= said[what].at_s):
-                    said[what] = Said(fired_s, value, why)
+                before = of_target.get(what)
+                if value is not None and (before is None or (fired_s, name) >= (before.at_s, before.by)):
+                    of_target[what] = Said(fired_s, name, value, why)
         if now_s is None and not all(rule.suspend for rule in spec.rules):
             notices.say(manifest, (), f"nothing says when now is (--at), so '{metadata.name}' scales nothing")
-        name = f"{namespace}/{metadata.name}"
-        clocks[name] = Clock(name, ref.kind, namespace, ref.name, **said)
-    return tuple(clocks[name] for name in sorted(clocks))
+    return {target: Clock(**numbers) for target, numbers in said.items() if numbers}
 
 
 def _fired_s(manifest: Manifest[Any], path: Path, rule: CronRule, kind: str, now_s: float | None) -> float | None:

@@ -20,7 +20,7 @@ from skyedge.layers.federation.objects import Cluster, Taint
 from skyedge.layers.federation.policy_centre import Condition, Rule
 from skyedge.layers.federation.quotas import Quota
 from skyedge.layers.federation.reading.autoscalers import Scaler
-from skyedge.layers.federation.reading.clocks import Clock
+from skyedge.layers.federation.reading.clocks import Clock, Target
 from skyedge.layers.federation.reading.figures import annotated, seconds
 from skyedge.layers.federation.reading.notices import Notices, doubled
 from skyedge.layers.federation.reading.rules import DEFAULT_NAMESPACE, affinity_of, selectors_of
@@ -40,7 +40,7 @@ class Governance:
         rules: of the policy centre, in the order of their names.
         quotas: in the order of namespace and name.
         scalers: autoscalers, in the order of what they scale.
-        clocks: what the clock says, in the order of their names.
+        clocks: what the clock says, by what it is said of.
         memberships: of every cluster, by name; one that says nothing is a member from a data centre of one's own.
         registered: the clusters whose files say where they come from or where they are in their life.
         plain: the manifest of every cluster as plain data, by name.
@@ -49,7 +49,7 @@ class Governance:
     rules: tuple[Rule, ...] = ()
     quotas: tuple[Quota, ...] = ()
     scalers: tuple[Scaler, ...] = ()
-    clocks: tuple[Clock, ...] = ()
+    clocks: Mapping[Target, Clock] = field(default_factory=dict)
     memberships: Mapping[str, Membership] = field(default_factory=dict)
     registered: frozenset[str] = frozenset()
     plain: Mapping[str, Any] = field(default_factory=dict)
