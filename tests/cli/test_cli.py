@@ -8,19 +8,7 @@ import sys
 
 import pytest
 
-from skyedge.cli.app import main
 from skyedge.time import parse_utc
-
-
-def skyedge(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["skyedge", *map(str, arguments)])
-    code = 0
-    try:
-        main()
-    except SystemExit as stop:
-        code = stop.code or 0
-    output = capsys.readouterr()
-    return code, output.out, output.err
 
 
 @pytest.fixture
@@ -36,16 +24,16 @@ def sky(tmp_path):
     return tle, sites
 
 
-def test_help_names_every_command(monkeypatch, capsys):
-    code, out, _ = skyedge(monkeypatch, capsys, "--help")
+def test_help_names_every_command(skyedge):
+    out, _, code = skyedge("--help")
     assert code == 0
     for command in ("run", "compare", "report", "show-config", "train", "passes", "doctor"):
         assert command in out
 
 
-def test_passes_as_csv_and_json_say_the_same(monkeypatch, capsys, sky):
+def test_passes_as_csv_and_json_say_the_same(skyedge, sky):
     common = ["passes", "--tle", sky[0], "--sites", sky[1], "--start", "2022-09-15T00:00:00Z", "--mask-deg", "10"]
-    code, out, _ = skyedge(monkeypatch, capsys, *common, "--format", "csv")
+    out, _, code = skyedge(*common, "--format", "csv")
     assert code == 0
     assert out.splitlines()[0] == "satellite,site,rise,culmination,set,max_elevation_deg"
     rows = list(csv.DictReader(io.StringIO(out)))
@@ -54,14 +42,14 @@ def test_passes_as_csv_and_json_say_the_same(monkeypatch, capsys, sky):
         assert parse_utc(row["rise"]) < parse_utc(row["culmination"]) < parse_utc(row["set"])
         assert len(row["rise"]) == len("2022-09-15T00:00:00.000Z")
         assert float(row["max_elevation_deg"]) >= 10
-    _, as_json, _ = skyedge(monkeypatch, capsys, *common, "--format", "json")
+    as_json, _, _ = skyedge(*common, "--format", "json")
     assert [row["rise"] for row in json.loads(as_json)] == [row["rise"] for row in rows]
 
 
-def test_old_elements_are_warned_of_and_a_plot_is_a_picture(monkeypatch, capsys, sky, tmp_path):
+def test_old_elements_are_warned_of_and_a_plot_is_a_picture(skyedge, sky, tmp_path):
     plot = tmp_path / "passes.png"
     common = ["passes", "--tle", sky[0], "--sites", sky[1], "--start", "2022-12-01", "--duration", "6h"]
-    code, _, err = skyedge(monkeypatch, capsys, *common, "--format", "csv", "--plot", plot)
+    _, err, code = skyedge(*common, "--format", "csv", "--plot", plot)
     assert code == 0
     assert "days from the start" in err
     assert plot.read_bytes().startswith(b"\x89PNG")
@@ -80,9 +68,8 @@ def test_old_elements_are_warned_of_and_a_plot_is_a_picture(monkeypatch, capsys,
         (["show-config", "slice", "--arm", "colaborative"], "did you mean 'collaborative'"),
     ],
 )
-def test_a_mistake_gets_one_sentence_and_code_two(monkeypatch, capsys, tmp_path, arguments, sentence):
-    monkeypatch.chdir(tmp_path)
-    code, _, err = skyedge(monkeypatch, capsys, *arguments)
+def test_a_mistake_gets_one_sentence_and_code_two(skyedge, tmp_path, arguments, sentence):
+    _, err, code = skyedge(*arguments)
     assert code == 2
     assert sentence in err
     assert "Traceback" not in err
@@ -90,7 +77,7 @@ def test_a_mistake_gets_one_sentence_and_code_two(monkeypatch, capsys, tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_corrupt_weight_file_is_named(monkeypatch, capsys, tmp_path):
+def test_a_corrupt_weight_file_is_named(skyedge, tmp_path):
     from skyedge.resources import folder
 
     card = (folder("models") / "flight-small.yaml").read_text()
@@ -98,8 +85,8 @@ def test_a_corrupt_weight_file_is_named(monkeypatch, capsys, tmp_path):
     (tmp_path / "mine.yaml").write_text(card)
     for replica in range(5):
         (tmp_path / "weights" / f"flight-small-{replica}.safetensors").write_bytes(b"rubbish")
-    code, _, err = skyedge(
-        monkeypatch, capsys, "run", "slice", "--hosting", "in-process",
+    _, err, code = skyedge(
+        "run", "slice", "--hosting", "in-process",
         "--set", f"models.on_board={tmp_path / 'mine.yaml'}", "-o", tmp_path / "runs",
     )  # fmt: skip
     assert code == 2
@@ -107,15 +94,15 @@ def test_a_corrupt_weight_file_is_named(monkeypatch, capsys, tmp_path):
     assert "corrupt" in err
 
 
-def test_the_schema_is_json_and_knows_the_keys(monkeypatch, capsys):
-    _, out, _ = skyedge(monkeypatch, capsys, "show-config", "--schema")
+def test_the_schema_is_json_and_knows_the_keys(skyedge):
+    out, _, _ = skyedge("show-config", "--schema")
     assert "pipeline" in json.loads(out)["properties"]
 
 
-def test_the_slice_runs_is_logged_and_compares_with_itself(monkeypatch, capsys, tmp_path):
+def test_the_slice_runs_is_logged_and_compares_with_itself(skyedge, tmp_path):
     result = tmp_path / "out.json"
     runs = tmp_path / "runs"
-    code, out, _ = skyedge(monkeypatch, capsys, "run", "slice", "--hosting", "in-process", "-o", runs, "--json", result)
+    out, _, code = skyedge("run", "slice", "--hosting", "in-process", "-o", runs, "--json", result)
     assert code == 0
     outcome = json.loads(result.read_text())
     assert set(outcome["arms"]) == {"in-orbit", "collaborative"}
@@ -134,7 +121,7 @@ def test_the_slice_runs_is_logged_and_compares_with_itself(monkeypatch, capsys, 
     assert len(logged) == 3
     children = [run for run in logged if "mlflow.parentRunId" in run.data.tags]
     assert {run.data.tags["arm"] for run in children} == {"in-orbit", "collaborative"}
-    code, out, _ = skyedge(monkeypatch, capsys, "compare", result, "slice", "-o", runs)
+    out, _, code = skyedge("compare", result, "slice", "-o", runs)
     assert code == 0
     assert "+0" in out
 
