@@ -1,9 +1,9 @@
-"""A federation under government: autoscalers, rules, drains and quotas have their say, and then it is placed.
+"""A federation under government: clocks, autoscalers, rules, drains and quotas have their say, and then it is placed.
 
-In this order.  Autoscalers say how many replicas there are to be.  A cluster that breaks an enforced rule takes nothing
-new.  Who runs on a cluster that is being drained leaves it, if there is somewhere to go.  Then all is placed within quotas;
-and where the manifest that a cluster would be told breaks an enforced rule, the workload is placed again without that
-cluster, until nothing that goes anywhere breaks one.
+In this order.  Clocks and autoscalers say how many replicas there are to be.  A cluster that breaks an enforced rule
+takes nothing new.  Who runs on a cluster that is being drained leaves it, if there is somewhere to go.  Then all is placed
+within quotas; and where the manifest that a cluster would be told breaks an enforced rule, the workload is placed again
+without that cluster, until nothing that goes anywhere breaks one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from skyedge.layers.federation.draining import Stuck, leave_draining
 from skyedge.layers.federation.membership import TAINTS
 from skyedge.layers.federation.objects import Cluster, Workload
 from skyedge.layers.federation.placing import Placements
-from skyedge.layers.federation.policy import Resource
+from skyedge.layers.federation.policy import Closeness, Resource, closest
 from skyedge.layers.federation.policy_centre import Violation, cluster_violations, resource_violations
 from skyedge.layers.federation.quota_turns import OverQuota, PlacedWithin, place_within, with_share
 from skyedge.layers.federation.reading import FederationReading
@@ -36,7 +36,7 @@ class Governed:
         reading: what was read, its workloads as they were placed.
         placements: where they run.
         works: what each cluster is told, without manifests that break an enforced rule.
-        scaled: what autoscalers said.
+        scaled: what clocks and autoscalers said.
         violations: of rules: by clusters, and by manifests on clusters, those that were kept away among them.
         refused: whom a quota refuses, by row.
         stuck: who should leave a cluster that is being drained, and cannot.
@@ -94,12 +94,16 @@ def fit_to_move(governed: Governed) -> tuple[Workload, ...]:
     if not rules:
         return reading.workloads
     clusters = {cluster.name: cluster for cluster in reading.clusters}
-    everywhere = [dict.fromkeys(clusters, workload.replicas) for workload in workloads]
+    meant = [
+        one
+        for one in reading.selected
+        if any(closest(rule.selectors, one.read.resource) is not Closeness.NONE for rule in rules)
+    ]
+    everywhere = [dict.fromkeys(clusters, one.workload.replicas) for one in meant]
+    works = works_of(replace(reading, selected=tuple(meant), followers=()), everywhere)
     rows = {_title(workload): row for row, workload in enumerate(workloads)}
     bars = {
-        (rows[one.resource], one.cluster): _kept_by(one)
-        for one in resource_violations(rules, _as_placed(works_of(reading, everywhere), clusters))
-        if one.resource in rows
+        (rows[one.resource], one.cluster): _kept_by(one) for one in resource_violations(rules, _as_placed(works, clusters))
     }
     return tuple(_kept_from(workloads, bars))
 
