@@ -52,6 +52,8 @@ def find(path: str | Path, *, kind: str, beside: Path | None = None) -> Path:
     for candidate in candidates:
         if candidate.exists():
             return candidate.resolve()
+    if wanted.is_symlink():
+        raise InputError(f"'{path}' is a link that leads nowhere")
     if wanted.is_absolute():
         raise InputError(f"there is no file '{path}'", nearest=_near(wanted, candidates))
     near = _near(wanted, candidates)
@@ -113,6 +115,11 @@ def _in_ours(kind: str) -> str:
     return f"in skyedge's {kind}/"
 
 
+def is_stream(path: Path) -> bool:
+    """Whether ``path`` is a device or a pipe, which is written into and never replaced."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def check_folder(path: Path, *, where: object) -> None:
     """Check that files can be written into ``path``, which need not exist yet.
 
@@ -122,6 +129,8 @@ def check_folder(path: Path, *, where: object) -> None:
     there = path
     while not there.exists() and there != there.parent:
         there = there.parent
+    if path.is_symlink() and not path.exists():
+        raise InputError(f"{path} is a link that leads nowhere", where=where)
     if not there.is_dir():
         so = "" if there == path else f", so nothing can be written into {path}"
         raise InputError(f"{there} is no folder{so}", where=where)

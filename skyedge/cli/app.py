@@ -58,6 +58,9 @@ def main() -> None:
         # Whoever read the output has seen enough; Python must not try to write the rest when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except MemoryError:
+        _say("there is not memory enough for this")
+        sys.exit(SkyedgeError.exit_code)
     except OSError as error:
         if error.strerror is None:
             raise

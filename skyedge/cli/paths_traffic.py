@@ -148,8 +148,10 @@ def _lines(path: Path) -> Iterator[tuple[dict[str, str], str]]:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError("there is no such file", where=path) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"this cannot be read as text: {error}", where=path) from None
+    except OSError as error:
+        raise InputError(f"cannot read this file: {error.strerror}", where=path) from None
+    except UnicodeDecodeError:
+        raise InputError("this is not a text file in UTF-8", where=path) from None
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and line[0] != "#"]
     reader = csv.DictReader([line for _, line in lines])
     names = list(reader.fieldnames or ())

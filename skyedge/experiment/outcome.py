@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from rich.table import Table
 
 from skyedge.experiment.claims import ClaimResult, judge
 from skyedge.experiment.equal_bytes import at_equal_bytes
+from skyedge.experiment.kept_files import keep
 from skyedge.experiment.loading import canonical, digest, resolve_arm, value_at
 from skyedge.experiment.metrics import RunMetrics
 from skyedge.experiment.spec import Claim, Experiment
@@ -278,10 +278,7 @@ def by_worth(equal_bytes: Mapping[str, dict[str, Estimate]]) -> list[tuple[str, 
 
 def write_json(path: Path, content: Any) -> None:
     """Write plain types to ``path``, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    keep(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
 
 def without_nan(value: Any) -> Any:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
-import os
 from collections.abc import Sequence
 from pathlib import Path
+
+from skyedge.experiment.kept_files import keep
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:1320px;margin:2rem auto;padding:0 1rem;color:#1b2330}
@@ -30,10 +31,7 @@ def write_page(path: Path, name: str, parts: Sequence[str]) -> None:
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style>"
         f"<body>{''.join(parts)}</body></html>"
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, path)
+    keep(path, page.encode())
 
 
 def claim_item(verdict: str, name: str, notes: Sequence[str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyedge.errors import InputError
+from skyedge.experiment.kept_files import keep
 from skyedge.ledger import Ledger, Link
 from skyedge.runtime.engine import EngineOutcome
 
@@ -60,7 +60,11 @@ class RunRecord:
     federation: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
-        """Write atomically as ``.npz``."""
+        """Write atomically as ``.npz``.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
         arrays: dict[str, NDArray[Any]] = {}
         for table in _TABLES:
             arrays.update({f"{table}.{name}": column for name, column in getattr(self, table).items()})
@@ -77,10 +81,7 @@ class RunRecord:
         }
         buffer = io.BytesIO()
         np.savez_compressed(buffer, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays)  # type: ignore[arg-type]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        partial.write_bytes(buffer.getvalue())
-        os.replace(partial, path)
+        keep(path, buffer.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> RunRecord:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict
@@ -19,6 +18,7 @@ import numpy as np
 
 from skyedge.errors import InputError
 from skyedge.experiment import studies
+from skyedge.experiment.kept_files import keep
 from skyedge.experiment.loading import digest
 from skyedge.experiment.study import Study
 from skyedge.experiment.study_flips import Flip, find_flip, read_flip
@@ -72,7 +72,7 @@ def run_study(
     with closing(_results(run_arm, jobs, ray, workers)) as results:
         for job, findings in results:
             _, arm, seed = job.arguments
-            _keep(_kept_path(folder, run_digest(study, arm, seed)), _plain(findings))
+            keep(_kept_path(folder, run_digest(study, arm, seed)), json.dumps(_plain(findings)).encode())
             yield arm, seed, findings
 
 
@@ -104,7 +104,7 @@ def find_flips(
     with closing(_results(find_flip, jobs, ray, workers)) as results:
         for job, flip in results:
             _, number, place, *_ = job.arguments
-            _keep(_kept_path(folder, digest([whole, "flip", number, place])), asdict(flip))
+            keep(_kept_path(folder, digest([whole, "flip", number, place])), json.dumps(asdict(flip)).encode())
             yield study.claims[number].name, flip
 
 
@@ -122,13 +122,6 @@ def kept_findings(study: Study, folder: Path, arm: str, seed: int) -> Findings |
 
 def _kept_path(folder: Path, name: str) -> Path:
     return folder / "records" / f"{name}.json"
-
-
-def _keep(path: Path, content: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(partial, path)
 
 
 def _plain(findings: Findings) -> dict[str, Any]:

@@ -1,0 +1,159 @@
+"""Bad luck: full disks, devices and pipes for files, links to nowhere, no memory, a signal at the wrong moment.
+
+What was there before is whole, nothing half written stays, and one sentence says why.
+"""
+
+import os
+import resource
+import signal
+import sys
+import threading
+
+import pytest
+
+from skyedge.cli import app
+from skyedge.cli.whole_files import whole_file
+from skyedge.errors import InputError
+from skyedge.experiment.kept_files import keep
+
+ROUTE = ("route", *(f"manifests/mesh/{name}.yaml" for name in ("clusters", "services", "rules")), "--requests", "5")
+PATH = ("paths", "kuiper-630", "--from", "Manila", "--to", "Dalian", "--start", "2000-01-01", "--duration", "2s")
+FEDERATE = ("federate", "manifests/federation/clusters.yaml", "manifests/federation/workloads.yaml")
+
+WRITERS = [(*ROUTE, "--traces"), (*ROUTE, "--metrics"), (*PATH, "--csv")]
+
+
+@pytest.fixture
+def small_files():
+    """Files of 100 bytes at most: a disk that is full."""
+    least, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (least, most))
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_full_disk_leaves_the_old_file_and_no_other(skyedge, tmp_path, small_files, command):
+    (tmp_path / "old").write_text("old")
+    said = skyedge(*command, "old")
+    assert (said.err, said.code) == ("error: old: cannot write: File too large\n", 2)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("old", "old")]
+
+
+def test_a_full_disk_leaves_no_half_of_what_a_run_keeps(tmp_path, small_files):
+    (tmp_path / "record").write_text("old")
+    with pytest.raises(InputError, match="record: cannot write: File too large"):
+        keep(tmp_path / "record", bytes(200))
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("record", "old")]
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_pipe_is_written_into_and_stays_a_pipe(skyedge, tmp_path, command):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    assert skyedge(*command, "pipe").code == 0
+    assert pipe.is_fifo()
+    reader.join(timeout=30)
+    assert skyedge(*command, "file").code == 0
+    assert read == [(tmp_path / "file").read_text()]
+
+
+def test_a_run_keeps_its_figures_in_a_pipe_that_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    keep(pipe, b"figures")
+    assert (os.read(end, 100), pipe.is_fifo()) == (b"figures", True)
+    os.close(end)
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_device_that_is_full_is_named(skyedge, tmp_path, command):
+    (tmp_path / "disk").symlink_to("/dev/full")
+    said = skyedge(*command, "disk")
+    assert (said.err, said.code) == ("error: disk: cannot write: No space left on device\n", 2)
+    assert (tmp_path / "disk").is_char_device()
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_link_stays_and_what_it_names_is_written(skyedge, tmp_path, command):
+    (tmp_path / "shelf").mkdir()
+    (tmp_path / "link").symlink_to("shelf/file")
+    assert skyedge(*command, "link").code == 0
+    assert (tmp_path / "link").is_symlink()
+    assert [file.name for file in (tmp_path / "shelf").iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ((*ROUTE, "--traces", "loop"), "--traces: loop is a link that leads back to itself"),
+        ((*PATH, "--csv", "loop"), "--csv: loop is a link that leads back to itself"),
+        ((*FEDERATE, "--manifests", "loop"), "--manifests: loop is a link that leads nowhere"),
+        (("federate", "loop"), "'loop' is a link that leads nowhere"),
+        ((*PATH, "--gateways", "loop"), "'loop' is a link that leads nowhere"),
+        ((*PATH, "--traffic", "."), "cannot read this file: Is a directory"),
+        ((*PATH, "--traffic", "picture"), "this is not a text file in UTF-8"),
+    ],
+)
+def test_what_leads_nowhere_or_is_no_text_is_said_in_a_sentence(skyedge, tmp_path, command, sentence):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "picture").write_bytes(b"\x89PNG\r\n\x1a\n")
+    said = skyedge(*command)
+    assert (said.out, said.code) == ("", 2)
+    assert said.err.endswith(f"{sentence}\n")
+    assert said.err.count("\n") == 1
+
+
+def test_a_file_that_may_not_be_written_is_said_before_the_work(skyedge, tmp_path, monkeypatch):
+    (tmp_path / "old").write_text("old")
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: (str(path), mode) != ("old", os.W_OK) and may(path, mode))
+    said = skyedge(*ROUTE, "--traces", "old")
+    assert (said.err, said.code) == ("error: --traces: old cannot be written: permission denied\n", 2)
+    assert (tmp_path / "old").read_text() == "old"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_a_file_is_written_leaves_the_old_one_and_no_other(tmp_path, number):
+    (tmp_path / "old").write_text("old")
+    before = signal.getsignal(number)
+
+    def stopped():
+        with whole_file(tmp_path / "old") as partial:
+            partial.write_text("ne")
+            signal.raise_signal(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("old", "old")]
+    assert signal.getsignal(number) is before
+
+
+def test_a_folder_that_vanishes_is_said(skyedge, tmp_path):
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+
+    def unlucky():
+        with whole_file(shelf / "file") as partial:
+            partial.write_text("new")
+            partial.unlink()
+            shelf.rmdir()
+
+    with pytest.raises(InputError, match="cannot write: No such file or directory"):
+        unlucky()
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_little_memory_is_said_in_a_sentence(monkeypatch, capsys):
+    def eat():
+        raise MemoryError
+
+    monkeypatch.setattr(app, "app", eat)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(SystemExit) as stop:
+        app.main()
+    assert (capsys.readouterr().err, stop.value.code) == ("error: there is not memory enough for this\n", 1)
