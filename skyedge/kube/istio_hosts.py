@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from skyedge.kube.istio_values import Port, WorkloadSelector, check_host
+from skyedge.kube.istio_values import Port, WorkloadSelector, check_hosts
 from skyedge.kube.metadata import Metadata
 from skyedge.kube.problem import Problem
 from skyedge.kube.shape import Count, Shape
@@ -66,11 +66,7 @@ class ServiceEntrySpec(Shape, frozen=True, kw_only=True):
     def check(self) -> None:
         if not self.hosts:
             raise Problem(("hosts",), "this should not be empty")
-        for number, host in enumerate(self.hosts):
-            try:
-                check_host(host)
-            except Problem as problem:
-                raise problem.below(number).below("hosts") from None
+        check_hosts(self.hosts)
         if self.endpoints and self.workload_selector is not None:
             raise Problem(("workloadSelector",), "only one of endpoints and workloadSelector can be given")
         if self.endpoints and self.resolution == "NONE":

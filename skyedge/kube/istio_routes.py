@@ -20,7 +20,7 @@ from skyedge.kube.istio_values import (
     Share,
     StringMatchShape,
     check_durations,
-    check_host,
+    check_hosts,
     check_one_of,
     check_regex,
     check_substitution,
@@ -326,11 +326,8 @@ class VirtualServiceSpec(Shape, frozen=True, kw_only=True):
             raise Problem((), "one of http, tcp, tls is needed: a virtual service has rules")
         if not self.hosts and self.gateways:
             raise Problem(("gateways",), "without hosts this is for others to delegate to, and their gateways count")
+        check_hosts(self.hosts)
         for number, host in enumerate(self.hosts):
-            try:
-                check_host(host)
-            except Problem as problem:
-                raise problem.below(number).below("hosts") from None
             if host in self.hosts[:number]:
                 raise Problem(("hosts", number), f"the host '{host}' is there already")
             if host == "*" and "mesh" in (self.gateways or ("mesh",)):

@@ -103,6 +103,15 @@ def check_host(host: str) -> None:
         raise Problem((), f"'{host}' is no name of a host{star}")
 
 
+def check_hosts(hosts: Sequence[str]) -> None:
+    """Raise a :class:`Problem` below ``hosts`` for the first of them that is none."""
+    for number, host in enumerate(hosts):
+        try:
+            check_host(host)
+        except Problem as problem:
+            raise problem.below(number).below("hosts") from None
+
+
 def _is_address(text: str) -> bool:
     try:
         ip_address(text)
