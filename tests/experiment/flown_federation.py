@@ -2,12 +2,9 @@
 
 from functools import cache
 
-import numpy as np
-
 from skyedge.experiment.loading import load_experiment
-from skyedge.experiment.metrics import measure
 from skyedge.experiment.run import run_arm
-from skyedge.time import parse_duration
+from tests.experiment.two_days import measured, same_flight
 
 BENT = ["time.duration=2d", "arms={bent: {set: {pipeline.mode: bent-pipe}}}", "space.sites=sites/tiansuan.csv"]
 CLUSTERS = (
@@ -45,16 +42,12 @@ def run(*overrides):
 
 def figures(*overrides):
     record, scenes = run(*overrides)
-    return measure(record, scenes, parse_duration("12h"), record.start_us + parse_duration("2d")).figures
+    return measured(record, scenes)
 
 
 def same(first, second):
-    assert list(first.ledger.rows()) == list(second.ledger.rows())
-    assert first.energy == second.energy
+    same_flight(first, second, "answers", "requests", "lost")
     assert first.federation == second.federation
-    for table in ("answers", "requests", "lost"):
-        for name, column in getattr(first, table).items():
-            assert np.array_equal(column, getattr(second, table)[name])
 
 
 def said(record):

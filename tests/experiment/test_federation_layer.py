@@ -6,13 +6,12 @@ import pytest
 from skyedge.experiment.federation_metrics import ALL_FEDERATION_METRICS
 from skyedge.experiment.figures import cluster_shares
 from skyedge.experiment.loading import canonical, load_experiment
-from skyedge.experiment.metrics import METRICS, measure
+from skyedge.experiment.metrics import METRICS
 from skyedge.experiment.records import RunRecord
 from skyedge.experiment.run import run_arm
 from skyedge.nodes.user_city import LOST, OPEN, SERVED
 from skyedge.resources import find
 from skyedge.space.sites import Sites
-from skyedge.time import parse_duration
 from tests.experiment.flown_federation import (
     AWAY,
     BENT,
@@ -28,12 +27,13 @@ from tests.experiment.flown_federation import (
     said,
     same,
 )
+from tests.experiment.two_days import measured
 
 
 def test_a_file_without_the_layers_decides_what_it_always_did():
     assert canonical(load_experiment("slice"))["layers"] == {}
     record, scenes = run_arm(load_experiment("slice", BENT), "bent", 0, None)
-    plain = measure(record, scenes, parse_duration("12h"), record.start_us + parse_duration("2d")).figures
+    plain = measured(record, scenes)
     assert not set(plain) & set(ALL_FEDERATION_METRICS)
     assert {row.link.destination for row in record.ledger.rows() if row.link.segment == "terrestrial"} == {"cloud"}
 

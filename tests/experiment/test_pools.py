@@ -2,18 +2,17 @@
 
 from functools import cache
 
-import numpy as np
 import pytest
 
 from skyedge.errors import InputError
 from skyedge.experiment.figures import pool_waits
 from skyedge.experiment.layer_metrics import ELASTIC_METRICS, LAYER_METRICS, POOL_METRICS, SCHEDULER_METRICS
 from skyedge.experiment.loading import canonical, load_experiment
-from skyedge.experiment.metrics import METRICS, measure
+from skyedge.experiment.metrics import METRICS
 from skyedge.experiment.preflight import check_experiment
 from skyedge.experiment.records import RunRecord
 from skyedge.experiment.run import run_arm
-from skyedge.time import parse_duration
+from tests.experiment.two_days import measured, same_flight
 
 BENT = ["time.duration=2d", "arms={bent: {set: {pipeline.mode: bent-pipe}}}", "models.ground_device=container-4vcpu"]
 CONTACT_PLAN = "layers.elastic.autoscaler={name: contact-plan, parameters: {wait_s: 20}}"
@@ -26,16 +25,12 @@ def run(*overrides):
 
 def figures(*overrides):
     record, scenes = run(*overrides)
-    return measure(record, scenes, parse_duration("12h"), record.start_us + parse_duration("2d")).figures
+    return measured(record, scenes)
 
 
 def same(first, second):
-    assert list(first.ledger.rows()) == list(second.ledger.rows())
-    assert first.energy == second.energy
+    same_flight(first, second, "answers", "served", "jobs")
     assert first.pools == second.pools
-    for table in ("answers", "served", "jobs"):
-        for name, column in getattr(first, table).items():
-            assert np.array_equal(column, getattr(second, table)[name])
 
 
 def test_without_a_layer_there_is_no_figure_of_it():

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from skyedge.experiment.loading import load_experiment
-from skyedge.experiment.metrics import counted_answers, measure
+from skyedge.experiment.metrics import counted_answers
 from skyedge.experiment.run import assemble_arm, record_path, run_arm, run_experiment
 from skyedge.time import parse_duration
+from tests.experiment.two_days import measured, same_flight
 
 SMALL = ["time.duration=2d", "space.constellation=constellations/tiansuan.yaml", "space.sites=sites/tiansuan.csv"]
 
@@ -27,14 +28,11 @@ def run(arm, *overrides):
 
 def figures(arm, *overrides):
     record, scenes = run(arm, *overrides)
-    return measure(record, scenes, parse_duration("12h"), record.start_us + parse_duration("2d")).figures
+    return measured(record, scenes)
 
 
 def same(first, second):
-    assert list(first.ledger.rows()) == list(second.ledger.rows())
-    for name in first.answers:
-        assert np.array_equal(first.answers[name], second.answers[name])
-    assert first.energy == second.energy
+    same_flight(first, second, "answers")
 
 
 @pytest.mark.parametrize("hosts", [2, 4])
