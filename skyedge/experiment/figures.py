@@ -14,6 +14,7 @@ matplotlib.use("agg")
 import numpy as np
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -111,8 +112,14 @@ def world_map(world: World) -> str:
     axes.scatter(scenes.lon_deg[~clear], scenes.lat_deg[~clear], s=1.5, c="white", alpha=0.5, label="cloudy capture")
     axes.scatter(scenes.lon_deg[clear], scenes.lat_deg[clear], s=1.5, c="#ffdd33", label="clear capture")
     axes.scatter(world.sites.lon_deg, world.sites.lat_deg, s=60, marker="^", c="#ff3355", edgecolors="white")
+    outline: list[AbstractPathEffect] = [
+        withStroke(linewidth=2.5, foreground="#1d2939")
+    ]  # names stand among dots as bright as they are
     for name, lat_deg, lon_deg in zip(world.sites.names, world.sites.lat_deg, world.sites.lon_deg, strict=True):
-        axes.annotate(name, (lon_deg, lat_deg), xytext=(5, 4), textcoords="offset points", color="white", fontsize=8)
+        written = axes.annotate(
+            name, (lon_deg, lat_deg), xytext=(5, 4), textcoords="offset points", color="white", fontsize=8
+        )
+        written.set_path_effects(outline)
     axes.set(xlim=(-180, 180), ylim=(-90, 90), xticks=[], yticks=[])
     axes.legend(loc="lower left", fontsize="small", markerscale=5, facecolor="#33415c", labelcolor="white")
     buffer = io.BytesIO()

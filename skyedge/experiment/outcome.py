@@ -37,6 +37,7 @@ from skyedge.experiment.statistics import (
     permutation_p,
     seeds_for_a_test,
 )
+from skyedge.wording import counted
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def _tests(metrics: Mapping[str, Sequence[RunMetrics]], base: str) -> dict[str, 
     needed = seeds_for_a_test(len(differences))
     if seeds < needed:
         return {
-            arm: ArmTest(100 * sum(d) / len(d), None, None, f"not tested: {seeds} seeds, {needed} needed")
+            arm: ArmTest(100 * sum(d) / len(d), None, None, f"not tested: {counted(seeds, 'seed(s)')}, {needed} needed")
             for arm, d in differences.items()
         }
     # Where nothing was scored there is no difference to test, and none that others have to be corrected for.
@@ -226,7 +227,7 @@ def terminal_tables(outcome: Outcome, width: int) -> list[Table]:
     seeds = len(outcome.seeds)
     scored = next(iter(outcome.arms.values()))["scored_scenes"].mean
     title = (
-        f"{outcome.experiment}: {seeds} seed{'s' if seeds > 1 else ''}, {scored:,.0f} scored scenes a seed, "
+        f"{outcome.experiment}: {counted(seeds, 'seed(s)')}, {scored:,.0f} scored scenes a seed, "
         f"{'mean ± half a 95 % interval' if seeds >= SEEDS_FOR_A_MEAN else f'no intervals below {SEEDS_FOR_A_MEAN} seeds'}"
     )
     columns = [

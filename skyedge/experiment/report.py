@@ -23,6 +23,7 @@ from skyedge.experiment.spec import Experiment
 from skyedge.experiment.world import World
 from skyedge.runtime.model_executor import ModelExecutor
 from skyedge.time import FOREVER, SECOND, format_utc, parse_duration
+from skyedge.wording import counted
 
 GALLERY_SCENES = 24
 FRUGAL = 0.9
@@ -43,7 +44,7 @@ def write_report(
     seed = outcome.seeds[0]
     parts = [
         f"<h1>{html.escape(experiment.metadata.name)}</h1><p>{html.escape(experiment.metadata.description)}</p>",
-        f"<p class=note>{len(outcome.seeds)} seeds; first seed flies {format_utc(world.start, 'seconds')} to "
+        f"<p class=note>{counted(len(outcome.seeds), 'seed(s)')}; first seed flies {format_utc(world.start, 'seconds')} to "
         f"{format_utc(world.end, 'seconds')}; {len(world.scenes):,} captures; spec {outcome.digest}"
         f"{'; stopped before the end' if outcome.stopped else ''}</p>",
         _tiles(experiment, outcome),

@@ -38,6 +38,7 @@ from skyedge.experiment.study import Study
 from skyedge.experiment.study_flips import Flip, figures_by_arm, judge_claim
 from skyedge.experiment.study_loading import columns_of, study_digest
 from skyedge.experiment.study_subject import Metric
+from skyedge.wording import counted
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _tests(
         elif not any(d):
             verdict = "the same"
         elif seeds < needed:
-            verdict = f"not tested: {seeds} seeds, {needed} needed"
+            verdict = f"not tested: {counted(seeds, 'seed(s)')}, {needed} needed"
         else:
             verdict = "not tested: it is not known in every seed"
         tests.setdefault(arm, {})[name] = MetricTest(sum(d) / len(d), p, p_holm, verdict)
@@ -194,7 +195,7 @@ def study_tables(outcome: StudyOutcome, width: int) -> list[Table]:
     """Arms by columns for a terminal of ``width`` characters."""
     seeds = len(outcome.seeds)
     means = "mean ± half a 95 % interval" if seeds >= SEEDS_FOR_A_MEAN else f"no intervals below {SEEDS_FOR_A_MEAN} seeds"
-    title = f"{outcome.experiment}: {seeds} seed{'s' if seeds > 1 else ''}, {means}, × {outcome.baseline}"
+    title = f"{outcome.experiment}: {counted(seeds, 'seed(s)')}, {means}, × {outcome.baseline}"
     columns = [
         (
             heading_of(metric),

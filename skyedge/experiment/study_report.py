@@ -19,6 +19,7 @@ from skyedge.experiment.study import Study
 from skyedge.experiment.study_flips import Flip
 from skyedge.experiment.study_outcome import StudyOutcome, cell, heading_of, ratio_of
 from skyedge.experiment.study_subject import Findings, Series
+from skyedge.wording import counted
 
 
 def write_study_report(path: Path, study: Study, outcome: StudyOutcome, first: Mapping[str, Findings]) -> None:
@@ -26,7 +27,7 @@ def write_study_report(path: Path, study: Study, outcome: StudyOutcome, first: M
     seeds = len(outcome.seeds)
     parts = [
         f"<h1>{html.escape(outcome.experiment)}</h1><p>{html.escape(study.metadata.description)}</p>",
-        f"<p class=note>study {html.escape(study.study)}; {seeds} seed{'s' if seeds > 1 else ''}; spec {outcome.digest}"
+        f"<p class=note>study {html.escape(study.study)}; {counted(seeds, 'seed(s)')}; spec {outcome.digest}"
         f"{'; stopped before the end' if outcome.stopped else ''}</p>",
         "<h2>Claims</h2>" + _claims(outcome),
         _constants(outcome),
