@@ -194,6 +194,13 @@ def test_what_is_useless_is_a_warning_and_an_error_where_strict(route, tmp_path)
     assert (code, "(strict)" in err) == (2, True)
 
 
+def test_what_only_requests_show_is_an_error_where_strict_and_nothing_is_written(route, tmp_path):
+    out, err, code = route("small.yaml", "--requests", "requests.jsonl", "--strict", "--metrics", "metrics.txt")
+    assert (out, code) == ("", 2)
+    assert "has the host 'shp'" in " ".join(err.split())
+    assert not (tmp_path / "metrics.txt").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin", "sentence"),
     [
