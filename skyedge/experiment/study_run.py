@@ -66,7 +66,7 @@ def run_study(
         for arm in study.arms:
             path = _kept_path(folder, run_digest(study, arm, seed))
             if resume and path.exists():
-                yield arm, seed, _read_findings(path)
+                yield arm, seed, _read(path, _findings)
             else:
                 jobs.append(Job(seed, (study, arm, seed), f"arm {arm}, seed {seed}"))
     with closing(_results(run_arm, jobs, ray, workers)) as results:
@@ -97,7 +97,7 @@ def find_flips(
                 continue
             path = _kept_path(folder, digest([whole, "flip", number, place]))
             if resume and path.exists():
-                yield claim.name, read_flip(json.loads(path.read_text(encoding="utf-8")))
+                yield claim.name, _read(path, read_flip)
             else:
                 name = f"claim {claim.name}, {constant.key}"
                 jobs.append(Job(place, (study, number, place, verdicts[claim.name], run_arm), name))
@@ -117,7 +117,7 @@ def _results(
 def kept_findings(study: Study, folder: Path, arm: str, seed: int) -> Findings | None:
     """What an earlier run has kept, if it has."""
     path = _kept_path(folder, run_digest(study, arm, seed))
-    return _read_findings(path) if path.exists() else None
+    return _read(path, _findings) if path.exists() else None
 
 
 def _kept_path(folder: Path, name: str) -> Path:
@@ -133,8 +133,19 @@ def _plain(findings: Findings) -> dict[str, Any]:
     return {"figures": dict(findings.figures), "series": series, "listings": listings}
 
 
-def _read_findings(path: Path) -> Findings:
-    content = json.loads(path.read_text(encoding="utf-8"))
+def _read(path: Path, parse: Callable[[Any], Result]) -> Result:
+    """What was kept in ``path``.
+
+    Raises:
+        InputError: if it is damaged.
+    """
+    try:
+        return parse(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise InputError("this record is damaged; without it the run is done again", where=path) from None
+
+
+def _findings(content: Any) -> Findings:
     series = {name: Series(**one) for name, one in content["series"].items()}
     listings = {name: Listing(headings, rows) for name, (headings, rows) in content["listings"].items()}
     return Findings(content["figures"], series, listings)

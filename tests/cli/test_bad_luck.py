@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -15,6 +16,8 @@ from skyedge.cli import app
 from skyedge.cli.whole_files import whole_file
 from skyedge.errors import InputError
 from skyedge.experiment.kept_files import keep
+from skyedge.experiment.study_loading import load_study, run_digest
+from skyedge.experiment.study_run import kept_findings
 
 ROUTE = ("route", *(f"manifests/mesh/{name}.yaml" for name in ("clusters", "services", "rules")), "--requests", "5")
 PATH = ("paths", "kuiper-630", "--from", "Manila", "--to", "Dalian", "--start", "2000-01-01", "--duration", "2s")
@@ -23,26 +26,29 @@ FEDERATE = ("federate", "manifests/federation/clusters.yaml", "manifests/federat
 WRITERS = [(*ROUTE, "--traces"), (*ROUTE, "--metrics"), (*PATH, "--csv")]
 
 
-@pytest.fixture
-def small_files():
-    """Files of 100 bytes at most: a disk that is full."""
+@contextmanager
+def full_disk():
+    """Files of 100 bytes at most.  Not as a fixture: what pytest itself prints between the steps may go into a file."""
     least, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (least, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (least, most))
 
 
 @pytest.mark.parametrize("command", WRITERS)
-def test_a_full_disk_leaves_the_old_file_and_no_other(skyedge, tmp_path, small_files, command):
+def test_a_full_disk_leaves_the_old_file_and_no_other(skyedge, tmp_path, command):
     (tmp_path / "old").write_text("old")
-    said = skyedge(*command, "old")
+    with full_disk():
+        said = skyedge(*command, "old")
     assert (said.err, said.code) == ("error: old: cannot write: File too large\n", 2)
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("old", "old")]
 
 
-def test_a_full_disk_leaves_no_half_of_what_a_run_keeps(tmp_path, small_files):
+def test_a_full_disk_leaves_no_half_of_what_a_run_keeps(tmp_path):
     (tmp_path / "record").write_text("old")
-    with pytest.raises(InputError, match="record: cannot write: File too large"):
+    with pytest.raises(InputError, match="record: cannot write: File too large"), full_disk():
         keep(tmp_path / "record", bytes(200))
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("record", "old")]
 
@@ -131,6 +137,17 @@ def test_a_signal_while_a_file_is_written_leaves_the_old_one_and_no_other(tmp_pa
         stopped()
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("old", "old")]
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("content", [b"", b'{"figures": {"an', b"[1, 2]", b"\x89PNG", b"{}"])
+def test_a_damaged_record_of_a_study_is_named(tmp_path, content):
+    study = load_study("mesh-proxies")
+    arm, seed = next(iter(study.arms)), study.seeds[0]
+    record = tmp_path / "records" / f"{run_digest(study, arm, seed)}.json"
+    record.parent.mkdir()
+    record.write_bytes(content)
+    with pytest.raises(InputError, match=rf"{record.name}: this record is damaged; without it the run is done again"):
+        kept_findings(study, tmp_path, arm, seed)
 
 
 def test_a_folder_that_vanishes_is_said(skyedge, tmp_path):
