@@ -42,7 +42,7 @@ def test_the_sea_has_no_label():
 
 
 @given(st.floats(-89, 89), st.floats(-180, 180), st.floats(50, 500))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_footprint_has_the_same_size_at_every_latitude(lat, lon, ground_km):
     lat_deg, lon_deg = (np.radians(x[0]) for x in footprint(lat, lon, ground_km, 8))
     unit = np.stack([np.cos(lat_deg) * np.cos(lon_deg), np.cos(lat_deg) * np.sin(lon_deg), np.sin(lat_deg)], -1)
@@ -84,7 +84,7 @@ def test_every_split_has_land_of_every_class():
 
 
 @given(st.floats(-85, 85), st.floats(-180, 180))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_training_footprint_touches_no_other_split(lat, lon):
     if lies_within_split(lat, lon, 300, TRAIN)[0]:
         edge_lat, edge_lon = footprint(lat, lon, 300, 16)

@@ -80,7 +80,7 @@ def test_an_arm_is_the_experiment_with_its_overrides_and_hosting_is_no_part_of_i
     assert digest(canonical(moved)) == digest(canonical(experiment))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, len(TIANSUAN) - 1), st.text(max_size=4), st.integers(0, 3))
 def test_random_damage_never_gives_a_traceback(tmp_path, place, text, cut):
     path = tmp_path / "damaged.yaml"

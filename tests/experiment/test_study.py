@@ -158,7 +158,7 @@ def test_an_effect_is_real_with_ten_seeds_and_a_figure_that_never_differs_is_the
     assert tests["some"]["awake"].p_holm == pytest.approx(4 * 2 / 2**10)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bar=st.floats(0.5, 39.5), in_file=st.floats(0.1, 9.9))
 def test_a_verdict_flips_where_the_formula_says(file, bar, in_file):
     # awake_difference is cups x rate with four cups, so the verdict turns at a quarter of the bar.
@@ -245,7 +245,7 @@ def test_a_mistake_is_answered_with_its_line(file, monkeypatch, capsys, tmp_path
     assert not (tmp_path / "runs").exists()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, len(FILE)), text=st.text(alphabet="abz:{}[],.-0 \n", max_size=6), cut=st.integers(0, 30))
 def test_random_damage_never_gives_a_traceback(file, tmp_path, place, text, cut):
     damaged = tmp_path / "damaged.yaml"

@@ -50,7 +50,7 @@ def test_every_arm_has_the_same_stream():
     assert draw_stream(parameters["fcfs"], 16, 4) != streams["fcfs"]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(load=st.floats(0.1, 1.5), seed=st.integers(0, 1000))
 def test_a_stream_offers_the_load_that_is_asked_for(load, seed):
     parameters = BatchSchedulingParameters(load=load)
@@ -83,7 +83,7 @@ def test_half_placed_gangs_lock_each_other_out_and_whole_ones_do_not():
     assert without["never_ended"] == with_gangs["never_ended"] == 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     drawn=st.lists(st.tuples(st.integers(0, 50), st.integers(1, 4), st.sampled_from([1, 2, 4])), min_size=1, max_size=12),
     order=st.randoms(use_true_random=False),
@@ -98,7 +98,7 @@ def test_the_order_in_which_jobs_are_given_does_not_matter(drawn, order, policy)
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(drawn=st.lists(st.tuples(st.integers(0, 50), st.integers(1, 4), st.sampled_from([1, 2, 4])), min_size=1, max_size=12))
 def test_gangs_hold_nothing_for_nothing_and_all_that_is_held_is_work(drawn):
     nodes = nodes_of(4, 4)

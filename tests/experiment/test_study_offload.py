@@ -26,7 +26,7 @@ def naive_best_fit(taken, nodes, room):
     return places
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     pods=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=30),
     nodes=st.integers(1, 4),

@@ -28,7 +28,7 @@ def test_one_scheduler_alone_neither_gains_nor_conflicts():
     assert 0.8 < figures["placed"] < 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     schedulers=st.integers(1, 6),
     sharding=st.sampled_from(["none", "soft", "hard"]),

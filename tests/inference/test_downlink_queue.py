@@ -39,7 +39,7 @@ def curve(scale):
     return np.array([0.0, 1000, 1000, 5000, 20_000]) * scale
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ENTRIES, st.floats(0.1, 5), st.integers(0, 1000), st.integers(1000, 100_000))
 def test_bytes_in_are_bytes_out_and_waiting_and_expired_and_evicted(entries, scale, cut, capacity):
     queue, items, evicted = filled(entries, capacity)
@@ -50,7 +50,7 @@ def test_bytes_in_are_bytes_out_and_waiting_and_expired_and_evicted(entries, sca
     assert queue.waiting_bytes <= capacity
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ENTRIES, st.floats(0.1, 5), st.integers(1, 999))
 def test_cutting_a_pass_in_two_changes_nothing(entries, scale, cut):
     whole, *_ = filled(entries)
@@ -62,7 +62,7 @@ def test_cutting_a_pass_in_two_changes_nothing(entries, scale, cut):
     assert np.abs(np.concatenate([first.at, second.at]) - at_once.at).max(initial=0) <= 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ENTRIES, st.floats(0.1, 3))
 def test_twice_the_capacity_never_delivers_less(entries, scale):
     slow, *_ = filled(entries)
@@ -70,7 +70,7 @@ def test_twice_the_capacity_never_delivers_less(entries, scale):
     assert len(fast.transmit(TIMES, curve(2 * scale), 0, 1000)) >= len(slow.transmit(TIMES, curve(scale), 0, 1000))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ENTRIES)
 def test_what_is_worth_more_goes_first_and_arrives_in_order(entries):
     queue, _, _ = filled(entries)

@@ -50,7 +50,7 @@ def test_cross_entropy_scores_a_zero_probability_and_a_single_class():
     assert normalised_certainty(np.array([[1.0]]))[0] == 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(LOGITS)
 def test_every_miner_answers_for_every_scene(logits):
     observation = Observation(np.arange(6, dtype=np.int32), logits, np.zeros(6, bool))
@@ -64,7 +64,7 @@ def test_every_miner_answers_for_every_scene(logits):
 
 
 @given(LOGITS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_scores_do_not_move_with_a_constant(logits):
     assert np.allclose(softmax(logits), softmax(logits + 3), atol=1e-5)
     assert np.allclose(energy(logits), energy(logits + 3) + 3, atol=1e-3)

@@ -95,7 +95,7 @@ def test_what_is_not_answered_by_the_end_is_said():
 bursts = st.lists(st.lists(st.integers(0, 20 * MINUTE), min_size=1, max_size=6), min_size=1, max_size=5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(bursts, st.sampled_from(["on-demand", "spot"]))
 def test_a_node_sees_what_the_pool_alone_would_do(some, purchase):
     """Bursts reach a node in the order of their first picture; alone, the pool is told everything at the start."""

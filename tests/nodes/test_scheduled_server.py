@@ -138,7 +138,7 @@ def test_a_checkpoint_of_a_host_goes_on_as_if_nothing_had_happened():
 bursts = st.lists(st.lists(st.integers(0, 12 * HOUR), min_size=1, max_size=7), max_size=6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(bursts, st.sampled_from([FIRST_COME, PREEMPT]), st.integers(0, 5), st.sampled_from([0, 30]))
 def test_every_picture_is_answered_once_and_devices_are_never_overdrawn(some, policy, seed, termination_s):
     kinds = [
@@ -162,7 +162,7 @@ def test_every_picture_is_answered_once_and_devices_are_never_overdrawn(some, po
         assert (row["ended_at"][ran] > row["started_at"][ran]).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 1000))
 def test_one_device_without_rivals_is_a_queue_with_one_server(seed):
     """Lindley 1952: each job begins when it has arrived and the one before it has ended; cycles add up to a second each."""

@@ -49,7 +49,7 @@ def scattered(name):
     return {"cloud": 0, "station-0": 1, "station-1": 2}.get(name, 3)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10_000), st.sampled_from([sky_and_ground, four_hosts, scattered]))
 def test_hosting_does_not_change_what_anyone_hears(seed, host_of):
     alone = engine_for(seed, one_host).run()

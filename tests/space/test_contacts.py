@@ -128,7 +128,7 @@ def test_a_satellite_that_never_sees_a_site_is_named():
         require_contacts(find_contacts(ephemeris, north, START, START + DAY, 10.0), equatorial.names)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 2), st.floats(0, 20))
 def test_no_antenna_and_no_satellite_talks_twice_at_a_time(antennas, mask_deg):
     ephemeris = Ephemeris.of(SHELL, START, START + 12 * HOUR)

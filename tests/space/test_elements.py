@@ -190,7 +190,7 @@ def mutations(draw):
     return "\n".join(lines)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(mutations())
 def test_any_mutation_of_an_element_set_loads_or_gets_a_sentence(tmp_path, text):
     path = tmp_path / "mutated.tle"

@@ -51,7 +51,7 @@ def test_a_low_orbit_is_dark_for_about_a_third_of_the_time():
     assert 0.58 < sunlit[0, -1] / 86_460 < 0.68
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(1, 120), st.floats(0, 2000)), min_size=1, max_size=20))
 def test_no_joule_comes_from_nowhere(steps):
     times = np.arange(0, 3 * DAY, MINUTE)

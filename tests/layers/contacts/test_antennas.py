@@ -117,14 +117,14 @@ def best_by_trying_everything(contest):
     return max(best.values())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(contests())
 def test_no_policy_breaks_a_rule(contest):
     for assignment in (first_come(contest), greedy(contest), optimal(contest, time_limit_s=600).assignment):
         assert_within_the_rules(contest, assignment)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(contests(most=5, horizon=8))
 def test_the_optimum_is_what_trying_everything_finds(contest):
     found = optimal(contest, time_limit_s=600)
@@ -133,7 +133,7 @@ def test_the_optimum_is_what_trying_everything_finds(contest):
     assert found.bound == pytest.approx(truth, abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(contests(most=9, horizon=20))
 def test_the_optimum_beats_greed_and_arrival_and_stays_below_its_bound(contest):
     found = optimal(contest, time_limit_s=600)
@@ -144,7 +144,7 @@ def test_the_optimum_beats_greed_and_arrival_and_stays_below_its_bound(contest):
     assert 0 <= found.gap() <= found.gap(min(found.greedy_total, found.first_come_total)) <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(contests(most=9, horizon=20))
 def test_a_relaxation_written_down_anew_is_no_less_than_the_optimum(contest):
     """Shares of an antenna, instant by instant, setting up for nothing: a looser problem, by another hand."""
@@ -169,7 +169,7 @@ def test_a_relaxation_written_down_anew_is_no_less_than_the_optimum(contest):
     assert -relaxed.fun >= optimal(contest, time_limit_s=600).assignment.total - 1e-6
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(contests(most=9, horizon=20), st.randoms(use_true_random=False))
 def test_the_order_of_the_contacts_does_not_matter(contest, random):
     order = np.array(random.sample(range(len(contest)), len(contest)))
@@ -236,7 +236,7 @@ def test_a_satellite_over_two_sites_talks_to_one():
     assert found.contact.tolist() == [1]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(contests(most=9, horizon=20))
 def test_a_contact_may_change_over_wherever_a_rival_for_its_satellite_or_its_only_antenna_rises_or_sets(contest):
     segments, _ = cut(contest)

@@ -104,7 +104,7 @@ def assert_kept(plan, jobs, decision):
             assert reservation.high <= high + 1e-2
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cases())
 def test_no_policy_carries_a_byte_twice_or_out_of_its_window(case):
     plan, jobs = case
@@ -151,7 +151,7 @@ def can_all_be_carried(plan, chosen):
     return not chosen
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases(most=4))
 def test_the_optimum_is_the_best_set_of_jobs_that_can_be_carried(case):
     plan, jobs = case
@@ -166,7 +166,7 @@ def test_the_optimum_is_the_best_set_of_jobs_that_can_be_carried(case):
         assert plan_transfers(columns, ReservationBook(plan), policy).value <= truth + 1e-9
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases(), st.randoms(use_true_random=False))
 def test_the_order_in_which_jobs_are_given_does_not_matter(case, random):
     plan, jobs = case
@@ -177,7 +177,7 @@ def test_the_order_in_which_jobs_are_given_does_not_matter(case, random):
         assert one.reservations == other.reservations
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases())
 def test_what_is_left_and_what_is_reserved_add_up(case):
     plan, jobs = case

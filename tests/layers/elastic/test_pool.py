@@ -81,7 +81,7 @@ def pools(draw: st.DrawFn) -> tuple[PoolProfile, dict[str, dict[str, float]]]:
     return profile, policy
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(pool=pools(), items=work, cuts=st.lists(st.integers(0, 40 * MINUTE), max_size=6), data=st.data())
 def test_however_time_is_cut_the_outcome_is_the_same(pool, items, cuts, data) -> None:
     profile, policy = pool
@@ -105,7 +105,7 @@ def test_however_time_is_cut_the_outcome_is_the_same(pool, items, cuts, data) ->
     assert repr(stepped.bill()) == repr(whole.bill)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(pool=pools(), items=work)
 def test_work_is_done_once_whole_and_by_no_more_instances_than_there_are(pool, items) -> None:
     profile, policy = pool

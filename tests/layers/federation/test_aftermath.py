@@ -80,7 +80,7 @@ def test_a_copy_that_every_cluster_has_is_missed_only_with_the_last_of_them():
     assert left.not_served_replica_s == pytest.approx(2 * PATIENCE_S)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(

@@ -25,7 +25,7 @@ def workloads(draw):
     return region, draw(st.lists(row, min_size=1, max_size=6))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(workloads())
 def test_many_workloads_at_once_get_the_clusters_that_each_gets(drawn):
     region, rows = drawn

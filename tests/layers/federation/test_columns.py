@@ -13,7 +13,7 @@ from skyedge.layers.scheduler.objects import Requirement
 from tests.layers.federation.drawn import AFFINITIES, clusters
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(clusters(), st.lists(AFFINITIES, min_size=1, max_size=4))
 def test_an_affinity_means_the_clusters_that_it_matches(members, affinities):
     federation = Federation.of(members)
@@ -21,7 +21,7 @@ def test_an_affinity_means_the_clusters_that_it_matches(members, affinities):
         assert federation.matches(affinity).tolist() == [matches_affinity(one, affinity) for one in federation.clusters]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(clusters(), st.sampled_from([(), (Toleration("team", "Exists"),), (Toleration(operator="Exists"),)]))
 def test_a_cluster_that_is_not_ready_is_tainted(members, tolerations):
     federation = Federation.of(members)
@@ -29,14 +29,14 @@ def test_a_cluster_that_is_not_ready_is_tainted(members, tolerations):
     assert federation.tolerated(tolerations).tolist() == [tolerates_taints(one, tolerations) for one in carried]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(clusters(), st.sets(st.sampled_from(["cluster", "region", "provider", "zone"])))
 def test_spread_fields_are_there_or_not(members, names):
     federation = Federation.of(members)
     assert federation.has_fields(names).tolist() == [has_spread_fields(one, names) for one in federation.clusters]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(clusters())
 def test_the_order_of_clusters_does_not_matter(members):
     forth, back = Federation.of(members), Federation.of(members[::-1])

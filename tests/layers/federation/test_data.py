@@ -121,7 +121,7 @@ def one_transfer_at_a_time(sets, alive, data_set, target):
     return source, needed, freshest_s
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(sets=some_sets(), alive=st.lists(st.booleans(), min_size=CLUSTERS, max_size=CLUSTERS), data=st.data())
 def test_many_transfers_are_planned_as_one_at_a_time(sets, alive, data):
     alive = np.array(alive)
@@ -135,7 +135,7 @@ def test_many_transfers_are_planned_as_one_at_a_time(sets, alive, data):
         )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(sets=some_sets(), alive=st.lists(st.booleans(), min_size=CLUSTERS, max_size=CLUSTERS))
 def test_what_a_cluster_would_wait_is_what_a_transfer_alone_takes(sets, alive):
     alive = np.array(alive)
@@ -147,7 +147,7 @@ def test_what_a_cluster_would_wait_is_what_a_transfer_alone_takes(sets, alive):
             assert waits_s[row, cluster] == pytest.approx(LinkQueues(NETWORK).send(0.0, one)[0])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(sets=some_sets(), data=st.data())
 def test_a_link_carries_one_transfer_after_the_other(sets, data):
     count = len(sets.size_bytes)

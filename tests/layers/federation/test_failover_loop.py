@@ -79,7 +79,7 @@ def federations(draw, latest_s=1200):
     return running, clusters, down, room, workloads
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(federations(), st.sampled_from(sorted(SETTINGS)))
 def test_room_is_neither_made_nor_lost(federation, name):
     running, clusters, down, room, workloads = federation
@@ -96,7 +96,7 @@ def test_room_is_neither_made_nor_lost(federation, name):
     assert (homes.room >= 0).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(federations())
 def test_skyedge_evicts_nothing_without_somewhere_to_go_and_deletes_nothing_alone(federation):
     running, clusters, down, room, workloads = federation
@@ -119,7 +119,7 @@ def test_skyedge_evicts_nothing_without_somewhere_to_go_and_deletes_nothing_alon
             assert there[workload] == wanted[workload]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(federations(latest_s=60), st.sampled_from([0.0, 1.0, 6.0]))
 def test_clusters_that_come_and_go_in_the_middle_of_moves_lose_nothing(federation, decision_s):
     running, clusters, down, room, workloads = federation
@@ -142,7 +142,7 @@ def test_clusters_that_come_and_go_in_the_middle_of_moves_lose_nothing(federatio
     assert there == wanted if not waits.any() else there >= wanted
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(federations(), st.sampled_from([NO_FAILOVER, KARMADA_DEFAULTS]))
 def test_without_failover_and_with_karmadas_defaults_nothing_moves(federation, settings_):
     running, clusters, down, room, workloads = federation
@@ -152,7 +152,7 @@ def test_without_failover_and_with_karmadas_defaults_nothing_moves(federation, s
     assert not moved & {Event(number) for number in timeline.event.tolist()}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(10, 100), st.floats(0.1, 29.9))
 def test_a_cluster_that_is_back_before_it_is_declared_moves_nothing(dies_at_s, gone_s):
     for settings_, longest_s in ((KARMADA_EVICTION_ON, 29.9), (SKYEDGE, 1.9)):
@@ -162,7 +162,7 @@ def test_a_cluster_that_is_back_before_it_is_declared_moves_nothing(dies_at_s, g
         assert not len(timeline.rows_of(Event.EVICTED))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(federations())
 def test_a_cluster_that_returns_does_not_take_back_what_moved(federation):
     running, clusters, down, room, workloads = federation
@@ -292,7 +292,7 @@ def one_step_at_a_time(copies, wanted, headroom, down, seen, until_s, step_s):
     return lost
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(federations(), st.sampled_from(sorted(SETTINGS)))
 def test_requests_are_lost_as_if_every_moment_were_looked_at(federation, name):
     running, clusters, down, room, workloads = federation

@@ -95,7 +95,7 @@ def test_a_probed_cluster_changes_only_after_four_reports_alike(answers):
             assert answers[max(0, number - 4) : number] == [conditions[number]] * 4
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     health=st.sampled_from([BEATING, KARMADA_LEASED]),
     edges=st.lists(st.integers(1, 1200), min_size=2, max_size=6, unique=True),

@@ -34,7 +34,7 @@ def app(name, replicas, rules, **more):
     return Workload(Resource("Deployment", name, "ns", "apps/v1"), replicas, CPU, rules, **more)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(clusters(), workloads())
 def test_many_at_once_are_placed_as_each_by_itself(members, apps):
     federation = Federation.of(members)
@@ -47,7 +47,7 @@ def test_many_at_once_are_placed_as_each_by_itself(members, apps):
         assert bool(placements.reason(row)) != placements.placed[row]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(clusters(), workloads(), st.sets(st.integers(0, 6), min_size=1, max_size=3))
 def test_who_loses_a_cluster_is_placed_again_and_nobody_else(members, apps, gone):
     federation = Federation.of(members)
@@ -68,7 +68,7 @@ def test_who_loses_a_cluster_is_placed_again_and_nobody_else(members, apps, gone
         assert placer.of(name) == (kept if answer.replicas is None else answer.replicas)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(clusters(), workloads())
 def test_what_is_explained_is_what_was_decided(members, apps):
     federation = Federation.of(members)
@@ -85,7 +85,7 @@ def test_what_is_explained_is_what_was_decided(members, apps):
             assert {verdict.cluster: verdict.replicas for verdict in verdicts if verdict.chosen} == placements.of(row)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.integers(0, 9), min_size=3, max_size=6),
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 2)), min_size=1, max_size=5),
@@ -273,7 +273,7 @@ def class_of(pool):
     return NodeClass(tuple(sorted(pool.labels.items())), pool.taints)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(clusters(), workloads(), st.lists(st.integers(0, 2), min_size=6, max_size=6))
 def test_in_turn_each_sees_what_those_before_it_left(members, apps, priorities):
     apps = [replace(one, priority=priority) for one, priority in zip(apps, priorities, strict=False)]

@@ -80,7 +80,7 @@ def federations(draw):
     return clusters, workloads, running, moves, quotas
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(federations())
 def test_as_many_replicas_serve_at_any_time_as_did_before(federation):
     clusters, workloads, running, moves, quotas = federation
@@ -97,7 +97,7 @@ def test_as_many_replicas_serve_at_any_time_as_did_before(federation):
         assert sum(count for (name, _), count in now.items() if name == one.name) == one.replicas, "and no more in the end"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(federations())
 def test_nothing_new_goes_where_there_is_no_room_or_where_policies_taints_and_quotas_are_against_it(federation):
     clusters, workloads, running, moves, quotas = federation
@@ -118,7 +118,7 @@ def test_nothing_new_goes_where_there_is_no_room_or_where_policies_taints_and_qu
             assert there["b"] <= max(quota.static["b"]["cpu"] // 1000, before["b"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(federations())
 def test_a_moved_cluster_is_empty_in_the_end_or_it_is_told_what_is_stuck_there(federation):
     clusters, workloads, running, moves, quotas = federation
@@ -136,7 +136,7 @@ def test_a_moved_cluster_is_empty_in_the_end_or_it_is_told_what_is_stuck_there(f
         assert (move.cluster in left_it) == (mine[0][0] == "emptied" and move.purpose is Purpose.LEAVE)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(federations(), st.randoms())
 def test_the_order_in_which_things_are_given_does_not_matter(federation, random_):
     clusters, workloads, running, moves, quotas = federation

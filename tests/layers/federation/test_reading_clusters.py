@@ -76,7 +76,7 @@ def karmadas_room(models, counts, left, request):
     memory=st.none() | st.integers(1, 9),
     gpu=st.none() | st.integers(1, 3),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_room_without_nodes_is_what_karmadas_estimator_says(steps, counts, cpu, memory, gpu):
     models, least = [], {"cpu": 0, "memory": 0}
     for more_cpu, more_memory in steps:

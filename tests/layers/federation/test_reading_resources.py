@@ -63,7 +63,7 @@ def test_what_is_a_control_planes_own_stays_where_it_is(namespace):
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_order_of_documents_plays_no_part(seed):
     given = [*WELL, deployment("e"), policy("q", selector={"name": "e"}), policy("wide", None), cluster("c")]
     shuffled = random.Random(seed).sample(given, len(given))

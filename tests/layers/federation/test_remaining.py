@@ -36,7 +36,7 @@ pools = st.lists(
 
 
 @given(pools, st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_room_shrinks_by_just_as_many_as_were_placed(given_pools, data):
     cluster = Cluster("a", pools=tuple(given_pools))
     placed = data.draw(st.integers(0, room(cluster)))
@@ -49,7 +49,7 @@ def test_room_shrinks_by_just_as_many_as_were_placed(given_pools, data):
 
 
 @given(pools, st.integers(0, 100))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_what_finds_no_room_any_more_takes_nothing(given_pools, wanted):
     cluster = Cluster("a", pools=tuple(given_pools))
     (left,) = remaining([cluster], [workload()], [{"a": wanted}])

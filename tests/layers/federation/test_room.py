@@ -17,7 +17,7 @@ from tests.layers.federation.drawn import POOLS, SHAPES, clusters
 from tests.layers.federation.reference import room_on_nodes, room_on_pools
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(clusters(), st.lists(SHAPES, min_size=1, max_size=4))
 def test_a_cluster_has_the_room_of_its_nodes(members, shapes):
     federation = Federation.of(members)
@@ -29,7 +29,7 @@ def test_a_cluster_has_the_room_of_its_nodes(members, shapes):
         assert [room_on_nodes(federation, column, flavour) for column in range(len(federation))] == told
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(clusters(), st.lists(SHAPES, min_size=1, max_size=4), st.lists(POOLS, max_size=3), st.integers(0, 6))
 def test_new_nodes_of_one_cluster_are_as_if_all_were_looked_at_again(members, shapes, pools, which):
     federation = Federation.of(members)

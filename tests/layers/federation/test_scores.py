@@ -63,7 +63,7 @@ OWN = f"{__name__}:AlphabeticalScore"
 
 
 @pytest.mark.parametrize("name", sorted(SCORES))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(facts=st.dictionaries(st.sampled_from(["carbon_g_per_kwh", "contact_s", "hops:x"]), st.floats(0, 1e9)))
 def test_marks_go_from_0_to_100(name, facts):
     federation = Federation.of([Cluster("a", facts=facts), Cluster("b", pools=ROOM, lat_deg=0.0, lon_deg=0.0)])

@@ -102,14 +102,14 @@ admissions = st.builds(
 requests = st.sampled_from([GET, HttpRequest("", "/v2", "POST"), None])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(admissions, st.sampled_from([80, 9000]), requests)
 def test_all_at_once_is_as_one_by_one(admission, port, request):
     one_by_one = [[allowed(admission, who, service, port, request).allowed for service in SERVICES] for who in CALLERS]
     assert (allowed_matrix(admission, CALLERS, SERVICES, port, request) == np.array(one_by_one)).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(admissions, st.sampled_from([80, 9000]), requests)
 def test_denying_wins_and_never_opens(admission, port, request):
     deny_all = Policy("z", Action.DENY, (Rule(),))

@@ -32,7 +32,7 @@ class Services:
         return picks, active.tolist()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes, st.integers(0, 1500), st.integers(0, 99))
 def test_a_batch_of_least_requests_is_the_same_as_one_after_another(sizes, count, seed):
     many = Services(sizes, count, seed)
@@ -40,7 +40,7 @@ def test_a_batch_of_least_requests_is_the_same_as_one_after_another(sizes, count
     assert (less_busy(many.pairs, many.active).tolist(), many.active.tolist()) == expected
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes, st.integers(0, 400), st.integers(0, 99))
 def test_so_it_is_where_some_services_have_unequal_weights(sizes, count, seed):
     many = Services(sizes, count, seed)

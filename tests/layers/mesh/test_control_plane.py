@@ -157,7 +157,7 @@ class Zones(RuleBasedStateMachine):
 
 
 TestZones = Zones.TestCase
-TestZones.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestZones.settings = settings(max_examples=40, stateful_step_count=20)
 
 
 def test_what_cannot_be_is_said():

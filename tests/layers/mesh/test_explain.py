@@ -10,7 +10,7 @@ from skyedge.layers.mesh.locality import Locality
 from tests.layers.mesh.test_shadowing import MATCHES, REQUESTS, rule
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.lists(MATCHES, max_size=2).map(lambda matches: rule(*matches)), max_size=4), REQUESTS)
 def test_the_rule_that_is_called_met_is_the_first_that_is(rules, request):
     told = reasons(rules, request)
@@ -19,7 +19,7 @@ def test_the_rule_that_is_called_met_is_the_first_that_is(rules, request):
     assert all(one.why for one in told)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(MATCHES, REQUESTS)
 def test_a_condition_fails_exactly_if_something_of_it_is_said_to_fail(match, request):
     assert match.holds(request) != any(failures(match, request))

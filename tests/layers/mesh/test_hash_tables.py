@@ -34,7 +34,7 @@ def test_the_hash_depends_on_the_seed_and_fits_64_bits(data, seed):
     assert xxhash64(data, seed) != xxhash64(data, seed ^ 1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(weighted)
 def test_a_maglev_table_is_full_and_slots_follow_weights(given_hosts):
     keys, weights = given_hosts
@@ -43,7 +43,7 @@ def test_a_maglev_table_is_full_and_slots_follow_weights(given_hosts):
     assert np.abs(counts - 251 * shares(weights)).max() <= len(keys) + 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(weighted, st.integers(0, 2**64 - 1), st.randoms())
 def test_the_order_of_hosts_does_not_matter(given_hosts, hashed, chance):
     keys, weights = given_hosts

@@ -96,7 +96,7 @@ def test_pairs_make_as_many_calls_as_pods_send():
     assert drawn.same_node.mean() == pytest.approx(drawn.chance_local, abs=0.01)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from(Architecture), st.floats(0.1, 300), st.floats(1.01, 3))
 def test_more_load_never_costs_or_waits_less(architecture, load, factor):
     drawn = pattern()

@@ -57,7 +57,7 @@ def test_a_bad_version_goes_back_and_no_more_saw_it_than_the_bound_says(analysis
     assert (course.traffic.calls.requests.status[after] == 200).all()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(share=st.floats(0.0, 0.5), mean_ms=st.floats(1.0, 40.0), mirror=st.booleans(), seed=st.integers(0, 99))
 def test_what_was_looked_at_is_what_the_golden_signals_say_afterwards(share, mean_ms, mirror, seed):
     behaviour = Behaviour(ServiceTime(mean_ms), failing=(Failing(share=share, status=500),))

@@ -82,13 +82,13 @@ class Both:
                 (self.router.restore if back else self.router.eject)([row])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 10**6), st.booleans())
 def test_a_batch_goes_the_ways_of_its_requests_one_after_another(seed, faults):
     Both(RandomMesh(seed, faults=faults)).route(80)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6))
 def test_so_it_does_through_ejections_answers_and_other_endpoints(seed):
     both = Both(RandomMesh(seed))
@@ -103,7 +103,7 @@ def test_so_it_does_through_ejections_answers_and_other_endpoints(seed):
             side.update(host, fresh)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6))
 def test_in_one_batch_or_in_several_is_the_same(seed):
     random = RandomMesh(seed)
@@ -116,7 +116,7 @@ def test_in_one_batch_or_in_several_is_the_same(seed):
     assert whole.table.active.tolist() == parts.table.active.tolist()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6))
 def test_the_order_in_which_a_mesh_is_written_has_no_meaning(seed):
     random = RandomMesh(seed)

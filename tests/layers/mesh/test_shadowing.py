@@ -138,7 +138,7 @@ REQUESTS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(MATCHES, MATCHES, st.lists(REQUESTS, min_size=10, max_size=30))
 def test_what_is_covered_is_met(earlier, later, requests):
     narrower = replace(later, **{name: getattr(earlier, name) for name in HALF})
@@ -147,7 +147,7 @@ def test_what_is_covered_is_met(earlier, later, requests):
             assert all(earlier.holds(request) for request in requests if one.holds(request))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.lists(MATCHES, max_size=2).map(lambda matches: rule(*matches)), min_size=2, max_size=5),
     st.lists(REQUESTS, min_size=10, max_size=30),
@@ -157,7 +157,7 @@ def test_no_request_reaches_a_hidden_rule(rules, requests):
     assert not gone & {found[0] for request in requests if (found := first_match(rules, request)) is not None}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(MATCHES)
 def test_a_condition_covers_itself(match):
     assert covers(match, match)

@@ -152,7 +152,7 @@ def test_at_every_moment_of_the_patient_way_somebody_listens():
             assert after is Phase.FAILED
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 8), st.integers(1, 3), st.integers(1, 4), st.randoms(use_true_random=False))
 def test_no_more_are_under_way_than_may_be_and_zones_come_in_turn(nodes, count, most, random):
     placed = zones(nodes, count)

@@ -93,7 +93,7 @@ def test_the_waits_are_those_of_a_queue_with_priorities():
     np.testing.assert_allclose([np.mean(one) for one in waited], expected, rtol=0.05)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(1, 60), st.integers(0, 2)), min_size=1, max_size=12

@@ -41,7 +41,7 @@ def test_ways_in_a_circle_lose_alike():
 WAYS = st.lists(st.integers(0, 4), unique=True, max_size=5)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(WAYS, st.integers(0, 1000), st.integers(0, 2)), min_size=1, max_size=8),
     st.lists(st.integers(1, 200), min_size=5, max_size=5),

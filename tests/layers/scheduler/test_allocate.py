@@ -62,14 +62,14 @@ def clusters(draw):
     return nodes, pods, groups, queues
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(clusters())
 def test_bulk_placement_equals_one_pod_at_a_time(cluster):
     expected = Reference(*cluster).run()
     assert dict(schedule(take_snapshot(*cluster), POLICY).binds()) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(clusters(), st.randoms())
 def test_the_order_of_the_input_does_not_matter(cluster, random):
     before = dict(schedule(take_snapshot(*cluster), POLICY).binds())
@@ -77,7 +77,7 @@ def test_the_order_of_the_input_does_not_matter(cluster, random):
     assert dict(schedule(take_snapshot(*shuffled), POLICY).binds()) == before
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(clusters())
 def test_no_node_is_overfilled_and_no_gang_is_split(cluster):
     nodes, pods, groups, _queues = cluster

@@ -88,7 +88,7 @@ def test_the_reservation_is_when_enough_has_ended():
 lengths = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(10, 300)), min_size=1, max_size=8)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(lengths)
 def test_whoever_runs_ahead_leaves_the_next_job_its_place(waiting):
     others = [job(f"job{n}", pods, cores, expected_s=s, born_s=2 + n) for n, (pods, cores, s) in enumerate(waiting)]

@@ -60,7 +60,7 @@ shapes = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @pytest.mark.parametrize("name", ALL)
 @given(cluster=nodes, pods=st.lists(shapes, min_size=1, max_size=30), leaving=st.data())
 def test_no_node_and_no_gpu_is_ever_given_away_twice(name, cluster, pods, leaving):
@@ -93,7 +93,7 @@ def test_no_node_and_no_gpu_is_ever_given_away_twice(name, cluster, pods, leavin
         assert session.devices_free[row, : node.device_count].tolist() == [1000 - milli for milli in held]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(nodes, st.lists(shapes, min_size=1, max_size=25))
 def test_a_pod_is_refused_only_if_no_node_has_room(cluster, pods):
     packer = Packer(cluster, pods, policy("fgd"))
@@ -111,7 +111,7 @@ def test_a_pod_is_refused_only_if_no_node_has_room(cluster, pods):
         assert (packer.place(pod) is not None) == room
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(nodes, st.lists(shapes, min_size=1, max_size=25))
 def test_the_gradient_kept_from_pod_to_pod_is_the_one_from_scratch(cluster, pods):
     """The scores that the ranking keeps, brought up to date on touched nodes only, are those of a new session."""

@@ -63,7 +63,7 @@ def summary(decision: Decision) -> tuple:
     )
 
 
-@settings(max_examples=MANY, deadline=None)
+@settings(max_examples=MANY)
 @given(cases)
 def test_nothing_is_given_away_twice(case: Case):
     now, later = defaultdict(Counter), defaultdict(Counter)
@@ -82,7 +82,7 @@ def test_nothing_is_given_away_twice(case: Case):
             assert all(amount <= case.nodes[node].allocatable.get(r, 0) for r, amount in amounts.items()), node
 
 
-@settings(max_examples=MANY, deadline=None)
+@settings(max_examples=MANY)
 @given(cases)
 def test_only_pods_that_wait_are_placed_and_each_once(case: Case):
     assert len(list(case.decision.binds())) == len(case.binds)
@@ -92,7 +92,7 @@ def test_only_pods_that_wait_are_placed_and_each_once(case: Case):
         assert not case.pods[name].gated
 
 
-@settings(max_examples=MANY, deadline=None)
+@settings(max_examples=MANY)
 @given(cases)
 def test_a_gang_starts_whole_or_not_at_all(case: Case):
     if not case.asks("gang", "job_ready"):
@@ -109,7 +109,7 @@ def test_a_gang_starts_whole_or_not_at_all(case: Case):
         assert held + modest >= case.groups[group].min_member, group
 
 
-@settings(max_examples=MANY, deadline=None)
+@settings(max_examples=MANY)
 @given(cases)
 def test_evictions_spare_whom_they_must_and_are_for_somebody(case: Case):
     for name in case.evicted:
@@ -123,7 +123,7 @@ def test_evictions_spare_whom_they_must_and_are_for_somebody(case: Case):
         assert not any(name.startswith("kube-system/") or case.pods[name].system_critical for name in case.evicted)
 
 
-@settings(max_examples=MANY, deadline=None)
+@settings(max_examples=MANY)
 @given(cases)
 def test_a_placed_pod_is_where_it_may_be(case: Case):
     if not case.asks("predicates", "predicate"):
@@ -145,7 +145,7 @@ def test_a_placed_pod_is_where_it_may_be(case: Case):
                 assert shunned <= {name}
 
 
-@settings(max_examples=MANY, deadline=None)
+@settings(max_examples=MANY)
 @given(cases)
 def test_a_hard_topology_holds(case: Case):
     if not case.asks("network-topology-aware", "hypernode_gradient"):
@@ -161,7 +161,7 @@ def test_a_hard_topology_holds(case: Case):
         assert not places or any(places <= domain for domain in domains)
 
 
-@settings(max_examples=MANY, deadline=None)
+@settings(max_examples=MANY)
 @given(cases)
 def test_no_queue_grows_above_its_ceiling_and_a_closed_one_not_at_all(case: Case):
     if not (case.asks("proportion", "allocatable") or case.asks("capacity", "allocatable")):
@@ -176,7 +176,7 @@ def test_no_queue_grows_above_its_ceiling_and_a_closed_one_not_at_all(case: Case
             assert not new[resource] or held[resource] + new[resource] <= most
 
 
-@settings(max_examples=MANY, deadline=None)
+@settings(max_examples=MANY)
 @given(cases)
 def test_neither_the_order_of_the_input_nor_a_question_changes_the_decision(case: Case):
     said = summary(case.decision)
@@ -185,7 +185,7 @@ def test_neither_the_order_of_the_input_nor_a_question_changes_the_decision(case
     assert summary(asked) == said
 
 
-@settings(max_examples=MANY, deadline=None)
+@settings(max_examples=MANY)
 @given(cases)
 def test_every_pod_that_is_placed_sent_away_or_left_waiting_has_its_sentence(case: Case):
     explanations = case.things.decide(case.configuration, explain=True).explanations
@@ -203,7 +203,7 @@ def test_every_pod_that_is_placed_sent_away_or_left_waiting_has_its_sentence(cas
             assert len(sentence) > len("waits: ")
 
 
-@settings(max_examples=MANY, deadline=None)
+@settings(max_examples=MANY)
 @given(cases)
 def test_what_is_called_impossible_cannot_run_in_an_empty_cluster_either(case: Case):
     for name in case.decision.impossible:
@@ -222,7 +222,7 @@ def test_what_is_called_impossible_cannot_run_in_an_empty_cluster_either(case: C
         assert not dict(decision.binds()) or bound < group.min_member
 
 
-@settings(max_examples=MANY, deadline=None)
+@settings(max_examples=MANY)
 @given(cases)
 def test_when_all_that_was_decided_is_done_the_next_cycle_finds_nothing_to_do(case: Case):
     """Where no pod minds its neighbours, and no job waits for a gang or a network domain.

@@ -77,7 +77,7 @@ def never_more_than_there_is(outcome, nodes) -> bool:
     return True
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @pytest.mark.parametrize("name", ["fgd", "bestfit", "random", "gpu-packing", "binpack", "default", "easy-backfill"])
 @given(jobs=single_jobs)
 def test_every_job_runs_its_length_once_and_nothing_is_given_away_twice(name, jobs):
@@ -90,7 +90,7 @@ def test_every_job_runs_its_length_once_and_nothing_is_given_away_twice(name, jo
     assert outcome.figures()["finished"] == len(jobs)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(single_jobs, st.randoms())
 def test_the_order_of_jobs_and_nodes_does_not_matter(jobs, random):
     for name in ("fgd", "random", "default"):
@@ -101,7 +101,7 @@ def test_the_order_of_jobs_and_nodes_does_not_matter(jobs, random):
         assert after.end_s.tolist() == before.end_s.tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(single_jobs, st.sampled_from(ONE_TREE))
 def test_one_pod_at_a_time_gives_what_whole_cycles_give(jobs, plugin):
     """Where there is one queue, no gang and no preemption."""
@@ -112,7 +112,7 @@ def test_one_pod_at_a_time_gives_what_whole_cycles_give(jobs, plugin):
     assert quick.node.tolist() == slow.node.tolist()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(single_jobs)
 def test_the_means_over_time_are_what_the_jobs_held(jobs):
     outcome = replay(CLUSTER, jobs, TWO_QUEUES, policy("bestfit"))
@@ -257,7 +257,7 @@ gang_jobs = st.lists(
 DRF_WITHOUT_GANGS = Configuration(("allocate",), tiers_of(("drf", "predicates", "binpack")), "drf without gangs")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(gang_jobs, st.sampled_from([NO_GANGS, DRF_WITHOUT_GANGS, GANGS, PREEMPTING, policy("easy-backfill")]))
 def test_no_job_is_left_behind_unsaid(jobs, configuration):
     """Every job ends, if those that lock each other out give way; if nobody does, the lock is counted."""

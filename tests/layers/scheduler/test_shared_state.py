@@ -31,7 +31,7 @@ def cluster(nodes: int, sizes: list[tuple[int, int]]):
 gangs = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 5)), min_size=1, max_size=15)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 8), gangs, st.integers(1, 4), st.sampled_from(["none", "soft", "hard"]), st.sampled_from([None, 3]))
 def test_nothing_is_overfilled_and_no_gang_is_split(nodes, sizes, schedulers, sharding, batch):
     snapshot = cluster(nodes, sizes)
@@ -44,7 +44,7 @@ def test_nothing_is_overfilled_and_no_gang_is_split(nodes, sizes, schedulers, sh
     assert len(set(shared.decision.bound_pods.tolist())) == len(shared.decision.bound_pods)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 8), gangs)
 def test_one_scheduler_alone_is_the_plain_scheduler(nodes, sizes):
     snapshot = cluster(nodes, sizes)

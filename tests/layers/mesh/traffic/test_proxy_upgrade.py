@@ -97,7 +97,7 @@ def clusters(draw):
     return mesh, behaviours, requests, {node: f"z{at % 2}" for at, node in enumerate(nodes)}, seed
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(clusters(), st.integers(1, 3))
 def test_with_patience_no_request_is_lost_whatever_runs(world, at_once):
     mesh, behaviours, requests, zones, seed = world
@@ -109,7 +109,7 @@ def test_with_patience_no_request_is_lost_whatever_runs(world, at_once):
     assert result.done_us < 120e6
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(clusters(), st.sampled_from([0.0, 0.001, 0.1]), st.booleans())
 def test_every_request_ends_once_and_what_fails_met_a_proxy_that_was_gone(world, drain_s, kill):
     mesh, behaviours, requests, zones, seed = world
@@ -128,7 +128,7 @@ def test_every_request_ends_once_and_what_fails_met_a_proxy_that_was_gone(world,
     assert set(result.ready_us) == set(zones)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(worlds(), st.booleans(), st.sampled_from([0.0, 0.004, 600.0]), st.integers(1, 3), st.sampled_from([0.0, 0.005, 0.03]))
 def test_among_limits_ejections_and_failures_every_request_ends_once_too(world, kill, drain_s, at_once, start_s):
     mesh, behaviours, _, _, seed = world
@@ -144,7 +144,7 @@ def test_among_limits_ejections_and_failures_every_request_ends_once_too(world, 
     assert set(result.ready_us) == {"n0", "n1", "n2"}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(clusters())
 def test_who_kills_at_once_loses_requests_under_load(world):
     mesh, behaviours, requests, zones, seed = world

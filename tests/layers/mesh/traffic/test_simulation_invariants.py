@@ -21,7 +21,7 @@ def overlaps(start_us, end_us):
     return most
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(worlds(), st.sampled_from([200, 2000]))
 def test_every_request_ends_once_and_no_limit_is_broken(world, rate):
     mesh, behaviours, limits, wish, seed = world
@@ -68,7 +68,7 @@ def columns(traffic):
     return [getattr(part, field.name).tolist() for part in (calls.requests, calls.attempts) for field in fields(part)]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(worlds())
 def test_the_same_seed_gives_the_same_digits_whatever_the_order_of_the_mesh(world):
     mesh, behaviours, _, _, seed = world

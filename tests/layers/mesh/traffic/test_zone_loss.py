@@ -49,7 +49,7 @@ def worlds(draw):
     return mesh, from_zones(draw(st.sampled_from([50, 300])), 600, seed), behaviours, seed
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(worlds(), st.sets(st.sampled_from(ZONES), min_size=1, max_size=2))
 def test_with_one_zone_left_nothing_that_is_routed_changes(world, zones):
     mesh, requests, behaviours, seed = world
@@ -65,7 +65,7 @@ def test_with_one_zone_left_nothing_that_is_routed_changes(world, zones):
     assert not less.sent_to_gone
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(worlds())
 def test_with_all_zones_lost_requests_go_on_to_an_endpoint_that_has_gone(world):
     mesh, requests, behaviours, seed = world

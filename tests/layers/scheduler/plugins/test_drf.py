@@ -97,7 +97,7 @@ leaves = st.dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(leaves)
 def test_every_leaf_has_its_guaranteed_share(branches):
     """Hierarchical share guarantee (Bhattacharya et al., SoCC 2013): its weight among its siblings, level by level."""

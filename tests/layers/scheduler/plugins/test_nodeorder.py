@@ -179,7 +179,7 @@ def test_most_requested_places_many_at_a_time_as_one_by_one() -> None:
     assert got == one_by_one
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8), st.integers(0, 2)), min_size=1, max_size=6),
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 5)), max_size=6),

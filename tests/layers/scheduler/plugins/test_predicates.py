@@ -218,7 +218,7 @@ def test_nothing_is_asked_for_each_pod_where_no_pod_looks_at_others() -> None:
     assert mixed.points.distinguishes
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_pods_placed_together_go_where_they_would_go_one_by_one_though_some_look_at_others(data: st.DataObject) -> None:
     nodes, pods = data.draw(_nodes), data.draw(_pods)
@@ -308,7 +308,7 @@ _pods = st.lists(st.tuples(_shapes, st.sampled_from("abc")), min_size=1, max_siz
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_nodes, _pods, st.randoms(use_true_random=False))
 def test_no_node_gets_a_pod_that_it_refuses_and_the_order_of_the_input_does_not_matter(
     nodes: list[Node], pods: list[Pod], shuffler: random.Random
@@ -324,7 +324,7 @@ def test_no_node_gets_a_pod_that_it_refuses_and_the_order_of_the_input_does_not_
     assert binds(mixed_nodes, mixed_pods) == got
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_nodes, _pods)
 def test_when_all_is_placed_no_two_pods_are_where_an_anti_affinity_forbids_it(nodes: list[Node], pods: list[Pod]) -> None:
     got = binds(nodes, pods)

@@ -112,7 +112,7 @@ def test_a_node_is_worth_the_mates_that_it_holds_and_could_hold() -> None:
     assert [session.points.score(worker, np.array([node]))[0] for node in range(3)] == scores.tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=3),
     st.lists(st.integers(1, 6), min_size=1, max_size=5),
