@@ -79,6 +79,11 @@ def said_elsewhere(expected: Any, got: Any, tolerance: Tolerance) -> bool:
     return True
 
 
+def one_of(expected: Any, got: Any, tolerance: Tolerance) -> bool:
+    """Several answers are as good: equal to one of them."""
+    return isinstance(expected, list) and any(same(one, got, tolerance) for one in expected)
+
+
 def zeros_apart(expected: Any, got: Any, tolerance: Tolerance) -> bool:
     """Maps that agree when what is zero, and what is empty then, is left out of both."""
     return same(_without_zeros(expected), _without_zeros(got), tolerance)
@@ -93,6 +98,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("session", "pipelined"): listed(unordered),
     ("session", "pod_group_phase"): listed(same),
     ("elastic_resources", "elastic"): zeros_apart,
+    ("dispense_by_weight", "assignment_any_of"): one_of,
     ("http_route", "upstream_headers"): listed(same),
     ("http_route", "response_headers"): listed(same),
     ("outlier_config", "effective"): listed(same),

@@ -9,9 +9,13 @@ from cases import Case, read_cases
 from run import Result, run_case
 
 HERE = Path(__file__).parent
-FILES = ("volcano.json", "computed.json", "karmada.json", "istio.json")
+FILES = ("volcano.json", "computed.json", "karmada.json", "karmada_tables.json", "istio.json")
 
-MISSES: dict[str, str] = {}
+MISSES: dict[str, str] = {
+    "karmada-t-affinity-23": "an operator that there is not is an error, not a condition that nothing meets",
+    "karmada-t-affinity-33": "a field that there is not is an error, not a condition that nothing meets",
+    "karmada-t-reschedule-01": "files often come without status: who runs and is asked anew is divided anew",
+}
 """Advanced cases that skyedge does not pass, by id, with the reason."""
 
 CASES = [case for name in FILES for case in read_cases(HERE / name)]

@@ -80,14 +80,14 @@ def dispense_by_weight(
 def assign_by_static_weight(
     candidates: Sequence[str], replicas: int, weights: Sequence[StaticWeight] | None = None, uid: str = ""
 ) -> Assignment:
-    """All replicas by the weights of a policy, whatever room there is."""
+    """All replicas by the weights of a policy, whatever room there is; who weighs too little for one has 0."""
     found = static_weights(candidates, weights)
     names = sorted(candidates)
     given = np.array([[found.get(name, 0) for name in names]], np.int64)
     shares = divide_by_static_weight(
         np.array([replicas]), given, np.ones(given.shape, np.bool_), np.array([ties_descend(uid)])
     )
-    return _named(names, shares[0])
+    return {name: count for name, count in zip(names, shares[0].tolist(), strict=True) if found.get(name)}
 
 
 def assign_duplicated(candidates: Sequence[str], replicas: int) -> Assignment:
@@ -178,7 +178,8 @@ def assign_replicas(
         fits = sum(candidate.room for candidate in mine) + sum(there.values())
         target = left if order == tiers[-1] else min(left, fits)
         if strategy is Strategy.STATIC_WEIGHT:
-            part = assign_by_static_weight([candidate.name for candidate in mine], target, weights, uid)
+            given = assign_by_static_weight([candidate.name for candidate in mine], target, weights, uid)
+            part = {name: count for name, count in given.items() if count}
         else:
             part = assign_by_room({candidate.name: candidate.room for candidate in mine}, target, there, strategy, mode, uid)
         result = merge_assignments(result, part)

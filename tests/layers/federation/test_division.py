@@ -159,6 +159,12 @@ def test_static_weights_take_the_largest_that_matches_and_forget_the_unmatched()
     assert assign_by_static_weight(["a", "b"], 8) == {"a": 4, "b": 4}
 
 
+def test_who_weighs_too_little_for_a_replica_has_none_and_is_no_place_for_the_workload():
+    weights = [StaticWeight(9, ("a",)), StaticWeight(1, ("b",))]
+    assert assign_by_static_weight(["a", "b", "c"], 1, weights) == {"a": 1, "b": 0}
+    assert assign_replicas([Candidate("a"), Candidate("b")], 1, {}, Strategy.STATIC_WEIGHT, weights) == {"a": 1}
+
+
 def test_static_weights_of_many_workloads_count_candidates_only():
     got = divide_by_static_weight(
         np.array([6, 6]), np.array([[1, 2, 3], [0, 0, 0]]), np.array([[True, True, False], [True, False, True]])

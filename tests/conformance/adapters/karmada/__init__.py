@@ -1,0 +1,50 @@
+"""Karmada's cases, for ``skyedge.layers.federation``; one module a subject."""
+
+from __future__ import annotations
+
+from . import choice, division, eviction, overriding, placement, policies, status
+
+ADAPTERS = {
+    "aggregate_status": status.aggregate_status,
+    "assign_replicas": division.assign_replicas,
+    "attach_zero_replicas": division.attach_zero_replicas,
+    "cluster_affinity": choice.cluster_affinity,
+    "dispense_by_weight": division.dispense_by_weight,
+    "divide_available": division.divide_available,
+    "divide_duplicated": division.divide_duplicated,
+    "divide_dynamic": division.divide_dynamic,
+    "divide_static_weight": division.divide_static_weight,
+    "eviction_filter": choice.eviction_filter,
+    "graceful_eviction_next_retry": eviction.graceful_eviction_next_retry,
+    "graceful_eviction_task": eviction.graceful_eviction_task,
+    "graceful_eviction_tasks": eviction.graceful_eviction_tasks,
+    "group_by_region": choice.group_by_region,
+    "group_score": choice.group_score,
+    "group_score_compare": choice.group_score_compare,
+    "image_override": overriding.image_override,
+    "image_parse": overriding.image_parse,
+    "image_split": overriding.image_split,
+    "list_override": overriding.list_override,
+    "locality_score": choice.locality_score,
+    "manifest_image_override": overriding.manifest_image_override,
+    "manifest_list_override": overriding.manifest_list_override,
+    "map_override": overriding.map_override,
+    "match_zones": choice.match_zones,
+    "merge_assignments": division.merge_assignments,
+    "min_toleration_time": eviction.min_toleration_time,
+    "need_eviction": eviction.need_eviction,
+    "override_order": policies.override_order,
+    "placement": placement.placement,
+    "policy_select": policies.policy_select,
+    "replicas_changed": division.replicas_changed,
+    "reschedule_required": placement.reschedule_required,
+    "select_groups": choice.select_groups,
+    "selector_closeness": policies.selector_closeness,
+    "sort_clusters": choice.sort_clusters,
+    "spread_by_cluster": choice.spread_by_cluster,
+    "spread_by_region": choice.spread_by_region,
+    "spread_filter": choice.spread_filter,
+    "taint_filter": choice.taint_filter,
+    "webster": division.seats_by_webster,
+}
+"""By kind of case: the answer of skyedge."""

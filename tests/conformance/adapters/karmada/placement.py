@@ -1,0 +1,130 @@
+"""Cases about a whole placement: filters, choice and division together, and whether it is asked for anew."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from skyedge.kube import FEDERATION, parse_manifests
+from skyedge.layers.federation.columns import Federation
+from skyedge.layers.federation.objects import Cluster, NodePool, PodShape, Workload
+from skyedge.layers.federation.placement import AffinityGroup, PlacementRules, WeightedAffinity
+from skyedge.layers.federation.placing import place
+from skyedge.layers.federation.policy import Resource
+from skyedge.layers.federation.reading import read_federation
+
+from .objects import (
+    Answer,
+    Given,
+    affinity_from,
+    cluster_from,
+    constraints_from,
+    only,
+    strategy_from,
+    tolerations_from,
+)
+
+REPLICA = PodShape((("cpu", 1000),))
+"""What each asks for: one core, so that a cluster with room for so many has so many cores."""
+
+WORKLOAD = (
+    "api_kind",
+    "replicas",
+    "strategy",
+    "static_weights",
+    "groups",
+    "spread",
+    "tolerations",
+    "scheduled",
+    "evicting",
+    "group",
+    "fresh",
+)
+
+
+def member_from(given: Given) -> Cluster:
+    """A cluster with room for so many replicas, and what its API server is known to know."""
+    plain = {key: value for key, value in given.items() if key not in ("room", "api_kinds")}
+    known = given.get("api_kinds")
+    cluster = cluster_from(plain)
+    return Cluster(
+        cluster.name,
+        cluster.labels,
+        cluster.provider,
+        cluster.region,
+        cluster.zones,
+        cluster.taints,
+        (NodePool(1, {"cpu": 1000 * given.get("room", 0)}),),
+        None if known is None else frozenset(known),
+        known is None,
+    )
+
+
+def group_from(given: Given) -> AffinityGroup:
+    """An affinity with its overflow."""
+    only(given, ("name", "affinity", "overflow"), "an affinity group")
+    overflow = tuple(affinity_from(one) for one in given.get("overflow") or ())
+    return AffinityGroup(given.get("name") or "", affinity_from(given.get("affinity") or {}), overflow)
+
+
+def workload_from(given: Given) -> Workload:
+    """A workload under its policy."""
+    only(given, WORKLOAD, "a workload")
+    strategy = given.get("strategy")
+    rules = PlacementRules(
+        tuple(group_from(one) for one in given.get("groups") or ()),
+        tolerations_from(given.get("tolerations") or ()),
+        tuple(constraints_from(given.get("spread") or ())),
+        strategy_from(strategy),
+        tuple(
+            WeightedAffinity(one["weight"], affinity_from({"cluster_names": one["cluster_names"]}))
+            for one in given.get("static_weights") or ()
+        ),
+    )
+    api_version, _, kind = given.get("api_kind", "apps/v1/Deployment").rpartition("/")
+    return Workload(
+        Resource(kind, "it", "default", api_version),
+        given["replicas"],
+        REPLICA,
+        rules,
+        scheduled=given.get("scheduled") or {},
+        evicting=frozenset(given.get("evicting") or ()),
+        group=given.get("group") or "",
+        fresh=given.get("fresh", False),
+    )
+
+
+def placement(given: Given) -> Answer:
+    """Where a workload goes."""
+    members = [member_from(one) for one in given["clusters"]]
+    placements = place(Federation.of(members), [workload_from(given["workload"])])
+    placed = bool(placements.placed[0])
+    return {"placed": placed, "group": placements.group_name(0), "assignment": placements.of(0) if placed else None}
+
+
+def written_time(seconds: float) -> str:
+    """Seconds after some day as a manifest says a time."""
+    return datetime.fromtimestamp(1_700_000_000 + seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+def reschedule_required(given: Given) -> Answer:
+    """Whether a binding has its workload divided anew."""
+    spec: dict[str, Any] = {"resource": {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": "n", "name": "d"}}
+    spec |= {"replicas": 1, "clusters": [{"name": "a", "replicas": 1}]}
+    if (asked := given["reschedule_triggered_at"]) is not None:
+        spec["rescheduleTriggeredAt"] = written_time(asked)
+    answered = given["last_scheduled_time"]
+    binding = {"apiVersion": "work.karmada.io/v1alpha2", "kind": "ResourceBinding", "spec": spec}
+    binding |= {"metadata": {"name": "d", "namespace": "n"}}
+    binding |= {"status": {} if answered is None else {"lastScheduledTime": written_time(answered)}}
+    selector = {"apiVersion": "apps/v1", "kind": "Deployment"}
+    cluster = {"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": "a"}, "spec": {}}
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "namespace": "n"}}
+    deployment |= {"spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "c", "image": "i"}]}}}}
+    policy = {"apiVersion": "policy.karmada.io/v1alpha1", "kind": "PropagationPolicy"}
+    policy |= {"metadata": {"name": "p", "namespace": "n"}, "spec": {"resourceSelectors": [selector]}}
+    written = "\n---\n".join(json.dumps(one) for one in (cluster, deployment, policy, binding))
+    reading = read_federation(parse_manifests(written, file="case.yaml", kinds=FEDERATION))
+    (workload,) = reading.workloads
+    return {"required": workload.fresh}
