@@ -99,6 +99,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("session", "pod_group_phase"): listed(same),
     ("elastic_resources", "elastic"): zeros_apart,
     ("dispense_by_weight", "assignment_any_of"): one_of,
+    ("dependencies", "dependencies"): unordered,
     ("http_route", "upstream_headers"): listed(same),
     ("http_route", "response_headers"): listed(same),
     ("outlier_config", "effective"): listed(same),

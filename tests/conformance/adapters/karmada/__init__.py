@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from . import choice, division, eviction, overriding, placement, policies, status
+from . import choice, division, eviction, interpreting, overriding, placement, policies
 
 ADAPTERS = {
-    "aggregate_status": status.aggregate_status,
+    "aggregate_status": interpreting.aggregate_status,
     "assign_replicas": division.assign_replicas,
     "attach_zero_replicas": division.attach_zero_replicas,
     "cluster_affinity": choice.cluster_affinity,
+    "cluster_condition": eviction.cluster_condition,
+    "dependencies": interpreting.dependencies_of,
     "dispense_by_weight": division.dispense_by_weight,
     "divide_available": division.divide_available,
     "divide_duplicated": division.divide_duplicated,
@@ -38,6 +40,7 @@ ADAPTERS = {
     "policy_select": policies.policy_select,
     "replicas_changed": division.replicas_changed,
     "reschedule_required": placement.reschedule_required,
+    "revise_replicas": interpreting.revise_replicas,
     "select_groups": choice.select_groups,
     "selector_closeness": policies.selector_closeness,
     "sort_clusters": choice.sort_clusters,

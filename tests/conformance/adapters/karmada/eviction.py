@@ -1,10 +1,11 @@
-"""Cases about who has to leave a cluster, and when the copy that is left behind is deleted."""
+"""Cases about which cluster counts as ready, who has to leave one, and when the copy that is left behind is deleted."""
 
 from __future__ import annotations
 
 import math
 
 from skyedge.layers.federation import failover
+from skyedge.layers.federation.health import ClusterHealth, Condition, HealthSettings
 
 from .objects import Answer, Given, placement_from, plain_task, taint_from, task_from, tolerations_from
 
@@ -48,3 +49,21 @@ def need_eviction(given: Given) -> Answer:
 def none_for_ever(seconds: float) -> float | None:
     """For ever is null."""
     return None if math.isinf(seconds) else seconds
+
+
+CONDITIONS = {
+    (True, True): Condition.READY,
+    (True, False): Condition.FAILING,
+    (False, False): Condition.NOT_READY,
+    (False, True): Condition.PROVING,
+}
+"""By what is said of a cluster and what is seen of it."""
+
+
+def cluster_condition(given: Given) -> Answer:
+    """What is said of a cluster after another look that sees the same."""
+    settings = HealthSettings(
+        failure_threshold_s=given["failure_threshold_seconds"], success_threshold_s=given["success_threshold_seconds"]
+    )
+    before = ClusterHealth(CONDITIONS[given["current"], given["observed"]], -given["seen_for_seconds"])
+    return {"ready": before.reported(given["observed"], 0, settings).condition.counts_as_ready}

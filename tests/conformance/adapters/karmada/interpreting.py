@@ -1,8 +1,8 @@
-"""Cases about what the federation says of a workload, from what its clusters report."""
+"""Cases about manifests of known kinds: what they refer to, where their replicas stand, and what their statuses add up to."""
 
 from __future__ import annotations
 
-from skyedge.layers.federation import status
+from skyedge.layers.federation import dependencies, handing_on, status
 
 from .objects import Answer, Given
 
@@ -19,3 +19,14 @@ def aggregate_status(given: Given) -> Answer:
         )
         reports.append(status.ReportedStatus(item["cluster"], None if item["status"] is None else counters, conditions))
     return {"status": status.plain_status(status.aggregate_status(given["kind"], reports))}
+
+
+def dependencies_of(given: Given) -> Answer:
+    """What follows a workload."""
+    found = dependencies.dependencies_of(given["manifest"])
+    return {"dependencies": [{"kind": one.kind, "name": one.name} for one in found]}
+
+
+def revise_replicas(given: Given) -> Answer:
+    """The manifest that a cluster gets with its share."""
+    return {"manifest": handing_on.with_replicas(given["manifest"], given["replicas"])}
