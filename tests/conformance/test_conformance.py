@@ -14,6 +14,7 @@ FILES = ("volcano.json", "computed.json", "karmada.json", "karmada_tables.json",
 MISSES: dict[str, str] = {
     "karmada-t-affinity-23": "an operator that there is not is an error, not a condition that nothing meets",
     "karmada-t-affinity-33": "a field that there is not is an error, not a condition that nothing meets",
+    "karmada-t-stripped-hook-02": "a Job keeps its time to live: nothing here would clean up after it",
     "karmada-t-reschedule-01": "files often come without status: who runs and is asked anew is divided anew",
 }
 """Advanced cases that skyedge does not pass, by id, with the reason."""

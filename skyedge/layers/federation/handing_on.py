@@ -32,6 +32,14 @@ SERVERS_OWN = (
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
+SERVERS_OWN_ANNOTATIONS = {
+    "Deployment": ("deployment.kubernetes.io/revision", "deployment.kubernetes.io/revision-history"),
+    "PersistentVolumeClaim": ("volume.kubernetes.io/selected-node",),
+}
+"""By kind: which rollout it is, and the node that a volume was bound for; each cluster finds its own."""
+
+TOKEN_OWNER = "kubernetes.io/service-account.uid"
+
 JOBS_OWN_LABELS = ("controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
 """Labels by which a Job that runs already tells its pods; another cluster's Job makes its own."""
 
@@ -45,12 +53,34 @@ def stripped(manifest: Mapping[str, Any]) -> PlainManifest:
     meta = _part(result, "metadata")
     for field in SERVERS_OWN:
         meta.pop(field, None)
-    if _part(meta, "annotations").pop(LAST_APPLIED, None) is not None and not meta["annotations"]:
-        del meta["annotations"]
+    kind = str(result.get("kind"))
+    _strip_annotations(meta, LAST_APPLIED, *SERVERS_OWN_ANNOTATIONS.get(kind, ()))
+    _strip_tokens(kind, result, meta)
     spec = result.get("spec")
     if isinstance(spec, dict):
-        _strip_spec(str(result.get("kind")), spec)
+        _strip_spec(kind, spec)
     return result
+
+
+def _strip_annotations(meta: dict[str, Any], *names: str) -> None:
+    annotations = _part(meta, "annotations")
+    if [annotations.pop(name) for name in names if name in annotations] and not annotations:
+        del meta["annotations"]
+
+
+def _strip_tokens(kind: str, manifest: PlainManifest, meta: dict[str, Any]) -> None:
+    """A server signs tokens for its own accounts only, and gives each account one."""
+    if kind == "Secret" and manifest.get("type") == "kubernetes.io/service-account-token":
+        _strip_annotations(meta, TOKEN_OWNER)
+        manifest.pop("data", None)
+    secrets = manifest.get("secrets")
+    if kind == "ServiceAccount" and isinstance(secrets, list):
+        made = f"{meta.get('name')}-token-"
+        left = [one for one in secrets if not (isinstance(one, dict) and str(one.get("name")).startswith(made))]
+        if left:
+            manifest["secrets"] = left
+        else:
+            del manifest["secrets"]
 
 
 def _strip_spec(kind: str, spec: dict[str, Any]) -> None:

@@ -167,6 +167,21 @@ def test_a_manifest_is_handed_on_without_what_its_server_has_put_there():
     assert stripped(service)["spec"] == {"clusterIP": "None"}
 
 
+def test_tokens_and_rollouts_are_a_clusters_own():
+    account = {"kind": "ServiceAccount", "metadata": {"name": "a"}, "secrets": [{"name": "a-token-x"}, {"name": "mine"}]}
+    assert stripped(account)["secrets"] == [{"name": "mine"}]
+    assert "secrets" not in stripped({**account, "secrets": [{"name": "a-token-x"}]})
+    marks = {"kubernetes.io/service-account.uid": "1", "note": "kept"}
+    token = {"kind": "Secret", "metadata": {"annotations": marks}, "data": {"token": "abc"}}
+    assert stripped(token)["data"] == {"token": "abc"}
+    made = stripped({**token, "type": "kubernetes.io/service-account-token"})
+    assert made["metadata"]["annotations"] == {"note": "kept"}
+    assert "data" not in made
+    rolled = {"kind": "Deployment", "metadata": {"annotations": {"deployment.kubernetes.io/revision": "3"}}}
+    assert stripped(rolled)["metadata"] == {}
+    assert stripped({**rolled, "kind": "Pod"})["metadata"] == rolled["metadata"]
+
+
 @given(
     replicas=st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 40), min_size=1),
     completions=st.integers(0, 200),

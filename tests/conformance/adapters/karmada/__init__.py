@@ -47,7 +47,9 @@ ADAPTERS = {
     "spread_by_cluster": choice.spread_by_cluster,
     "spread_by_region": choice.spread_by_region,
     "spread_filter": choice.spread_filter,
+    "stripped": interpreting.stripped,
     "taint_filter": choice.taint_filter,
+    "text_override": overriding.text_override,
     "webster": division.seats_by_webster,
 }
 """By kind of case: the answer of skyedge."""

@@ -1,6 +1,8 @@
-"""Cases about manifests of known kinds: what they refer to, where their replicas stand, and what their statuses add up to."""
+"""Cases about manifests: what they refer to, where their replicas stand, what is stripped, what statuses add up to."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from skyedge.layers.federation import dependencies, handing_on, status
 
@@ -30,3 +32,19 @@ def dependencies_of(given: Given) -> Answer:
 def revise_replicas(given: Given) -> Answer:
     """The manifest that a cluster gets with its share."""
     return {"manifest": handing_on.with_replicas(given["manifest"], given["replicas"])}
+
+
+def stripped(given: Given) -> Answer:
+    """Whether what stands at some paths is still there; an item of a list goes by its name."""
+    manifest = handing_on.stripped(given["manifest"])
+    return {"there": [stands_at(manifest, path) for path in given["paths"]]}
+
+
+def stands_at(part: Any, path: list[str]) -> bool:
+    """Whether there is something at the end of a path."""
+    for word in path:
+        named = {item.get("name"): item for item in part} if isinstance(part, list) else part
+        if not isinstance(named, dict) or word not in named:
+            return False
+        part = named[word]
+    return True

@@ -87,3 +87,13 @@ def manifest_list_override(given: Given) -> Answer:
     )
     changed = manifest_overrides.changed(manifest_with(given["kind"], list(given["containers"])), change)
     return {"containers": containers_in(changed)}
+
+
+def text_override(given: Given) -> Answer:
+    """A text within a manifest after patches of what it says."""
+    patches = tuple(
+        overrides.JsonPatch(overrides.Operator(one["operator"]), one["path"], one["value"]) for one in given["patches"]
+    )
+    change = manifest_overrides.TextChange(f"/data/{given['key']}", given["form"], patches)
+    manifest = {"kind": "ConfigMap", "metadata": {"name": "it"}, "data": {given["key"]: given["text"]}}
+    return {"text": manifest_overrides.changed(manifest, change)["data"][given["key"]]}
