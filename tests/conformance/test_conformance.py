@@ -9,9 +9,13 @@ from cases import Case, read_cases
 from run import Result, run_case
 
 HERE = Path(__file__).parent
-FILES = ("volcano.json", "computed.json", "karmada.json", "karmada_tables.json", "istio.json")
+FILES = ("volcano.json", "computed.json", "karmada.json", "karmada_tables.json", "istio.json", "istio_tables.json")
 
 MISSES: dict[str, str] = {
+    **{
+        f"envoy-t-ring-hash-pick-{number}": "who has a place in a ring too small for all goes by name, not by order of input"
+        for number in range(35, 42)
+    },
     "karmada-t-affinity-23": "an operator that there is not is an error, not a condition that nothing meets",
     "karmada-t-affinity-33": "a field that there is not is an error, not a condition that nothing meets",
     "karmada-t-stripped-hook-02": "a Job keeps its time to live: nothing here would clean up after it",

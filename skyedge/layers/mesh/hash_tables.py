@@ -6,9 +6,11 @@ take slots in turns, each in an order of its own (Eisenbud et al., 2016).  Both 
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,25 +116,35 @@ def maglev_table(keys: Sequence[str], weights: Sequence[float], size: int = MAGL
     """
     check_table_size(size)
     share = shares(weights)
-    heaviest = float(share.max())
     order = [host for host in sorted(range(len(keys)), key=lambda host: (keys[host], host)) if share[host] > 0]
     place = {host: xxhash64(keys[host]) % size for host in order}
     skip = {host: xxhash64(keys[host], 1) % (size - 1) + 1 for host in order}
-    target = dict.fromkeys(order, 0.0)
     table = [-1] * size
-    taken, turn = 0, 0
-    while taken < size:
-        turn += 1
-        for host in order:
-            if turn * share[host] < target[host]:
-                continue
-            target[host] += heaviest
-            slot = place[host]
-            while table[slot] >= 0:
-                slot = (slot + skip[host]) % size
-            table[slot] = host
-            place[host] = (slot + skip[host]) % size
-            taken += 1
-            if taken == size:
-                break
+    for host in islice(_takers(order, share.tolist()), size):
+        slot = place[host]
+        while table[slot] >= 0:
+            slot = (slot + skip[host]) % size
+        table[slot] = host
+        place[host] = (slot + skip[host]) % size
     return np.array(table, np.intp)
+
+
+def _takers(order: Sequence[int], share: Sequence[float]) -> Iterator[int]:
+    """Who takes a slot next, without end."""
+    heaviest = max(share)
+    if all(share[host] == heaviest for host in order):
+        yield from cycle(order)
+    # By their next turn: with one far heavier than the rest most turns are its alone, and are not gone through.
+    turns = [(1, rank, heaviest) for rank in range(len(order))]
+    while True:
+        turn, rank, earned = turns[0]
+        yield order[rank]
+        heapq.heapreplace(turns, (_turn_after(turn, earned, share[order[rank]]), rank, earned + heaviest))
+
+
+def _turn_after(turn: int, earned: float, share: float) -> int:
+    """The first turn after ``turn`` by which a host of this share has earned so much."""
+    later = max(turn + 1, int(earned / share))
+    while later * share < earned:
+        later += 1
+    return later

@@ -17,13 +17,16 @@ SHARED_PLACES = (
     "topology.kubernetes.io/zone",
     "topology.istio.io/subzone",
 )
-"""Labels that a service's ``trafficDistribution`` compares, the most important first."""
+"""Labels that say where something runs, the widest first."""
+
+NETWORK_TO_ZONE = SHARED_PLACES[:3]
 
 DISTRIBUTIONS = {
-    "PreferClose": SHARED_PLACES,
-    "PreferSameZone": SHARED_PLACES,
+    "PreferClose": NETWORK_TO_ZONE,
+    "PreferSameZone": NETWORK_TO_ZONE,
     "PreferSameNode": (*SHARED_PLACES, "kubernetes.io/hostname"),
 }
+"""By a service's ``trafficDistribution``: labels that are compared, the most important first."""
 
 
 class Kind(Enum):

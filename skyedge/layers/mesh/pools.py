@@ -172,7 +172,8 @@ def pools(cluster: Cluster, groups: Groups, table: EndpointTable) -> list[Pool]:
     count = int(groups.priorities[-1]) + 1
     all_of = np.bincount(groups.priorities, sizes, count)
     well_of = np.bincount(groups.priorities, well_of_group, count)
-    load = priority_load((100.0 * well_of / all_of).tolist(), panic_percent=panic_percent(cluster.policy.outlier))
+    panic_below = panic_percent(cluster.policy.outlier)
+    load = priority_load((100.0 * well_of / all_of).tolist(), panic_percent=panic_below, hosts=all_of.tolist())
     result: list[Pool] = []
     for priority in np.flatnonzero(load.load_percent > 0).tolist():
         mine = np.flatnonzero(groups.priorities == priority)

@@ -2,7 +2,10 @@
 
 A priority counts as fully healthy while ``overprovisioning`` times its healthy share reaches 100 %: with the usual 1.4
 traffic spills over below 71.4 %.  If all priorities together are not healthy enough, those under the panic threshold send
-to every endpoint, healthy or not: a few overloaded survivors would fail as well.
+to every endpoint, healthy or not: a few overloaded survivors would fail as well.  If that is all of them, health says no
+longer where to send, and each priority gets what it has of the hosts.
+
+Envoy counts in whole percents and gives what that leaves over to the first; the shares here are exact.
 """
 
 from __future__ import annotations
@@ -57,8 +60,13 @@ def priority_load(
     healthy_percent: Sequence[float],
     overprovisioning: float = OVERPROVISIONING,
     panic_percent: float = PANIC_PERCENT,
+    hosts: Sequence[int] | None = None,
 ) -> PriorityLoad:
     """The load of priorities from the first down: each takes what it can, the next one takes the rest.
+
+    Args:
+        healthy_percent: of each priority.
+        hosts: how many there are of each priority, healthy or not; alike if not given.  They count if all panic.
 
     Raises:
         InputError: if there is no priority, or as :func:`availability`.
@@ -67,13 +75,12 @@ def priority_load(
     if available.size == 0:
         raise InputError("load needs at least one priority to go to")
     total = min(100.0, float(available.sum()))
-    if total == 0:  # nobody is well: nobody is a better choice than another
-        load: Percents = np.full(available.size, 100.0 / available.size)
-    else:
-        reach = np.minimum(100.0, np.cumsum(available * 100.0 / total))
-        load = np.diff(reach, prepend=0.0)
     panic = (np.asarray(healthy_percent, np.float64) < panic_percent) & (total < 100.0)
-    return PriorityLoad(load, panic, total)
+    if total == 0 or panic.all():  # health makes no priority a better choice than another
+        size = np.ones(available.size) if hosts is None or not any(hosts) else np.asarray(hosts, np.float64)
+        return PriorityLoad(100.0 * size / size.sum(), panic, total)
+    reach = np.minimum(100.0, np.cumsum(available * 100.0 / total))
+    return PriorityLoad(np.diff(reach, prepend=0.0), panic, total)
 
 
 def locality_load(

@@ -229,7 +229,8 @@ class Reference:
         well = {e.address for e in there if (service.host, e.address) not in self.ejected}
         levels = sorted({priority[endpoint.address] for endpoint in there})
         share_well = [_percent_well([e for e in there if priority[e.address] == level], well) for level in levels]
-        load = priority_load(share_well, panic_percent=panic_percent(policy.outlier))
+        hosts = [sum(priority[e.address] == level for e in there) for level in levels]
+        load = priority_load(share_well, panic_percent=panic_percent(policy.outlier), hosts=hosts)
         result: list[Pool] = []
         for level, percent, panic in zip(levels, load.load_percent.tolist(), load.in_panic.tolist(), strict=True):
             members = sorted(

@@ -76,3 +76,25 @@ def test_sizes_that_cannot_work_are_refused():
         maglev_table(["a"], [1], 8)
     with pytest.raises(InputError, match="maximum"):
         hash_ring(["a"], [1], 20, 10)
+
+
+@settings(max_examples=30)
+@given(hosts, st.data())
+def test_hosts_of_a_maglev_table_take_turns_as_their_weights_earn_them(keys, data):
+    weights = data.draw(st.lists(st.floats(0.01, 100), min_size=len(keys), max_size=len(keys)))
+    share, size = shares(weights), 61
+    order = sorted(range(len(keys)), key=lambda host: keys[host])
+    wanted = dict.fromkeys(order, 0.0)
+    tried = dict.fromkeys(order, 0)
+    table = [-1] * size
+    for turn in range(1, 10**6):  # turn by turn, as Envoy goes
+        for host in order:
+            if turn * share[host] >= wanted[host] and -1 in table:
+                wanted[host] += share.max()
+                start, step = xxhash64(keys[host]) % size, xxhash64(keys[host], 1) % (size - 1) + 1
+                while table[(start + tried[host] * step) % size] >= 0:
+                    tried[host] += 1
+                table[(start + tried[host] * step) % size] = host
+        if -1 not in table:
+            break
+    assert maglev_table(keys, weights, size).tolist() == table

@@ -16,10 +16,11 @@ def test_all_traffic_goes_somewhere(healthy):
     assert (load >= 0).all()
 
 
-@given(percents, st.data())
-def test_a_healthier_first_priority_never_takes_less(healthy, data):
+@given(percents.filter(any), st.data())
+def test_without_panic_a_healthier_first_priority_never_takes_less(healthy, data):
     better = [data.draw(st.floats(healthy[0], 100)), *healthy[1:]]
-    assert priority_load(better).load_percent[0] >= priority_load(healthy).load_percent[0] - 1e-9
+    before, after = (priority_load(one, panic_percent=0).load_percent[0] for one in (healthy, better))
+    assert after >= before - 1e-9
 
 
 @given(percents)
@@ -32,8 +33,19 @@ def test_nobody_panics_while_all_together_are_well(healthy):
 
 
 def test_a_priority_without_a_healthy_endpoint_takes_nothing_while_another_has_one():
-    assert priority_load([0, 10, 0]).load_percent.tolist() == [0, 100, 0]
-    assert priority_load([0, 0]).load_percent.tolist() == [50, 50]
+    assert priority_load([0, 10, 0], panic_percent=0).load_percent.tolist() == [0, 100, 0]
+    assert priority_load([0, 60, 0]).load_percent.tolist() == [0, 100, 0]
+
+
+@given(percents, st.data())
+def test_if_all_panic_each_priority_takes_what_it_has_of_the_hosts(healthy, data):
+    counts = st.lists(st.integers(0, 9), min_size=len(healthy), max_size=len(healthy)).filter(any)
+    hosts = data.draw(counts)
+    load = priority_load(healthy, hosts=hosts)
+    if load.in_panic.all():
+        assert load.load_percent == pytest.approx(100 * np.array(hosts) / sum(hosts))
+    else:
+        assert load.load_percent.tolist() == priority_load(healthy).load_percent.tolist()
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5))

@@ -1,0 +1,13 @@
+"""Istio's and Envoy's cases, for ``skyedge.layers.mesh``: a module for each subject."""
+
+from __future__ import annotations
+
+from . import balancing, conditions, localities, policies, routes
+
+ADAPTERS = {
+    **conditions.ADAPTERS,
+    **routes.ADAPTERS,
+    **localities.ADAPTERS,
+    **balancing.ADAPTERS,
+    **policies.ADAPTERS,
+}

@@ -1,0 +1,34 @@
+"""What all of Istio's cases share: reading what is given, and refusing what the schema does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from skyedge.errors import InputError, nearest
+
+Given = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+def only(given: Given, known: Sequence[str], what: str) -> None:
+    """Refuse what is not in the schema: a field that is passed over could make a case pass by luck."""
+    for field in given:
+        if field not in known:
+            raise InputError(f"the schema has no '{field}' in {what}", nearest=nearest(field, known))
+
+
+def seconds_from(given: str | float) -> float:
+    """Seconds of '1h', '24h', '5s', '100ms' or a number."""
+    if not isinstance(given, str):
+        return float(given)
+    for unit, seconds in (("ms", 0.001), ("h", 3600.0), ("m", 60.0), ("s", 1.0)):
+        if given.endswith(unit):
+            return float(given.removesuffix(unit)) * seconds
+    raise InputError(f"'{given}' is no duration")
+
+
+def percent_from(given: Any) -> float:
+    if given is None:
+        return 100.0
+    return float(given.get("value", 0.0) if isinstance(given, Mapping) else given)
