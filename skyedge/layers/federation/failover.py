@@ -15,6 +15,9 @@ from skyedge.layers.scheduler.labels import tolerates
 
 HEALTHY = "Healthy"
 
+AT_ONCE_S = 1e-9
+"""Not 0: there is something to look at."""
+
 
 @dataclass(frozen=True)
 class EvictionTask:
@@ -77,9 +80,9 @@ def assess_tasks(
 
 
 def next_look_s(tasks: Iterable[EvictionTask], now_s: float, timeout_s: float) -> float:
-    """In how many seconds the first of the tasks runs out; 0 if none does, or one has."""
-    waiting = [task for task in tasks if not task.suppress_deletion]
-    return max(0.0, min((_expiry_s(task, now_s, timeout_s) - now_s for task in waiting), default=0.0))
+    """In how many seconds the first of the tasks runs out: :data:`AT_ONCE_S` if one has, 0 if none will."""
+    left_s = [_expiry_s(task, now_s, timeout_s) - now_s for task in tasks if not task.suppress_deletion]
+    return max(AT_ONCE_S, min(left_s)) if left_s else 0.0
 
 
 def tolerated_for_s(taints: Sequence[Taint], tolerations: Sequence[Toleration], now_s: float) -> float:

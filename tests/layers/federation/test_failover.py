@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from skyedge.errors import InputError
 from skyedge.layers.federation.failover import (
+    AT_ONCE_S,
     EvictionTask,
     Placement,
     assess_tasks,
@@ -51,13 +52,18 @@ def test_a_new_task_is_stamped():
 def test_nothing_runs_out_before_the_next_look(tasks, now_s):
     look_s = next_look_s(tasks, now_s, 50.0)
     kept, _ = assess_tasks(tasks, NOWHERE, now_s, 50.0)
-    later, _ = assess_tasks(kept, NOWHERE, now_s + look_s * 0.999, 50.0)
+    later, _ = assess_tasks(kept, NOWHERE, now_s + max(0.0, look_s - AT_ONCE_S) * 0.999, 50.0)
     assert look_s >= 0
     assert later == kept
 
 
 def test_who_is_kept_for_ever_is_not_waited_for():
     assert next_look_s([EvictionTask("a", 0.0, suppress_deletion=True)], 0.0, 50.0) == 0
+
+
+@pytest.mark.parametrize("late_s", [0.0, 1.0])
+def test_whose_time_is_up_is_looked_at_at_once_and_not_forgotten(late_s):
+    assert 0 < next_look_s([EvictionTask("a", 0.0)], 50.0 + late_s, 50.0) < 1e-6
 
 
 @pytest.mark.parametrize(
