@@ -41,6 +41,7 @@ ADAPTERS = {
     "replicas_changed": division.replicas_changed,
     "reschedule_required": placement.reschedule_required,
     "revise_replicas": interpreting.revise_replicas,
+    "room_by_grades": placement.room_by_grades,
     "select_groups": choice.select_groups,
     "selector_closeness": policies.selector_closeness,
     "sort_clusters": choice.sort_clusters,

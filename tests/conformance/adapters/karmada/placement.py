@@ -1,4 +1,4 @@
-"""Cases about a whole placement: filters, choice and division together, and whether it is asked for anew."""
+"""Cases about a whole placement: filters, choice and division together, the room for it, and whether it is asked anew."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from skyedge.layers.federation.objects import Cluster, NodePool, PodShape, Workl
 from skyedge.layers.federation.placement import AffinityGroup, PlacementRules, WeightedAffinity
 from skyedge.layers.federation.placing import place
 from skyedge.layers.federation.policy import Resource
-from skyedge.layers.federation.reading import read_federation
+from skyedge.layers.federation.reading import FederationReading, read_federation
+from skyedge.layers.federation.room import Room, flavour_of
 
 from .objects import (
     Answer,
@@ -108,6 +109,19 @@ def written_time(seconds: float) -> str:
     return datetime.fromtimestamp(1_700_000_000 + seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
+def read_one(cluster: Given, requests: Given, *others: Given) -> FederationReading:
+    """A federation of one cluster and a deployment, as it is read from manifests."""
+    container = {"name": "c", "image": "i", "resources": {"requests": requests}}
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "namespace": "n"}}
+    deployment |= {"spec": {"replicas": 1, "template": {"spec": {"containers": [container]}}}}
+    policy = {"apiVersion": "policy.karmada.io/v1alpha1", "kind": "PropagationPolicy"}
+    selector = {"apiVersion": "apps/v1", "kind": "Deployment"}
+    policy |= {"metadata": {"name": "p", "namespace": "n"}, "spec": {"resourceSelectors": [selector]}}
+    member = {"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": "a"}, **cluster}
+    written = "\n---\n".join(json.dumps(one) for one in (member, deployment, policy, *others))
+    return read_federation(parse_manifests(written, file="case.yaml", kinds=FEDERATION))
+
+
 def reschedule_required(given: Given) -> Answer:
     """Whether a binding has its workload divided anew."""
     spec: dict[str, Any] = {"resource": {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": "n", "name": "d"}}
@@ -118,13 +132,19 @@ def reschedule_required(given: Given) -> Answer:
     binding = {"apiVersion": "work.karmada.io/v1alpha2", "kind": "ResourceBinding", "spec": spec}
     binding |= {"metadata": {"name": "d", "namespace": "n"}}
     binding |= {"status": {} if answered is None else {"lastScheduledTime": written_time(answered)}}
-    selector = {"apiVersion": "apps/v1", "kind": "Deployment"}
-    cluster = {"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": "a"}, "spec": {}}
-    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "namespace": "n"}}
-    deployment |= {"spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "c", "image": "i"}]}}}}
-    policy = {"apiVersion": "policy.karmada.io/v1alpha1", "kind": "PropagationPolicy"}
-    policy |= {"metadata": {"name": "p", "namespace": "n"}, "spec": {"resourceSelectors": [selector]}}
-    written = "\n---\n".join(json.dumps(one) for one in (cluster, deployment, policy, binding))
-    reading = read_federation(parse_manifests(written, file="case.yaml", kinds=FEDERATION))
-    (workload,) = reading.workloads
+    (workload,) = read_one({"spec": {}}, {}, binding).workloads
     return {"required": workload.fresh}
+
+
+def room_by_grades(given: Given) -> Answer:
+    """How many replicas fit on nodes of which only the grade is known; the cluster's sums are no limit."""
+    models = [
+        {"grade": grade, "ranges": [{"name": name, "min": least, "max": most} for name, (least, most) in spans.items()]}
+        for grade, spans in enumerate(given["grades"])
+    ]
+    counts = [{"grade": grade, "count": count} for grade, count in enumerate(given["nodes"])]
+    plenty = {"cpu": "1000", "memory": "1000Gi", "pods": "1000"}
+    summary = {"allocatable": plenty, "allocatableModelings": counts}
+    reading = read_one({"spec": {"resourceModels": models}, "status": {"resourceSummary": summary}}, given["request"])
+    (workload,) = reading.workloads
+    return {"replicas": int(Room(Federation.of(reading.clusters).nodes).of([flavour_of(workload.shape)])[0, 0])}
