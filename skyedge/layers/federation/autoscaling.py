@@ -70,9 +70,9 @@ class MetricTarget:
 
 @dataclass(frozen=True)
 class PacePolicy:
-    """At most so many replicas, or so many percent, within a period."""
+    """At most so many replicas more or fewer, or so many percent, within a period; ``Total``: up to so many in any case."""
 
-    kind: Literal["Pods", "Percent"]
+    kind: Literal["Pods", "Percent", "Total"]
     value: int
     period_s: float
 
@@ -94,7 +94,10 @@ class Pace:
 
 UP = Pace(0.0, (PacePolicy("Percent", 100, 15.0), PacePolicy("Pods", 4, 15.0)))
 DOWN = Pace(300.0, (PacePolicy("Percent", 100, 15.0),))
-"""Kubernetes' defaults."""
+"""Kubernetes' defaults for a ``behavior`` that says something."""
+
+UP_UNSAID = Pace(0.0, (PacePolicy("Percent", 100, 15.0), PacePolicy("Total", 4, 15.0)))
+"""Without a ``behavior``: twice as many, or four; Karmada and Kubernetes have kept that for who says nothing."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class AutoscalerRules:
     targets: tuple[MetricTarget, ...]
     min_replicas: int
     max_replicas: int
-    up: Pace = UP
+    up: Pace = UP_UNSAID
     down: Pace = DOWN
     tolerance: float = TOLERANCE
 
@@ -192,6 +195,8 @@ class FederatedAutoscaler:
         """How far the policy lets the replicas go, given what was changed within its period."""
         changed = sum(change for at, change in self._changes if at > now_s - policy.period_s and (change > 0) == rising)
         before = replicas - changed
+        if policy.kind == "Total":
+            return policy.value
         if policy.kind == "Pods":
             return before + policy.value if rising else before - policy.value
         share = policy.value / 100

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from skyedge.errors import InputError
 from skyedge.layers.federation.autoscaling import (
+    UP,
     AutoscalerRules,
     FederatedAutoscaler,
     MetricTarget,
@@ -66,8 +67,15 @@ def test_one_calm_moment_takes_nothing_away_before_the_window_is_over():
     assert seen[-1][1] < 8
 
 
-def test_by_default_replicas_at_most_double_or_grow_by_four_in_fifteen_seconds():
+def test_where_nothing_is_said_replicas_at_most_double_or_become_four_in_fifteen_seconds():
     fast = FederatedAutoscaler(AutoscalerRules((CPU,), 1, 1000))
+    assert fast.look(0, 1, [[cpu(500)]]).replicas == 4
+    assert fast.look(5, 4, [[cpu(500)]]).replicas == 4
+    assert fast.look(15, 4, [[cpu(500)]]).replicas == 8
+
+
+def test_a_behavior_that_leaves_it_open_lets_replicas_double_or_grow_by_four_in_fifteen_seconds():
+    fast = FederatedAutoscaler(AutoscalerRules((CPU,), 1, 1000, UP))
     assert fast.look(0, 2, [[cpu(500)]]).replicas == 6
     assert fast.look(5, 6, [[cpu(500)]]).replicas == 6
     assert fast.look(15, 6, [[cpu(500)]]).replicas == 12

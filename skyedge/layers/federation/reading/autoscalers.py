@@ -14,7 +14,7 @@ from skyedge.kube import FEDERATION, Manifest, Manifests
 from skyedge.kube.karmada_workloads import FederatedHPA, Metric, ScalingRules
 from skyedge.kube.problem import Path, Problem
 from skyedge.kube.quantity import amount_of
-from skyedge.layers.federation.autoscaling import DOWN, UP, AutoscalerRules, MetricTarget, Pace, PacePolicy
+from skyedge.layers.federation.autoscaling import DOWN, UP, UP_UNSAID, AutoscalerRules, MetricTarget, Pace, PacePolicy
 from skyedge.layers.federation.objects import Workload
 from skyedge.layers.federation.reading.clocks import AUTOSCALER, Clock, Target
 from skyedge.layers.federation.reading.figures import figures
@@ -110,8 +110,8 @@ def _scaler(manifest: Manifest[FederatedHPA], name: str, key: ResourceKey, notic
         tuple(targets),
         spec.min_replicas,
         spec.max_replicas,
-        _pace(None if behavior is None else behavior.scale_up, UP),
-        _pace(None if behavior is None else behavior.scale_down, DOWN),
+        UP_UNSAID if behavior is None else _pace(behavior.scale_up, UP),
+        DOWN if behavior is None else _pace(behavior.scale_down, DOWN),
     )
     measured = tuple(figures(manifest, f"{MEASURED}{resource}") for resource in resources)
     return Scaler(name, key, rules, resources, measured)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from . import choice, division, eviction, interpreting, overriding, placement, policies
+from . import autoscaling, choice, division, eviction, interpreting, overriding, placement, policies
 
 ADAPTERS = {
     "aggregate_status": interpreting.aggregate_status,
     "assign_replicas": division.assign_replicas,
     "attach_zero_replicas": division.attach_zero_replicas,
+    "autoscaler": autoscaling.autoscaler,
     "cluster_affinity": choice.cluster_affinity,
     "cluster_condition": eviction.cluster_condition,
     "dependencies": interpreting.dependencies_of,
