@@ -146,5 +146,16 @@ def room_by_grades(given: Given) -> Answer:
     plenty = {"cpu": "1000", "memory": "1000Gi", "pods": "1000"}
     summary = {"allocatable": plenty, "allocatableModelings": counts}
     reading = read_one({"spec": {"resourceModels": models}, "status": {"resourceSummary": summary}}, given["request"])
+    return {"replicas": room_of_one(reading)}
+
+
+def room_by_sums(given: Given) -> Answer:
+    """How many replicas fit on a cluster of which only the sums are known; pods are no limit."""
+    summary = {"allocatable": {"pods": "1000", **given["allocatable"]}, "allocated": given["allocated"]}
+    return {"replicas": room_of_one(read_one({"spec": {}, "status": {"resourceSummary": summary}}, given["request"]))}
+
+
+def room_of_one(reading: FederationReading) -> int:
+    """The room for the only workload on the only cluster."""
     (workload,) = reading.workloads
-    return {"replicas": int(Room(Federation.of(reading.clusters).nodes).of([flavour_of(workload.shape)])[0, 0])}
+    return int(Room(Federation.of(reading.clusters).nodes).of([flavour_of(workload.shape)])[0, 0])
