@@ -6,16 +6,27 @@ from typing import Literal
 
 from msgspec import field
 
-from skyedge.kube.istio_values import WorkloadSelector
+from skyedge.kube.istio_values import WorkloadSelector, check_one_of
 from skyedge.kube.metadata import Metadata
 from skyedge.kube.problem import Problem
 from skyedge.kube.shape import Shape
 
+DRY_RUN = "istio.io/dry-run"
+
+
+def check_words(part: Shape) -> None:
+    """Raise a :class:`Problem` if no list of a part says anything, or one holds an empty word."""
+    names = dict(zip(part.__struct_fields__, part.__struct_encode_fields__, strict=True))
+    lists = {name: said for attribute, name in names.items() if isinstance(said := getattr(part, attribute), tuple)}
+    for name, words in lists.items():
+        if "" in words:
+            raise Problem((name, words.index("")), "this should not be empty")
+    if not any(lists.values()):
+        raise Problem((), f"this says nothing; one of {', '.join(lists)} is needed")
+
 
 class Source(Shape, frozen=True, kw_only=True):
     """Callers; all that is given must hold."""
-
-    unmodelled = "requestPrincipals notRequestPrincipals remoteIpBlocks notRemoteIpBlocks"
 
     principals: tuple[str, ...] = ()
     not_principals: tuple[str, ...] = ()
@@ -25,6 +36,30 @@ class Source(Shape, frozen=True, kw_only=True):
     not_namespaces: tuple[str, ...] = ()
     ip_blocks: tuple[str, ...] = ()
     not_ip_blocks: tuple[str, ...] = ()
+    request_principals: tuple[str, ...] = ()
+    not_request_principals: tuple[str, ...] = ()
+    remote_ip_blocks: tuple[str, ...] = ()
+    not_remote_ip_blocks: tuple[str, ...] = ()
+
+    @property
+    def by_identity(self) -> str:
+        """The first field that asks who calls by more than an address, as it is written; nothing if none does."""
+        names = dict(zip(self.__struct_fields__, self.__struct_encode_fields__, strict=True))
+        return next((names[name] for name in OF_IDENTITY if getattr(self, name)), "")
+
+    def check(self) -> None:
+        check_words(self)
+        if self.service_accounts or self.not_service_accounts:
+            for name, words in (("principals", self.principals), ("namespaces", self.namespaces)):
+                if words:
+                    raise Problem((name,), f"only one of serviceAccounts and {name} can be given")
+
+
+OF_IDENTITY = (
+    *("principals", "not_principals", "namespaces", "not_namespaces", "service_accounts", "not_service_accounts"),
+    *("request_principals", "not_request_principals"),
+)
+"""Fields of a source about who somebody is."""
 
 
 class From(Shape, frozen=True, kw_only=True):
@@ -45,6 +80,13 @@ class Operation(Shape, frozen=True, kw_only=True):
     paths: tuple[str, ...] = ()
     not_paths: tuple[str, ...] = ()
 
+    def check(self) -> None:
+        check_words(self)
+        for name, ports in (("ports", self.ports), ("notPorts", self.not_ports)):
+            for number, port in enumerate(ports):
+                if not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535):
+                    raise Problem((name, number), f"'{port}' is no port")
+
 
 class To(Shape, frozen=True, kw_only=True):
     """An entry of ``to``."""
@@ -62,14 +104,20 @@ class Condition(Shape, frozen=True, kw_only=True):
     def check(self) -> None:
         if not self.values and not self.not_values:
             raise Problem((), "one of values, notValues is needed")
+        check_words(self)
 
 
 class Rule(Shape, frozen=True, kw_only=True):
     """Who, what and when; what is not given holds for every request."""
 
-    from_: tuple[From, ...] = field(default=(), name="from")
-    to: tuple[To, ...] = ()
+    from_: tuple[From, ...] | None = field(default=None, name="from")
+    to: tuple[To, ...] | None = None
     when: tuple[Condition, ...] = ()
+
+    def check(self) -> None:
+        for name, entries in (("from", self.from_), ("to", self.to)):
+            if entries is not None and not entries:
+                raise Problem((name,), "this should not be empty; left out it holds for every request")
 
 
 class Provider(Shape, frozen=True, kw_only=True):
@@ -86,6 +134,24 @@ class TargetReference(Shape, frozen=True, kw_only=True):
     name: str
     namespace: str = ""
 
+    def check(self) -> None:
+        if not self.name:
+            raise Problem(("name",), "this should not be empty")
+        if self.namespace:
+            raise Problem(("namespace",), "a policy is attached to what is in its own namespace")
+        if (self.group, self.kind) not in TARGETS:
+            known = ", ".join(f"{group}/{kind}" if group else kind for group, kind in TARGETS if group != "core")
+            raise Problem(("kind",), f"a policy cannot be attached to this kind; there are {known}")
+
+
+TARGETS = (
+    ("gateway.networking.k8s.io", "Gateway"),
+    ("gateway.networking.k8s.io", "GatewayClass"),
+    ("networking.istio.io", "ServiceEntry"),
+    ("", "Service"),
+    ("core", "Service"),
+)
+
 
 class AuthorizationPolicySpec(Shape, frozen=True, kw_only=True):
     """``spec`` of an authorization policy."""
@@ -97,6 +163,28 @@ class AuthorizationPolicySpec(Shape, frozen=True, kw_only=True):
     action: Literal["ALLOW", "DENY", "AUDIT", "CUSTOM"] = "ALLOW"
     provider: Provider | None = None
 
+    def check(self) -> None:
+        check_one_of(self, ("selector", "target_ref", "target_refs"))
+        if self.action == "CUSTOM":
+            if self.provider is None or not self.provider.name:
+                raise Problem((), "the action CUSTOM needs somebody who decides, and 'provider' names nobody")
+            self._check_custom()
+        elif self.provider is not None:
+            raise Problem(("provider",), f"with the action {self.action} nobody else is asked")
+        if self.action in ("DENY", "CUSTOM") and not self.rules:
+            raise Problem((), f"the action {self.action} without rules says nothing; an empty rule holds for all")
+
+    def _check_custom(self) -> None:
+        """Who decides is asked before anybody knows who calls."""
+        for number, rule in enumerate(self.rules):
+            for at, one in enumerate(rule.from_ or ()):
+                if one.source.by_identity:
+                    asked = ("rules", number, "from", at, "source", one.source.by_identity)
+                    raise Problem(asked, "with the action CUSTOM this is not known yet")
+            for at, condition in enumerate(rule.when):
+                if condition.key.startswith(("source.namespace", "source.principal", "request.auth.")):
+                    raise Problem(("rules", number, "when", at, "key"), "with the action CUSTOM this is not known yet")
+
 
 class AuthorizationPolicy(Shape, frozen=True, kw_only=True):
     """Who may ask what of whom."""
@@ -107,6 +195,19 @@ class AuthorizationPolicy(Shape, frozen=True, kw_only=True):
     kind: str
     metadata: Metadata
     spec: AuthorizationPolicySpec = AuthorizationPolicySpec()
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether it only tells what it would do."""
+        return self.metadata.annotations.get(DRY_RUN, "").lower() in ("true", "t", "1")
+
+    def check(self) -> None:
+        said = self.metadata.annotations.get(DRY_RUN)
+        path = ("metadata", "annotations", DRY_RUN)
+        if said is not None and said.lower() not in ("true", "t", "1", "false", "f", "0"):
+            raise Problem(path, f"'{said}' is neither true nor false")
+        if self.is_dry_run and self.spec.action not in ("ALLOW", "DENY"):
+            raise Problem(path, f"with the action {self.spec.action} there is no dry run")
 
 
 class MutualTls(Shape, frozen=True, kw_only=True):
@@ -120,9 +221,13 @@ class PeerAuthenticationSpec(Shape, frozen=True, kw_only=True):
 
     selector: WorkloadSelector | None = None
     mtls: MutualTls | None = None
-    port_level_mtls: dict[str, MutualTls] = field(default_factory=dict)
+    port_level_mtls: dict[str, MutualTls] | None = None
 
     def check(self) -> None:
+        if self.port_level_mtls is None:
+            return
+        if not self.port_level_mtls:
+            raise Problem(("portLevelMtls",), "this should not be empty")
         for port in self.port_level_mtls:
             if not port.isdecimal() or not 1 <= int(port) <= 65535:
                 raise Problem(("portLevelMtls", port), f"'{port}' is no port")

@@ -6,30 +6,41 @@ What routes over HTTP is modelled; of TCP and TLS routes only where they lead, s
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Literal
 
-from msgspec import Meta, field
+from msgspec import field
 
 from skyedge.errors import nearest
+from skyedge.kube.istio_http import (
+    Cors,
+    FaultInjection,
+    Headers,
+    HttpDirectResponse,
+    HttpRedirect,
+    HttpRewrite,
+)
+from skyedge.kube.istio_names import (
+    CLAIM,
+    check_export_to,
+    check_gateways,
+    check_header_names,
+    check_host,
+    check_hosts,
+    overlap,
+    without_sni,
+)
 from skyedge.kube.istio_values import (
     Duration,
     Percent,
-    Percentage,
     Port,
     PortSelector,
     Share,
     StringMatchShape,
     check_durations,
-    check_hosts,
     check_one_of,
-    check_regex,
-    check_substitution,
 )
 from skyedge.kube.metadata import Metadata
 from skyedge.kube.problem import Problem
 from skyedge.kube.shape import Count, Shape
-
-HttpStatus = Annotated[int, Meta(ge=200, le=599)]
 
 RETRY_CONDITIONS = (
     *("5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "envoy-ratelimited", "retriable-4xx"),
@@ -61,6 +72,9 @@ class HttpMatchRequest(Shape, frozen=True, kw_only=True):
     def check(self) -> None:
         if self.uri is not None and self.uri.exact is None and self.uri.prefix is None and self.uri.regex is None:
             raise Problem(("uri",), "one of exact, prefix, regex is needed")
+        check_gateways(self.gateways)
+        check_header_names("headers", self.headers)
+        check_header_names("withoutHeaders", self.without_headers)
         texts = {"uri": self.uri, "scheme": self.scheme, "method": self.method, "authority": self.authority}
         for name, text in texts.items():
             if text is not None and text.regex == "*":
@@ -79,23 +93,12 @@ class Destination(Shape, frozen=True, kw_only=True):
     port: PortSelector | None = None
 
     def check(self) -> None:
-        if not self.host:
-            raise Problem(("host",), "this should not be empty")
-
-
-class HeaderChanges(Shape, frozen=True, kw_only=True):
-    """What is done to the headers of a message."""
-
-    set: dict[str, str] = field(default_factory=dict)
-    add: dict[str, str] = field(default_factory=dict)
-    remove: tuple[str, ...] = ()
-
-
-class Headers(Shape, frozen=True, kw_only=True):
-    """Changes on the way there and on the way back."""
-
-    request: HeaderChanges = HeaderChanges()
-    response: HeaderChanges = HeaderChanges()
+        try:
+            check_host(self.host)
+        except Problem as problem:
+            raise problem.below("host") from None
+        if self.host == "*":
+            raise Problem(("host",), "'*' is no service that could be called")
 
 
 class WeightedDestination(Shape, frozen=True, kw_only=True):
@@ -104,73 +107,6 @@ class WeightedDestination(Shape, frozen=True, kw_only=True):
     destination: Destination
     weight: Count = 0
     headers: Headers = Headers()
-
-
-class HttpRedirect(Shape, frozen=True, kw_only=True):
-    """``redirect`` of a rule."""
-
-    uri: str = ""
-    authority: str = ""
-    scheme: str = ""
-    port: Port | None = None
-    derive_port: Literal["FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"] | None = None
-    redirect_code: int = 0
-
-    def check(self) -> None:
-        check_one_of(self, ("port", "derive_port"))
-        if self.redirect_code not in (0, 301, 302, 303, 307, 308):
-            message = f"{self.redirect_code} is no status of a redirect; 301, 302, 303, 307 and 308 are"
-            raise Problem(("redirectCode",), message)
-        if not (self.uri or self.authority or self.scheme or self.port or self.derive_port):
-            raise Problem((), "a redirect names an address: one of uri, authority, scheme, port is needed")
-
-
-class Body(Shape, frozen=True, kw_only=True):
-    """What an answer says."""
-
-    string: str | None = None
-    bytes: str | None = None
-
-    def check(self) -> None:
-        check_one_of(self, ("string", "bytes"))
-
-
-class HttpDirectResponse(Shape, frozen=True, kw_only=True):
-    """``directResponse`` of a rule."""
-
-    status: HttpStatus
-    body: Body = Body()
-
-
-class RegexRewrite(Shape, frozen=True, kw_only=True):
-    """A path by a regular expression and what takes its place."""
-
-    match: str
-    rewrite: str = ""
-
-    def check(self) -> None:
-        try:
-            check_regex(self.match)
-        except Problem as problem:
-            raise problem.below("match") from None
-        try:
-            check_substitution(self.match, self.rewrite)
-        except Problem as problem:
-            raise problem.below("rewrite") from None
-
-
-class HttpRewrite(Shape, frozen=True, kw_only=True):
-    """``rewrite`` of a rule."""
-
-    uri: str = ""
-    authority: str = ""
-    uri_regex_rewrite: RegexRewrite | None = None
-
-    def check(self) -> None:
-        if self.uri and self.uri_regex_rewrite is not None:
-            raise Problem(("uriRegexRewrite",), "only one of uri and uriRegexRewrite can be given")
-        if not self.uri and not self.authority and self.uri_regex_rewrite is None:
-            raise Problem((), "one of uri, uriRegexRewrite, authority is needed")
 
 
 class HttpRetry(Shape, frozen=True, kw_only=True):
@@ -185,51 +121,13 @@ class HttpRetry(Shape, frozen=True, kw_only=True):
 
     def check(self) -> None:
         check_durations(self, "per_try_timeout", "backoff", least_s=1e-3)
-        if self.attempts == 0 and (self.per_try_timeout is not None or self.retry_on):
+        said = self.per_try_timeout is not None or self.retry_on or self.retry_remote_localities is not None
+        if self.attempts == 0 and said:
             raise Problem(("attempts",), "0 attempts are no retries, and nothing else can be said of them")
         for word in filter(None, (part.strip() for part in self.retry_on.split(","))):
             if word not in RETRY_CONDITIONS and not _is_http_status(word):
                 close = nearest(word, RETRY_CONDITIONS)
                 raise Problem(("retryOn",), f"'{word}' is no condition of Envoy and no HTTP status", close)
-
-
-class FaultDelay(Shape, frozen=True, kw_only=True):
-    """A share of requests waits."""
-
-    unmodelled = "exponentialDelay"
-
-    fixed_delay: Duration | None = None
-    percent: Percentage | None = None
-    percentage: Percent | None = None
-
-    def check(self) -> None:
-        if self.fixed_delay is None:
-            raise Problem((), "'fixedDelay' is missing")
-        check_durations(self, "fixed_delay", least_s=1e-3)
-
-
-class FaultAbort(Shape, frozen=True, kw_only=True):
-    """A share of requests is answered with an error."""
-
-    unmodelled = "http2Error"
-
-    http_status: HttpStatus | None = None
-    grpc_status: str | None = None
-    percentage: Percent | None = None
-
-    def check(self) -> None:
-        check_one_of(self, ("http_status", "grpc_status"), needed=True)
-
-
-class FaultInjection(Shape, frozen=True, kw_only=True):
-    """``fault`` of a rule."""
-
-    delay: FaultDelay | None = None
-    abort: FaultAbort | None = None
-
-    def check(self) -> None:
-        if self.delay is None and self.abort is None:
-            raise Problem((), "one of delay, abort is needed")
 
 
 class MirrorDestination(Shape, frozen=True, kw_only=True):
@@ -239,21 +137,10 @@ class MirrorDestination(Shape, frozen=True, kw_only=True):
     percentage: Percent | None = None
 
 
-class Cors(Shape, frozen=True, kw_only=True):
-    """``corsPolicy`` of a rule."""
-
-    unmodelled = "unmatchedPreflights"
-
-    allow_origin: tuple[str, ...] = ()
-    allow_origins: tuple[StringMatchShape, ...] = ()
-    allow_methods: tuple[str, ...] = ()
-    allow_headers: tuple[str, ...] = ()
-    expose_headers: tuple[str, ...] = ()
-    max_age: Duration | None = None
-    allow_credentials: bool | None = None
-
-    def check(self) -> None:
-        check_durations(self, "max_age")
+def check_weights(route: tuple[WeightedDestination, ...]) -> None:
+    """Raise a :class:`Problem` if there are several destinations and nothing would be sent to any of them."""
+    if len(route) > 1 and not any(one.weight for one in route):
+        raise Problem(("route",), "the weights are all zero, so nothing could be sent")
 
 
 class Delegate(Shape, frozen=True, kw_only=True):
@@ -292,8 +179,11 @@ class HttpRoute(Shape, frozen=True, kw_only=True):
                 raise Problem(("fault",), f"a rule that {does} sends nothing that a fault could strike")
             if ending is not None and self.rewrite is not None:
                 raise Problem(("rewrite",), f"a rule that {does} sends nothing that could be rewritten")
-        if len(self.route) > 1 and not any(one.weight for one in self.route):
-            raise Problem(("route",), "the weights are all zero, so nothing could be sent")
+        check_weights(self.route)
+        authority = "" if self.rewrite is None else self.rewrite.authority
+        for headers in (self.headers, *(one.headers for one in self.route)):
+            if len([*headers.authorities, *filter(None, (authority,))]) > 1:
+                raise Problem((), "the host of a request is set twice, by headers and by a rewrite or another header")
 
 
 class L4Match(Shape, frozen=True, kw_only=True):
@@ -309,6 +199,11 @@ class L4Route(Shape, frozen=True, kw_only=True):
 
     match: tuple[L4Match, ...] = ()
     route: tuple[WeightedDestination, ...] = ()
+
+    def check(self) -> None:
+        if not self.route:
+            raise Problem((), "'route' is missing")
+        check_weights(self.route)
 
 
 class VirtualServiceSpec(Shape, frozen=True, kw_only=True):
@@ -326,12 +221,23 @@ class VirtualServiceSpec(Shape, frozen=True, kw_only=True):
             raise Problem((), "one of http, tcp, tls is needed: a virtual service has rules")
         if not self.hosts and self.gateways:
             raise Problem(("gateways",), "without hosts this is for others to delegate to, and their gateways count")
-        check_hosts(self.hosts)
+        check_gateways(self.gateways)
+        inside = "mesh" in (self.gateways or ("mesh",))
+        at_doors = any(gateway != "mesh" for gateway in self.gateways)
+        check_hosts([without_sni(host) if at_doors else host for host in self.hosts])
         for number, host in enumerate(self.hosts):
-            if host in self.hosts[:number]:
-                raise Problem(("hosts", number), f"the host '{host}' is there already")
-            if host == "*" and "mesh" in (self.gateways or ("mesh",)):
+            same = next((other for other in self.hosts[:number] if overlap(host, other)), None)
+            if same is not None:
+                said = "is there already" if same == host else f"and '{same}' stand for the same hosts"
+                raise Problem(("hosts", number), f"the host '{host}' {said}")
+            if host == "*" and inside:
                 raise Problem(("hosts", number), "inside the mesh '*' is no host; name services, or a gateway in 'gateways'")
+        for number, rule in enumerate(self.http):
+            for at, match in enumerate(rule.match):
+                claims = [name for name in (*match.headers, *match.without_headers) if name.startswith(CLAIM)]
+                if claims and not at_doors:
+                    message = "claims of tokens are known at a gateway only, and 'gateways' names none"
+                    raise Problem(("http", number, "match", at, "headers", claims[0]), message)
 
 
 class VirtualService(Shape, frozen=True, kw_only=True):
@@ -342,4 +248,7 @@ class VirtualService(Shape, frozen=True, kw_only=True):
     api_version: str
     kind: str
     metadata: Metadata
-    spec: VirtualServiceSpec = VirtualServiceSpec()
+    spec: VirtualServiceSpec
+
+    def check(self) -> None:
+        check_export_to(self.spec.export_to, self.metadata.namespace or "default")

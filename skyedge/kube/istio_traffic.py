@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from skyedge.kube.istio_names import check_export_to, check_host
 from skyedge.kube.istio_values import (
     Duration,
     Percent,
@@ -14,7 +15,6 @@ from skyedge.kube.istio_values import (
     Share,
     WorkloadSelector,
     check_durations,
-    check_host,
     check_one_of,
 )
 from skyedge.kube.metadata import Metadata
@@ -178,8 +178,12 @@ class HttpSettings(Shape, frozen=True, kw_only=True):
 class ConnectionPool(Shape, frozen=True, kw_only=True):
     """``connectionPool`` of a policy."""
 
-    tcp: TcpSettings = TcpSettings()
-    http: HttpSettings = HttpSettings()
+    tcp: TcpSettings | None = None
+    http: HttpSettings | None = None
+
+    def check(self) -> None:
+        if self.tcp is None and self.http is None:
+            raise Problem((), "one of tcp, http is needed")
 
 
 class OutlierDetection(Shape, frozen=True, kw_only=True):
@@ -227,10 +231,20 @@ class PortTrafficPolicy(Shape, frozen=True, kw_only=True):
     tls: ClientTls | None = None
 
 
+class Tunnel(Shape, frozen=True, kw_only=True):
+    """Connections inside others; only that there is one is read."""
+
+    unmodelled = "protocol targetHost targetPort"
+
+
+class ProxyProtocol(Shape, frozen=True, kw_only=True):
+    """Who called, told ahead of a connection; only that it is wanted is read."""
+
+    unmodelled = "version"
+
+
 class TrafficPolicy(Shape, frozen=True, kw_only=True):
     """``trafficPolicy`` of a rule or of a subset."""
-
-    unmodelled = "tunnel proxyProtocol"
 
     load_balancer: LoadBalancer | None = None
     connection_pool: ConnectionPool | None = None
@@ -238,8 +252,12 @@ class TrafficPolicy(Shape, frozen=True, kw_only=True):
     tls: ClientTls | None = None
     port_level_settings: tuple[PortTrafficPolicy, ...] = ()
     retry_budget: RetryBudget | None = None
+    tunnel: Tunnel | None = None
+    proxy_protocol: ProxyProtocol | None = None
 
     def check(self) -> None:
+        if not any(getattr(self, name) for name in self.__struct_fields__):
+            raise Problem((), "a policy without loadBalancer, connectionPool, outlierDetection or tls says nothing")
         numbers = [setting.port.number for setting in self.port_level_settings]
         for at, number in enumerate(numbers):
             if number in numbers[:at]:
@@ -287,3 +305,7 @@ class DestinationRule(Shape, frozen=True, kw_only=True):
     kind: str
     metadata: Metadata
     spec: DestinationRuleSpec
+
+    def check(self) -> None:
+        selects = self.spec.workload_selector is not None
+        check_export_to(self.spec.export_to, self.metadata.namespace or "default", only_own=selects)

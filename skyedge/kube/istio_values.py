@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from ipaddress import ip_address
 from typing import Annotated, Any
 
 from msgspec import Meta, field
 
+from skyedge.kube.istio_names import check_label_words
 from skyedge.kube.problem import Problem
 from skyedge.kube.shape import EXPLAINED_BY, Shape, shown
 from skyedge.re2 import NotRe2, compiled
@@ -24,8 +24,6 @@ Share = Annotated[int, Meta(ge=0, le=100)]
 _UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _WHOLE = re.compile(f"(?:{_PART.pattern})+")
-_LABEL = r"[0-9A-Za-z](?:[-0-9A-Za-z]*[0-9A-Za-z])?"
-_HOST = re.compile(rf"(?:\*|(?:\*-?)?{_LABEL})(?:\.{_LABEL})*\.?")
 _REFERENCE = re.compile(r"\\(.?)", re.DOTALL)
 
 
@@ -60,8 +58,16 @@ def seconds_or_none(text: str | None) -> float | None:
     return None if text is None else seconds(text)
 
 
-def check_durations(part: Shape, *attributes: str, least_s: float = 0.0) -> None:
-    """Raise a :class:`Problem` unless each of these is not there, or a duration of at least ``least_s``."""
+def check_durations(part: Shape, *attributes: str, least_s: float = 0.0, step_ms: int = 0) -> None:
+    """Raise a :class:`Problem` unless each of these is not there, or a duration of at least ``least_s``.
+
+    Args:
+        part: what has them.
+        attributes: their names in the struct.
+        least_s: the shortest; where one is said, parts of a millisecond cannot be.
+        step_ms: what it is a multiple of, in milliseconds; 0 for what ``least_s`` says.
+    """
+    step_ms = step_ms or (1 if least_s else 0)
     names = dict(zip(part.__struct_fields__, part.__struct_encode_fields__, strict=True))
     for attribute in attributes:
         text = getattr(part, attribute)
@@ -73,6 +79,9 @@ def check_durations(part: Shape, *attributes: str, least_s: float = 0.0) -> None
             raise problem.below(names[attribute]) from None
         if long < least_s:
             raise Problem((names[attribute],), f"'{text}' is too short; {least_s * 1e3:g}ms is the least")
+        if step_ms and round(long * 1e9) % (step_ms * 1_000_000):
+            unit = "seconds" if step_ms == 1000 else "milliseconds"
+            raise Problem((names[attribute],), f"'{text}' is no whole number of {unit}")
 
 
 def check_regex(pattern: str) -> None:
@@ -92,32 +101,6 @@ def check_substitution(pattern: str, substitution: str) -> None:
         if reference.isdigit() and int(reference) > groups:
             has = "has no group" if not groups else "has only 1 group" if groups == 1 else f"has only {groups} groups"
             raise Problem((), f"there is no group {reference} to put in: '{pattern}' {has}")
-
-
-def check_host(host: str) -> None:
-    """Raise a :class:`Problem` unless ``host`` is a name, an address, ``*``, or a name with a ``*`` at its beginning."""
-    if not host:
-        raise Problem((), "this should not be empty")
-    if host != "*" and _HOST.fullmatch(host) is None and not _is_address(host):
-        star = "; a '*' stands at the beginning" if "*" in host else ""
-        raise Problem((), f"'{host}' is no name of a host{star}")
-
-
-def check_hosts(hosts: Sequence[str]) -> None:
-    """Raise a :class:`Problem` below ``hosts`` for the first of them that is none."""
-    for number, host in enumerate(hosts):
-        try:
-            check_host(host)
-        except Problem as problem:
-            raise problem.below(number).below("hosts") from None
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def check_one_of(part: Shape, attributes: Sequence[str], *, needed: bool = False) -> None:
@@ -165,6 +148,10 @@ class WorkloadSelector(Shape, frozen=True, kw_only=True):
 
     labels: dict[str, str] = field(default_factory=dict)
     match_labels: dict[str, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        check_label_words(self.labels.items(), "labels")
+        check_label_words(self.match_labels.items(), "matchLabels")
 
     @property
     def wanted(self) -> dict[str, str]:

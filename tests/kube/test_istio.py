@@ -285,7 +285,7 @@ def test_what_is_no_duration_is_told_so(text):
         (route(redirect={"redirectCode": 200}), "redirectCode: 200 is no status of a redirect"),
         (route(route=[{**TO[0], "weight": 0}] * 2), "spec.http[0].route: the weights are all zero"),
         (route(route=[{**TO[0], "weight": -1}]), "spec.http[0].route[0].weight: -1 is negative"),
-        (route(route=TO, fault={"abort": {"httpStatus": 600}}), "fault.abort.httpStatus: 600 is more than 599"),
+        (route(route=TO, fault={"abort": {"httpStatus": 601}}), "fault.abort.httpStatus: 601 is more than 600"),
         (route(route=TO, fault={"delay": {"percentage": {"value": 120}}}), "percentage.value: 120 is more than 100"),
         (route(route=TO, fault={}), "fault: one of delay, abort is needed"),
         (route(route=TO, fault={"delay": {"percentage": {"value": 5}}}), "fault.delay: 'fixedDelay' is missing"),

@@ -82,16 +82,22 @@ ANY_ADDRESS = Addresses()
 
 @dataclass(frozen=True)
 class Source:
-    """Callers; all of it must hold."""
+    """Callers; all of it must hold.
+
+    Attributes:
+        needs_token: that a token or somebody in front says who calls; nobody here has such.
+    """
 
     principals: Texts = ANY
     namespaces: Texts = ANY
     addresses: Addresses = ANY_ADDRESS
+    needs_token: bool = False
 
     def holds(self, peer: Peer) -> bool:
         """Whether it is that caller."""
         return (
-            self.principals.hold(peer.principal)
+            not self.needs_token
+            and self.principals.hold(peer.principal)
             and self.namespaces.hold(peer.namespace)
             and self.addresses.hold(peer.address)
         )

@@ -61,3 +61,33 @@ spec: {mtls: {mode: STRICT}}
     assert keeper.allows(reading.caller("a2"), reading.endpoints[0], HttpRequest("a"))
     verdict = keeper.verdict(reading.caller("b1"), reading.endpoints[0], HttpRequest("a"))
     assert verdict.why == "a.default.svc.cluster.local insists on mutual TLS and default/b1 has no proxy"
+
+
+def test_a_policy_that_is_tried_out_only_keeps_nobody_out():
+    policy = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: nobody, annotations: {istio.io/dry-run: "%s"}}
+spec: {}
+"""
+    for word, expected in (("true", True), ("false", False)):
+        reading = read(*A, policy % word)
+        assert Gatekeeper(reading).allows(reading.caller("a1"), reading.endpoints[0], HttpRequest("a")) is expected
+        assert any("only tells what it would do" in warning for warning in reading.warnings) is expected
+
+
+def test_who_is_wanted_by_a_token_or_by_an_address_behind_a_proxy_is_nobody_here():
+    policy = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: some}
+spec: {rules: [{from: [{source: {%s}}]}]}
+"""
+    for said, expected in (
+        ('requestPrincipals: ["*"]', False),
+        ("remoteIpBlocks: [10.0.0.0/8]", False),
+        ('notRequestPrincipals: ["*"]', True),
+        ("notRemoteIpBlocks: [10.0.0.0/8]", True),
+    ):
+        reading = read(*A, policy % said)
+        assert Gatekeeper(reading).allows(reading.caller("a1"), reading.endpoints[0], HttpRequest("a")) is expected

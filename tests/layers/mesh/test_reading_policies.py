@@ -46,9 +46,9 @@ def test_of_several_rules_for_one_host_the_oldest_policy_and_of_equal_subsets_th
         assert "and the two are one; of this one only subsets of other names count" in reading.warnings[0]
 
 
-def test_an_empty_policy_is_a_policy():
+def test_a_policy_that_says_nothing_of_balancing_is_a_policy():
     second = named("b", "{host: a, trafficPolicy: {loadBalancer: {simple: RANDOM}}}")
-    (one,) = mesh(*A, named("a", "{host: a, trafficPolicy: {}}"), second).rules
+    (one,) = mesh(*A, named("a", "{host: a, trafficPolicy: {tls: {mode: DISABLE}}}"), second).rules
     assert one.policy.load_balancing is None
 
 

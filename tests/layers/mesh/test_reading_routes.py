@@ -1,8 +1,11 @@
 """VirtualServices become routes: names are completed, delegates put in their place, gateways have routes of their own."""
 
+import pytest
+
 from skyedge.layers.mesh.http_match import How, HttpRequest
 from skyedge.layers.mesh.http_route import answer
 from skyedge.layers.mesh.locality import Locality
+from skyedge.layers.mesh.reading.routes import gateway_name
 from skyedge.layers.mesh.virtual_hosts import VirtualHosts
 from tests.layers.mesh.written_meshes import SUBSETS, TO_A, A, mesh, pod, read, service, virtual
 
@@ -60,7 +63,7 @@ def test_a_gateway_has_hosts_and_routes_of_its_own():
 apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: door}
-spec: {selector: {app: ingress}, servers: [{port: {number: 80}, hosts: ["a.example.com"]}]}
+spec: {selector: {app: ingress}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["a.example.com"]}]}
 """
     texts = [*A, door, virtual(TO_A, hosts="[a.example.com, b.example.com]", extra=", gateways: [door]")]
     reading = read(*texts, pod("i", "ingress"))
@@ -69,3 +72,18 @@ spec: {selector: {app: ingress}, servers: [{port: {number: 80}, hosts: ["a.examp
     assert gateway.virtual_services[0].hosts == ("a.example.com",)
     assert routed(texts, "default/door", host="a.example.com")[1].status == 200
     assert VirtualHosts(inside, reading.caller("a1")).find("a.example.com") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [
+        ("door", "here/door"),
+        ("./door", "here/door"),
+        ("there/door", "there/door"),
+        ("door.there", "there/door"),
+        ("door.there.svc.cluster.local", "there/door"),
+        ("mesh", "mesh"),
+    ],
+)
+def test_a_gateway_is_named_by_itself_with_its_namespace_or_as_a_service_is(name, whole):
+    assert gateway_name(name, "here") == whole

@@ -50,6 +50,10 @@ def read_admission(manifests: Manifests, workloads: Sequence[Workload], warnings
             field_name = "targetRef" if spec.target_ref is not None else "targetRefs"
             warnings.append(f"{manifest.place('spec', field_name)}: waypoints are not modelled: the policy holds for nobody")
             continue
+        if manifest.object.is_dry_run:
+            path = ("metadata", "annotations", kube.DRY_RUN)
+            warnings.append(f"{manifest.place(*path)}: this policy only tells what it would do, and holds for nobody")
+            continue
         if policy.action is Action.CUSTOM:
             warnings.append(f"{manifest.place('spec', 'action')}: nobody outside is asked here, so that all may pass")
         if not any(policy.is_for(one.namespace, one.labels) for one in workloads):
@@ -62,10 +66,11 @@ def read_admission(manifests: Manifests, workloads: Sequence[Workload], warnings
 def _authentication(manifest: Manifest[kube.PeerAuthentication]) -> PeerAuthentication:
     spec, namespace = manifest.object.spec, namespace_of(manifest.object.metadata)
     labels = {} if spec.selector is None else spec.selector.wanted
-    if spec.port_level_mtls and not labels:
+    by_port = spec.port_level_mtls or {}
+    if by_port and not labels:
         raise manifest.error(("spec", "portLevelMtls"), "modes of ports need a selector")
     wide = namespace == ROOT_NAMESPACE and not labels
-    ports = {int(port): mode for port, said in spec.port_level_mtls.items() if (mode := _mode(said)) is not None}
+    ports = {int(port): mode for port, said in by_port.items() if (mode := _mode(said)) is not None}
     return PeerAuthentication(_name(manifest), None if wide else namespace, _mode(spec.mtls), labels, ports)
 
 
@@ -105,14 +110,20 @@ def _policy(manifest: Manifest[kube.AuthorizationPolicy]) -> Policy:
 
 def _rule(manifest: Manifest[Any], rule: kube.Rule, path: Path, namespace: str) -> Rule:
     sources = tuple(
-        _source(manifest, one.source, (*path, "from", number, "source"), namespace) for number, one in enumerate(rule.from_)
+        _source(manifest, one.source, (*path, "from", number, "source"), namespace)
+        for number, one in enumerate(rule.from_ or ())
     )
     conditions = tuple(_condition(manifest, one, (*path, "when", number)) for number, one in enumerate(rule.when))
-    return Rule(sources, tuple(_operation(one.operation) for one in rule.to), conditions)
+    return Rule(sources, tuple(_operation(one.operation) for one in rule.to or ()), conditions)
 
 
 def _source(manifest: Manifest[Any], said: kube.Source, path: Path, namespace: str) -> Source:
-    for name, addresses in (("ipBlocks", said.ip_blocks), ("notIpBlocks", said.not_ip_blocks)):
+    for name, addresses in (
+        ("ipBlocks", said.ip_blocks),
+        ("notIpBlocks", said.not_ip_blocks),
+        ("remoteIpBlocks", said.remote_ip_blocks),
+        ("notRemoteIpBlocks", said.not_remote_ip_blocks),
+    ):
         for number, address in enumerate(addresses):
             _check_network(manifest, address, (*path, name, number))
     accounts, not_accounts = (
@@ -122,6 +133,7 @@ def _source(manifest: Manifest[Any], said: kube.Source, path: Path, namespace: s
         Texts((*said.principals, *accounts), (*said.not_principals, *not_accounts)),
         Texts(said.namespaces, said.not_namespaces),
         Addresses(said.ip_blocks, said.not_ip_blocks),
+        needs_token=bool(said.request_principals or said.remote_ip_blocks),
     )
 
 

@@ -240,14 +240,16 @@ def _milliseconds(text: str | None) -> int | None:
 
 
 def _limits(said: kube.ConnectionPool) -> ConnectionLimits:
+    tcp, http = said.tcp or kube.TcpSettings(), said.http or kube.HttpSettings()
+
     def limit(number: int | None) -> int:
         return number or UNLIMITED  # as Istio reads it, 0 is not said
 
     return ConnectionLimits(
-        max_connections=limit(said.tcp.max_connections),
-        max_pending_requests=limit(said.http.http1_max_pending_requests),
-        max_requests=limit(said.http.http2_max_requests),
-        max_retries=limit(said.http.max_retries),
-        max_requests_per_connection=said.http.max_requests_per_connection or 0,
-        connect_timeout_s=seconds_or_none(said.tcp.connect_timeout),
+        max_connections=limit(tcp.max_connections),
+        max_pending_requests=limit(http.http1_max_pending_requests),
+        max_requests=limit(http.http2_max_requests),
+        max_retries=limit(http.max_retries),
+        max_requests_per_connection=http.max_requests_per_connection or 0,
+        connect_timeout_s=seconds_or_none(tcp.connect_timeout),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from skyedge.errors import InputError, nearest
 from skyedge.kube import Manifest, Manifests
+from skyedge.kube import istio_http as http
 from skyedge.kube import istio_routes as kube
 from skyedge.kube.istio_hosts import Gateway
 from skyedge.kube.istio_values import Percent, StringMatchShape, seconds_or_none
@@ -91,8 +92,17 @@ def read_routes(manifests: Manifests, warnings: list[str]) -> list[Routes]:
 
 
 def gateway_name(name: str, namespace: str) -> str:
-    """The whole name of a gateway, ``NAMESPACE/NAME``; ``mesh`` is every proxy inside."""
-    return name if name == MESH_GATEWAY or "/" in name else f"{namespace}/{name}"
+    """The whole name of a gateway, ``NAMESPACE/NAME``; ``mesh`` is every proxy inside.
+
+    Before there were slashes the namespace stood behind a dot, as in the name of a service.
+    """
+    if name == MESH_GATEWAY:
+        return name
+    space, slash, rest = name.partition("/")
+    if slash:
+        return f"{namespace}/{rest}" if space == "." else name
+    short, *older = name.split(".")
+    return f"{older[0] if older else namespace}/{short}"
 
 
 def read_match(match: kube.HttpMatchRequest, namespace: str) -> HttpMatch:
@@ -180,7 +190,7 @@ def _delegated(
         given |= {name: getattr(root, name) for name in ("mirrors", "mirror_percentage") if not getattr(rule, name)}
         if rule.mirror is not None or rule.mirrors:
             given = {name: value for name, value in given.items() if not name.startswith("mirror")}
-        if rule.headers == kube.Headers():
+        if rule.headers == http.Headers():
             given["headers"] = root.headers
         label = "-".join(word for word in (root.name, rule.name) if word)
         rules.append((_rule(_with(rule, {**given, "name": label}), written, key[0], matches), written))
@@ -197,7 +207,7 @@ def _matches(rule: kube.HttpRoute, namespace: str) -> tuple[HttpMatch, ...]:
 
 
 def _rule(rule: kube.HttpRoute, origin: Origin, namespace: str, matches: tuple[HttpMatch, ...]) -> HttpRoute:
-    fault = rule.fault or kube.FaultInjection()
+    fault = rule.fault or http.FaultInjection()
     return HttpRoute(
         matches=matches,
         destinations=tuple(_destination(one.destination, namespace, one.weight, one.headers) for one in rule.route),
@@ -217,10 +227,10 @@ def _rule(rule: kube.HttpRoute, origin: Origin, namespace: str, matches: tuple[H
 
 
 def _destination(
-    to: kube.Destination, namespace: str, weight: float = 0, headers: kube.Headers | None = None
+    to: kube.Destination, namespace: str, weight: float = 0, headers: http.Headers | None = None
 ) -> Destination:
     port = None if to.port is None else to.port.number
-    headers = headers or kube.Headers()
+    headers = headers or http.Headers()
     return Destination(
         whole_name(to.host, namespace),
         to.subset,
@@ -231,13 +241,13 @@ def _destination(
     )
 
 
-def _operations(changes: kube.HeaderChanges) -> HeaderOperations:
+def _operations(changes: http.HeaderChanges) -> HeaderOperations:
     if not (changes.set or changes.add or changes.remove):
         return UNCHANGED
     return HeaderOperations(changes.set, changes.add, changes.remove)
 
 
-def _redirect(redirect: kube.HttpRedirect) -> Redirect:
+def _redirect(redirect: http.HttpRedirect) -> Redirect:
     return Redirect(
         uri=redirect.uri,
         authority=redirect.authority,
@@ -248,14 +258,14 @@ def _redirect(redirect: kube.HttpRedirect) -> Redirect:
     )
 
 
-def _rewrite(rewrite: kube.HttpRewrite) -> Rewrite:
+def _rewrite(rewrite: http.HttpRewrite) -> Rewrite:
     by_pattern = rewrite.uri_regex_rewrite
     if by_pattern is None:
         return Rewrite(rewrite.uri, rewrite.authority)
     return Rewrite(authority=rewrite.authority, pattern=by_pattern.match, substitution=by_pattern.rewrite)
 
 
-def _direct(response: kube.HttpDirectResponse) -> DirectResponse:
+def _direct(response: http.HttpDirectResponse) -> DirectResponse:
     return DirectResponse(response.status, response.body.string or "")
 
 
@@ -264,7 +274,7 @@ def _percent(percentage: Percent | None) -> float:
     return 0.0 if percentage is None else percentage.value
 
 
-def _abort(abort: kube.FaultAbort, origin: Origin) -> Abort:
+def _abort(abort: http.FaultAbort, origin: Origin) -> Abort:
     code = None
     if abort.grpc_status is not None:
         try:
@@ -274,7 +284,7 @@ def _abort(abort: kube.FaultAbort, origin: Origin) -> Abort:
     return Abort(_percent(abort.percentage), abort.http_status, code)
 
 
-def _delay(delay: kube.FaultDelay) -> Delay:
+def _delay(delay: http.FaultDelay) -> Delay:
     older = 0.0 if delay.percent is None else delay.percent
     return Delay(seconds_or_none(delay.fixed_delay) or 0.0, older if delay.percentage is None else delay.percentage.value)
 
@@ -287,7 +297,7 @@ def _mirrors(rule: kube.HttpRoute, namespace: str) -> tuple[Mirror, ...]:
     return tuple(Mirror(_destination(one.destination, namespace), share) for one, share in shares if share is not None)
 
 
-def _cors(cors: kube.Cors) -> CorsPolicy:
+def _cors(cors: http.Cors) -> CorsPolicy:
     exact = tuple(StringMatch(How.EXACT, origin) for origin in cors.allow_origin)
     age_s = seconds_or_none(cors.max_age)
     return CorsPolicy(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import balancing, conditions, localities, policies, routes
+from . import balancing, conditions, localities, manifests, policies, routes
 
 ADAPTERS = {
     **conditions.ADAPTERS,
@@ -10,4 +10,5 @@ ADAPTERS = {
     **localities.ADAPTERS,
     **balancing.ADAPTERS,
     **policies.ADAPTERS,
+    **manifests.ADAPTERS,
 }
