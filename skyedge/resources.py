@@ -42,7 +42,7 @@ def find(path: str | Path, *, kind: str, beside: Path | None = None) -> Path:
     Raises:
         InputError: if it is nowhere, with the nearest name that is there.
     """
-    wanted = Path(path).expanduser()
+    wanted = Path(os.path.expanduser(path))  # which leaves ~nobody as it is where there is no such user
     relative = Path(*wanted.parts[1:]) if wanted.parts[:1] == (kind,) else wanted
     candidates = [wanted]
     if not wanted.is_absolute():
@@ -58,7 +58,8 @@ def find(path: str | Path, *, kind: str, beside: Path | None = None) -> Path:
         raise InputError(f"there is no file '{path}'", nearest=_near(wanted, candidates))
     near = _near(wanted, candidates)
     if near is None or wanted.name == str(wanted):  # named without its folder?
-        near = next((str(one.relative_to(folder(kind))) for one in sorted(folder(kind).rglob(wanted.name))), near)
+        same = sorted(folder(kind).rglob(glob.escape(wanted.name)))
+        near = str(same[0].relative_to(folder(kind))) if same else near
     named_it = "" if beside is None else f" nor in {beside}, where it is named,"
     raise InputError(f"there is no file '{path}', neither here{named_it} nor {_in_ours(kind)}", nearest=near)
 

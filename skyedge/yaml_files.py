@@ -1,7 +1,8 @@
 """YAML as users write it: read with care for what the library lets pass.
 
 A key that is given twice would silently mean its second value; a date that no calendar has, and an anchor that holds
-itself, would end in a traceback; what is not a finite number is no figure of anything.
+itself, would end in a traceback; anchors of anchors of anchors unfold to more than any memory holds; what is not a finite
+number is no figure of anything.
 """
 
 from __future__ import annotations
@@ -17,6 +18,38 @@ from skyedge.errors import InputError
 Marks = dict[tuple[str | int, ...], str]
 """Where each key of a file stands, as ``file:line``."""
 
+MOST_BYTES = 4_000_000
+"""What is written by hand is smaller, and a file as large as this takes half a minute to read."""
+MOST_VALUES = 100_000
+"""The same of values, those counted too that anchors unfold to."""
+LONGEST_SHOWN = 100
+"""A sentence repeats no word that has more characters."""
+
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class CarefulLoader(_Loader):  # type: ignore[misc]
+    """Loads what is safe, quickly, and knows the place of a value that is not what its tag, or its look, says."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """The value of ``node``.
+
+        Raises:
+            yaml.YAMLError: with its place, whatever is wrong.
+        """
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError, LookupError, AttributeError) as error:
+            kind = node.tag.removeprefix("tag:yaml.org,2002:")
+            if len(node.value) > LONGEST_SHOWN:
+                reason = f"{len(node.value):,} characters are too many for the type {kind}"
+            else:
+                why = f": {error}" if kind == "timestamp" and isinstance(error, ValueError) else ""
+                reason = f"'{node.value}' is no {kind}{why}"
+            words = f"a value is not what it looks like: {reason}"
+            raise yaml.constructor.ConstructorError(problem=words, problem_mark=node.start_mark) from None
+
 
 def read_marked(path: Path) -> tuple[Any, Marks]:
     """What a YAML file holds, and the line of each key.
@@ -25,22 +58,23 @@ def read_marked(path: Path) -> tuple[Any, Marks]:
         InputError: if it cannot be read or is not YAML, with its line.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise InputError(f"more than {MOST_BYTES // 1_000_000} MB are not what anyone writes by hand", where=path)
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError("this is not a text file in UTF-8", where=path) from None
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read this file: {getattr(error, 'strerror', None) or error}", where=path) from None
+    marks: Marks = {}
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        marks: Marks = {}
-        _mark(node, (), path, marks, ())
-        content = yaml.safe_load(text)
+        _mark(yaml.compose(text, Loader=CarefulLoader), (), path, marks, ())
+        content = yaml.load(text, Loader=CarefulLoader)
     except yaml.YAMLError as error:
         raise not_yaml(str(path), text, error) from None
     except RecursionError:
         raise InputError("this is nested too deeply", where=path) from None
-    except (ValueError, OverflowError) as error:
-        raise InputError(f"a value is not what it looks like: {error}", where=path) from None
     check_finite(content, (), marks)
     return content, marks
 
@@ -50,7 +84,11 @@ def not_yaml(file: str, text: str, error: yaml.YAMLError) -> InputError:
     mark = getattr(error, "problem_mark", None)
     message = str(getattr(error, "problem", None) or "this is not YAML")
     if mark is None:
-        return InputError(message, where=file)
+        strange = yaml.reader.Reader.NON_PRINTABLE.search(text)
+        if strange is None:
+            return InputError(message, where=file)
+        line_number = text.count("\n", 0, strange.start()) + 1
+        return InputError(f"YAML has no character U+{ord(strange[0]):04X}", where=f"{file}:{line_number}")
     line = [*text.split("\n"), ""][mark.line]
     rest = line[mark.column :]
     indentation = line[: len(line) - len(line.lstrip())]
@@ -78,8 +116,9 @@ def parse_value(text: str, where: object) -> Any:
         InputError: if it is none.
     """
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        _mark(yaml.compose(text, Loader=CarefulLoader), (), where, {}, ())
+        value = yaml.load(text, Loader=CarefulLoader)
+    except (yaml.YAMLError, RecursionError):
         raise InputError(f"'{text}' is not a value", where=where) from None
     check_finite(value, (), {(): str(where)})
     return value
@@ -101,8 +140,10 @@ def check_finite(value: object, path: tuple[str | int, ...], marks: Marks) -> No
 
 
 def _mark(
-    node: yaml.Node | None, path: tuple[str | int, ...], file: Path, marks: Marks, around: tuple[yaml.Node, ...]
+    node: yaml.Node | None, path: tuple[str | int, ...], file: object, marks: Marks, around: tuple[yaml.Node, ...]
 ) -> None:
+    if len(marks) > MOST_VALUES:
+        raise InputError(f"this unfolds to more than {MOST_VALUES:,} values, which nobody meant", where=file)
     if any(node is outer for outer in around):
         line = node.start_mark.line + 1 if node else 1
         raise InputError("this anchor holds itself", where=f"{file}:{line}")

@@ -45,6 +45,9 @@ def main() -> None:
     """Entry point: an error that was raised on purpose becomes one sentence and an exit code."""
     # A user's own miners and networks lie where the command is given; what is installed goes first.
     sys.path.append(os.getcwd())
+    _open_closed_streams()
+    if os.environ.get("COLUMNS") == "0":  # whoever says so does not know it
+        del os.environ["COLUMNS"]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that knows no × shows a question mark, which is better than nothing of a table.
@@ -64,12 +67,25 @@ def main() -> None:
     except OSError as error:
         if error.strerror is None:
             raise
-        _say(f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror)
+        _say(f"{'the output' if error.filename is None else error.filename}: {error.strerror}")
         sys.exit(InputError.exit_code)
 
 
+def _open_closed_streams() -> None:
+    """What was closed when the program was called leads nowhere.
+
+    A file that is opened later would take its number, and what a library prints would go into that file.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            if number:
+                setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115  as long as the program
+
+
 def _say(sentence: str) -> None:
-    one_line = " ".join(sentence.split())
+    # What a file holds may be a command to the terminal.
+    one_line = " ".join("".join(sign if sign.isprintable() else " " for sign in sentence).split())
     console = Console(stderr=True, soft_wrap=True)
     console.print("[bold red]error:[/] ", Text(one_line), sep="", highlight=False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -153,6 +153,13 @@ def _lines(path: Path) -> Iterator[tuple[dict[str, str], str]]:
     except UnicodeDecodeError:
         raise InputError("this is not a text file in UTF-8", where=path) from None
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and line[0] != "#"]
+    try:
+        yield from _rows(path, lines)
+    except csv.Error as error:
+        raise InputError(f"this is not CSV: {error}", where=path) from None
+
+
+def _rows(path: Path, lines: Sequence[tuple[int, str]]) -> Iterator[tuple[dict[str, str], str]]:
     reader = csv.DictReader([line for _, line in lines])
     names = list(reader.fieldnames or ())
     for at, name in enumerate(names):

@@ -28,7 +28,7 @@ from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh
 from skyedge.layers.mesh.reading import MeshReading
 from skyedge.layers.mesh.traffic import TimedRequest
 from skyedge.streams import stream
-from skyedge.yaml_files import not_yaml
+from skyedge.yaml_files import CarefulLoader, not_yaml
 
 KEYS = ("host", "path", "method", "headers", "source", "at_s", "port", "scheme", "grpc")
 RATE_PER_S = 100.0
@@ -296,17 +296,19 @@ def _decoded(text: str | bytes, name: str, first_line: int = 1) -> Any:
         except json.JSONDecodeError as found:
             raise not_json(name, found, first_line) from None
         except RecursionError:
+            raise InputError("this is nested too deeply", where=f"{name}:{first_line}") from None
+        except ValueError:  # of a number, which has a limit of its own
             pass
         raise InputError(f"this is not JSON: {error}", where=f"{name}:{first_line}") from None
 
 
 def _of_yaml(name: str, text: str) -> Iterator[tuple[str, Any]]:
     try:
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        content = yaml.load(text, Loader=CarefulLoader)
     except yaml.YAMLError as error:
         raise not_yaml(name, text, error) from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"this is no YAML: {' '.join(str(error).split())}", where=name) from None
+    except RecursionError:
+        raise InputError("this is nested too deeply", where=name) from None
     if not isinstance(content, list):
         raise InputError("this should be a list of requests", where=name)
     yield from _listed(name, content)

@@ -22,7 +22,7 @@ import yaml
 
 from skyedge.errors import InputError
 from skyedge.kube.problem import Path, Problem, dotted
-from skyedge.yaml_files import not_yaml
+from skyedge.yaml_files import CarefulLoader, not_yaml
 
 STANDARD_INPUT = "-"
 MOST_VALUES = 200_000_000
@@ -161,8 +161,6 @@ def _yaml_documents(file: str, text: str) -> Iterator[Document]:
         raise not_yaml(file, text, error) from None
     except RecursionError:
         raise InputError("this is nested too deeply", where=file) from None
-    except (ValueError, OverflowError) as error:
-        raise InputError(f"a value is not what it looks like: {error}", where=file) from None
 
 
 class _Values:
@@ -171,7 +169,7 @@ class _Values:
     def __init__(self, file: str, number: int) -> None:
         self._file = file
         self._number = number
-        self._constructor = yaml.SafeLoader("")
+        self._constructor = CarefulLoader("")
         self._done: dict[int, tuple[Any, int]] = {}
         self._open: set[int] = set()
 

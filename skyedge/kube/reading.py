@@ -36,8 +36,18 @@ class Manifest(Generic[Object]):
     """All that was written, of a kind that is handed on or kept whole (see :class:`~skyedge.kube.registry.Kind`)."""
 
     def plain(self) -> dict[str, Any]:
-        """All that was written, as plain data of the caller's own; nothing, of a kind that is not kept whole."""
-        return {key: msgspec.json.decode(text) for key, text in (self.whole or {}).items()}
+        """All that was written, as plain data of the caller's own; nothing, of a kind that is not kept whole.
+
+        Raises:
+            InputError: if a number is too large for one.
+        """
+        plain = {}
+        for key, text in (self.whole or {}).items():
+            try:
+                plain[key] = msgspec.json.decode(text)
+            except (msgspec.DecodeError, RecursionError) as error:
+                raise self.error((key,), f"this is not what it looks like: {error}") from None
+        return plain
 
     def place(self, *path: str | int) -> str:
         """``file:line (document n): path``."""

@@ -1,4 +1,5 @@
-"""Bad luck: full disks, devices and pipes for files, links to nowhere, no memory, a signal at the wrong moment.
+"""Bad luck: full disks, devices and pipes for files, links to nowhere, no memory, a signal at the wrong moment, files that
+are not what they are called, streams that are closed.
 
 What was there before is whole, nothing half written stays, and one sentence says why.
 """
@@ -6,9 +7,11 @@ What was there before is whole, nothing half written stays, and one sentence say
 import os
 import resource
 import signal
+import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from itertools import pairwise
 
 import pytest
 
@@ -22,6 +25,12 @@ from skyedge.experiment.study_run import kept_findings
 ROUTE = ("route", *(f"manifests/mesh/{name}.yaml" for name in ("clusters", "services", "rules")), "--requests", "5")
 PATH = ("paths", "kuiper-630", "--from", "Manila", "--to", "Dalian", "--start", "2000-01-01", "--duration", "2s")
 FEDERATE = ("federate", "manifests/federation/clusters.yaml", "manifests/federation/workloads.yaml")
+
+PASSES = ("passes", "--tle", "lone.tle", "--sites", "sites.csv", "--start", "2022-09-15", "--format", "csv")
+TLE = """STARLINK-24
+1 44238U 19029D   22257.46316094  .00217935  00000+0  35067-2 0  9992
+2 44238  53.0028  47.8601 0007663 290.4472  69.5712 15.51686006181960
+"""
 
 WRITERS = [(*ROUTE, "--traces"), (*ROUTE, "--metrics"), (*PATH, "--csv")]
 
@@ -112,6 +121,100 @@ def test_what_leads_nowhere_or_is_no_text_is_said_in_a_sentence(skyedge, tmp_pat
     assert (said.out, said.code) == ("", 2)
     assert said.err.endswith(f"{sentence}\n")
     assert said.err.count("\n") == 1
+
+
+def unfolding(step):
+    """YAML of a few lines that stands for nine thousand million words."""
+    lines = [f"{name}: &{name} {step.format(', '.join([f'*{before}'] * 9))}" for before, name in pairwise("abcdefghij")]
+    return "\n".join(["a: &a {x: y}", *lines])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (unfolding("[{}]"), "mine.yaml: this unfolds to more than 100,000 values, which nobody meant"),
+        (unfolding("{{<<: [{}]}}"), "mine.yaml: this unfolds to more than 100,000 values, which nobody meant"),
+        ("#" * 4_000_001, "mine.yaml: more than 4 MB are not what anyone writes by hand"),
+        ("[" * 10_000, "mine.yaml:1: exceeded maximum nesting depth"),
+        ("a: 1\nb: \0\n", "mine.yaml:2: YAML has no character U+0000"),
+        ("a: 1\nb: !!bool maybe\n", "mine.yaml:2: a value is not what it looks like: 'maybe' is no bool"),
+        ("a: 1\nb: !!timestamp now\n", "mine.yaml:2: a value is not what it looks like: 'now' is no timestamp"),
+        ("a: 1\nb: !!int ''\n", "mine.yaml:2: a value is not what it looks like: '' is no int"),
+        (
+            f"a: 1\nb: {'9' * 5000}\n",
+            "mine.yaml:2: a value is not what it looks like: 5,000 characters are too many for the type int",
+        ),
+    ],
+    ids=("lists", "merges", "long", "deep", "NUL", "bool", "time", "int", "digits"),
+)
+def test_a_file_that_is_not_what_it_looks_like_is_said_with_its_place(skyedge, tmp_path, text, sentence):
+    (tmp_path / "mine.yaml").write_text(text)
+    said = skyedge("paths", "mine.yaml", *PATH[2:])
+    assert said.err.replace(f"{tmp_path}/", "") == f"error: {sentence}\n"
+    assert (said.out, said.code) == ("", 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("&a [*a]", "--set seeds:1: this anchor holds itself"),
+        (f"{{{unfolding('[{}]')}}}".replace("\n", ", "), "this unfolds to more than 100,000 values, which nobody meant"),
+    ],
+    ids=("itself", "lists"),
+)
+def test_a_value_that_holds_itself_or_too_much_is_refused(skyedge, value, sentence):
+    said = skyedge("show-config", "slice", "--set", f"seeds={value}")
+    assert said.err.endswith(f"{sentence}\n")
+    assert (said.out, said.code, said.err.count("\n")) == ("", 2, 1)
+
+
+def test_a_number_that_is_too_large_is_said_with_its_place(skyedge):
+    service = '{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": [{"port": 1e999}]}}'
+    said = skyedge("federate", "-", stdin=service)
+    start = "error: standard input:1 (document 1): spec: this is not what it looks like: Number out of range"
+    assert (said.out, said.code) == ("", 2)
+    assert said.err.startswith(start)
+
+
+def test_a_cell_without_end_is_said(skyedge, tmp_path):
+    (tmp_path / "long.csv").write_text(f'from,to,mbps\nManila,"{"x" * 200_000}",3\n')
+    said = skyedge(*PATH, "--traffic", "long.csv")
+    assert said.err == f"error: {tmp_path}/long.csv: this is not CSV: field larger than field limit (131072)\n"
+
+
+@pytest.mark.parametrize("name", ["10**30", "~nobody-of-that-name/file", "[", "a\nb", ""])
+def test_odd_names_of_files_are_looked_for_as_they_stand(skyedge, name):
+    said = skyedge("route", *ROUTE[1:4], "--requests", name)
+    words = f"'{' '.join(name.split())}' is neither a number from 1 to 1,000,000 nor a file that is there"
+    assert (said.err, said.code) == (f"error: --requests: {words}\n", 2)
+
+
+def test_what_a_file_holds_gives_the_terminal_no_orders(skyedge):
+    said = skyedge("federate", "-", stdin='apiVersion: v1\nkind: "Pod\\e[31m"\nmetadata: {name: a}\n')
+    assert "there is no kind 'Pod [31m'" in said.err
+
+
+def test_a_terminal_of_no_width_is_one_of_unknown_width(skyedge, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "0")
+    assert "hand-overs: 0" in skyedge(*PATH).out
+
+
+@pytest.mark.parametrize(
+    ("command", "streams", "code", "error"),
+    [
+        (PASSES, ">&-", 0, ""),
+        (PASSES, ">&- 2>&- <&-", 0, ""),
+        (PASSES, ">/dev/full", 2, "error: the output: No space left on device\n"),
+        (PASSES, ">/dev/full 2>&1", 1, ""),
+        (("federate", "-"), "<&-", 2, "error: standard input: it is closed, and nothing can be read from it\n"),
+    ],
+)
+def test_streams_that_are_closed_or_full_end_in_no_traceback(tmp_path, command, streams, code, error):
+    (tmp_path / "lone.tle").write_text(TLE)
+    (tmp_path / "sites.csv").write_text("name,lat_deg,lon_deg,height_m\nManila,14.6,121,0\n")
+    shell = ("bash", "-c", f'exec "$@" {streams}', "bash", sys.executable, "-m", "skyedge.cli.app")
+    done = subprocess.run((*shell, *command), cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", error)
 
 
 def test_a_file_that_may_not_be_written_is_said_before_the_work(skyedge, tmp_path, monkeypatch):
