@@ -25,6 +25,27 @@ def check_words(part: Shape) -> None:
         raise Problem((), f"this says nothing; one of {', '.join(lists)} is needed")
 
 
+def is_port(text: str) -> bool:
+    """Whether a text is the number of a port."""
+    return text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535
+
+
+def check_path(path: str) -> None:
+    """Raise a :class:`Problem` for braces that are no part of a path, or for a ``*`` beside such parts."""
+    parts = path.strip("/").split("/")
+    of_any_length = parts.index("{**}") if "{**}" in parts else len(parts)
+    for at, part in enumerate(parts):
+        if part in ("{*}", "{**}"):
+            if at > of_any_length:
+                raise Problem((), f"'{path}': nothing else stands for a part of the path behind '{{**}}'")
+        elif "{" in part or "}" in part:
+            raise Problem(
+                (), f"'{path}': braces mean nothing but '{{*}}', a part of a path, and '{{**}}', any number of them"
+            )
+        elif {"{*}", "{**}"} & set(parts) and "*" in part:
+            raise Problem((), f"'{path}': beside '{{*}}' and '{{**}}' there is no '*'")
+
+
 class Source(Shape, frozen=True, kw_only=True):
     """Callers; all that is given must hold."""
 
@@ -84,8 +105,14 @@ class Operation(Shape, frozen=True, kw_only=True):
         check_words(self)
         for name, ports in (("ports", self.ports), ("notPorts", self.not_ports)):
             for number, port in enumerate(ports):
-                if not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535):
+                if not is_port(port):
                     raise Problem((name, number), f"'{port}' is no port")
+        for name, paths in (("paths", self.paths), ("notPaths", self.not_paths)):
+            for number, path in enumerate(paths):
+                try:
+                    check_path(path)
+                except Problem as problem:
+                    raise problem.below(name, number) from None
 
 
 class To(Shape, frozen=True, kw_only=True):

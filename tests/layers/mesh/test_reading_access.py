@@ -1,5 +1,8 @@
 """Who may call whom is decided by the called one's policies, and by whether certificates say who calls."""
 
+import pytest
+
+from skyedge.errors import InputError
 from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.reading import Gatekeeper
 from tests.layers.mesh.written_meshes import A, pod, read, service
@@ -91,3 +94,41 @@ spec: {rules: [{from: [{source: {%s}}]}]}
     ):
         reading = read(*A, policy % said)
         assert Gatekeeper(reading).allows(reading.caller("a1"), reading.endpoints[0], HttpRequest("a")) is expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("request.headers[]", "x", "when[0].key: there is no attribute 'request.headers[]'"),
+        (
+            "request.auth.claims",
+            "x",
+            "there is no attribute 'request.auth.claims' (did you mean 'request.auth.claims[NAME]'?)",
+        ),
+        ("destination.port", "http", "when[0].values[0]: 'http' is no port"),
+        ("remote.ip", "a.b", "when[0].values[0]: 'a.b' is neither an address nor a network"),
+        ("source.ip[x]", "10.0.0.1", "there is no attribute 'source.ip[x]'"),
+    ],
+)
+def test_a_condition_on_nothing_is_told_so(key, value, sentence):
+    policy = f"""
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {{name: some}}
+spec: {{rules: [{{when: [{{key: "{key}", values: ["{value}"]}}]}}]}}
+"""
+    with pytest.raises(InputError) as error:
+        read(*A, policy)
+    assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["request.auth.claims[id]", "experimental.envoy.filters.a.b[c]", "connection.sni"])
+def test_a_condition_on_what_no_request_here_has_lets_nobody_in(key):
+    policy = f"""
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {{name: some}}
+spec: {{rules: [{{when: [{{key: "{key}", values: ["*"]}}]}}]}}
+"""
+    reading = read(*A, policy)
+    assert not Gatekeeper(reading).allows(reading.caller("a1"), reading.endpoints[0], HttpRequest("a"))

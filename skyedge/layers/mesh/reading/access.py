@@ -32,6 +32,8 @@ WITHOUT_VALUE = (
 )
 """Attributes that Istio knows and no request here has, beside claims of tokens."""
 
+OF_ADDRESSES = ("source.ip", "remote.ip", "destination.ip")
+
 _ABOUT = {one.value: one for one in About if one is not About.NOTHING}
 
 
@@ -159,14 +161,18 @@ def _condition(manifest: Manifest[Any], said: kube.Condition, path: Path) -> Con
     values = Texts(said.values, said.not_values)
     key, bracket, rest = said.key.partition("[")
     about = _ABOUT.get(key)
-    if about is About.ADDRESS:
-        for name, addresses in (("values", said.values), ("notValues", said.not_values)):
-            for number, address in enumerate(addresses):
-                _check_network(manifest, address, (*path, name, number))
-    if about is not None and (about is About.HEADER) == bool(bracket):
-        return Condition(about, values, rest.removesuffix("]"))
-    known = [*_ABOUT, *WITHOUT_VALUE, "request.auth.claims", "request.headers[NAME]"]
-    if key not in (*WITHOUT_VALUE, "request.auth.claims", "experimental.envoy.filters"):
+    for of, words in (("values", said.values), ("notValues", said.not_values)):
+        for number, word in enumerate(words):
+            if key in OF_ADDRESSES:
+                _check_network(manifest, word, (*path, of, number))
+            elif about is About.PORT and not kube.is_port(word):
+                raise manifest.error((*path, of, number), f"'{word}' is no port")
+    name = rest.removesuffix("]")
+    if about is not None and (about is About.HEADER) == bool(name) == bool(bracket):
+        return Condition(about, values, name)
+    known = [*_ABOUT, *WITHOUT_VALUE, "request.auth.claims[NAME]", "request.headers[NAME]"]
+    named = name and (key == "request.auth.claims" or key.startswith("experimental.envoy.filters."))
+    if not named and (key not in WITHOUT_VALUE or bracket):
         raise manifest.error((*path, "key"), f"there is no attribute '{said.key}'", nearest(said.key, known))
     return Condition(About.NOTHING, values)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import balancing, conditions, localities, manifests, policies, routes
+from . import balancing, conditions, hosts, localities, manifests, policies, routes
 
 ADAPTERS = {
     **conditions.ADAPTERS,
@@ -11,4 +11,5 @@ ADAPTERS = {
     **balancing.ADAPTERS,
     **policies.ADAPTERS,
     **manifests.ADAPTERS,
+    **hosts.ADAPTERS,
 }

@@ -9,11 +9,12 @@ from skyedge.errors import InputError
 from skyedge.kube import MESH, Manifest, Manifests, parse_manifests
 from skyedge.kube.istio_access import AuthorizationPolicy, PeerAuthentication
 from skyedge.kube.istio_routes import VirtualService
+from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.reading.access import read_admission
 from skyedge.layers.mesh.reading.routes import read_routes
 from skyedge.layers.mesh.reading.workloads import Workload
 
-from .fields import Answer, Given
+from .fields import Answer, Given, only
 
 
 def written_out(value: Any) -> Any:
@@ -50,4 +51,21 @@ def manifest_verdict(given: Given) -> Answer:
     return {"valid": True}
 
 
-ADAPTERS = {"manifest_verdict": manifest_verdict}
+def operation_match(given: Given) -> Answer:
+    """Whether an operation of a policy is the one that is asked for."""
+    asked = given["request"]
+    only(asked, ("host", "path", "method"), "a request")
+    policy = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": {"name": "policy", "namespace": "default"},
+        "spec": {"rules": [{"to": [{"operation": given["operation"]}]}]},
+    }
+    manifests = parse_manifests(json.dumps(policy), kinds=MESH)
+    (manifest,) = manifests.of(AuthorizationPolicy)
+    (read,) = read_admission(manifests, [selected_by(manifest)], []).policies
+    request = HttpRequest(asked.get("host", "a"), asked.get("path", "/"), asked.get("method", "GET"))
+    return {"holds": read.rules[0].operations[0].holds(request, 80)}
+
+
+ADAPTERS = {"manifest_verdict": manifest_verdict, "operation_match": operation_match}
