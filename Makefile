@@ -11,7 +11,7 @@ demo: $(VENV)/installed
 	$(BIN)/skyedge run experiments/tiansuan.yaml
 
 test: $(VENV)/installed-dev
-	$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

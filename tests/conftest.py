@@ -3,20 +3,34 @@
 ``pytest --hypothesis-profile=search`` draws anew: it looks for corners that the usual draws miss.
 """
 
-import pytest
+from functools import cache
+from pathlib import Path
+
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 settings.register_profile("usual", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None)
 settings.load_profile("usual")
 
 
-def pytest_collection_modifyitems(items):
-    """Tests of one file stay together, as they share what is dear to make, and Ray's, as two clusters at once are too much.
+@cache
+def starts_ray(file):
+    return "mark.ray" in Path(__file__).parent.parent.joinpath(file).read_text()
 
-    Ray's take longest and come first, so that at the end no process works on alone.
-    """
-    for item in items:
-        together = "ray" if item.get_closest_marker("ray") else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(together))
-    items.sort(key=lambda item: item.get_closest_marker("ray") is None)
+
+class RayInOneProcess(LoadFileScheduling):
+    """Tests of a file share what is dear to make, and so a process; all with Ray share one, as two clusters are too much."""
+
+    def _split_scope(self, nodeid):
+        file = super()._split_scope(nodeid)
+        return "ray" if starts_ray(file) else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return RayInOneProcess(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """What takes longest comes first, so that at the end no process works on alone."""
+    items.sort(key=lambda item: not starts_ray(item.nodeid.partition("::")[0]))
