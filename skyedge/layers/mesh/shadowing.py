@@ -1,9 +1,10 @@
 """Rules that no request ever reaches, because earlier ones take all that they could.
 
 What is said here is sure: a rule is called hidden only if every request that meets a condition of it meets a condition of
-an earlier rule.  The other way round nothing is promised: two regular expressions are not compared unless they are plain
-texts with or without ``.*`` behind them, nor is one rule with several others together.  Two things are taken for granted
-that HTTP promises: a path begins with a slash (but for the ``*`` of OPTIONS), and no value has a line break.
+an earlier rule, and a condition of it also if an earlier one beside it takes all.  The other way round nothing is promised:
+two regular expressions are not compared unless they are plain texts with or without ``.*`` behind them, nor is one rule with
+several others together.  Two things are taken for granted that HTTP promises: a path begins with a slash (but for the ``*``
+of OPTIONS), and no value has a line break.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class Hidden:
     Attributes:
         route: its number.
         match: the number of the condition; None if it is all of the rule.
-        by_route: the number of the earlier rule that takes the requests; of several, of the first condition.
+        by_route: the number of the earlier rule that takes the requests; of several, of the first condition.  It is the same
+            rule where an earlier condition of it takes them.
         by_match: the condition of that rule; None if it has none and takes everything.
     """
 
@@ -47,7 +49,11 @@ def hidden(routes: Sequence[HttpRoute]) -> list[Hidden]:
         if len(taken) == len(mine):
             found.append(Hidden(number, None, *taken[0]))
         else:
-            found += [Hidden(number, at, *taker) for (at, _), taker in zip(mine, takers, strict=True) if taker is not None]
+            beside = [(number, at, match) for at, match in mine]
+            for place, (at, match) in enumerate(mine):
+                taker = takers[place] or _taker(beside[:place], match)
+                if taker is not None:
+                    found.append(Hidden(number, at, *taker))
         earlier += [(number, at, match) for at, match in mine]
     return found
 

@@ -64,6 +64,22 @@ spec: {selector: {matchLabels: {app: %s}}}
     assert "nothing runs in 'shop'" in mistake(*A, policy % ("shop", "a"))
 
 
+DOOR = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: door}
+spec: {selector: {app: a}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["./a.org"]}]}
+"""
+IN = "host: a.default.svc.cluster.local"
+TOLD_ELSEWHERE = virtual("[{route: [{destination: {host: b}}]}]", hosts="[b]", extra=", exportTo: [shop]")
+POLICY = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: p}
+spec: {rules: [{from: [{source: {%s}}]}]}
+"""
+
+
 @pytest.mark.parametrize(
     ("texts", "sentence"),
     [
@@ -90,6 +106,26 @@ spec: {selector: {matchLabels: {app: %s}}}
         ([virtual(TO_A, hosts="[b]")], "there is no service 'b.default.svc.cluster.local', so nobody inside calls it"),
         ([virtual(TO_A, "d", hosts="[]")], "without hosts this is for others to delegate to, and nobody does"),
         ([service("b")], "nobody answers for 'b.default.svc.cluster.local'"),
+        (
+            [virtual("[{match: [{uri: {prefix: /a}}, {uri: {prefix: /ab}}], route: [{destination: {host: a}}]}]")],
+            "spec.http[0].match[1]: no request ever reaches this condition of the rule: f.yaml:",
+        ),
+        (
+            [
+                DOOR,
+                virtual(TO_A, hosts="[a.org]", namespace="shop", extra=", gateways: [default/door]").replace("host: a", IN),
+            ],
+            "spec.gateways[0]: the gateway 'default/door' lets in none of these hosts, only ./a.org",
+        ),
+        (
+            [service("b", extra=', annotations: {networking.istio.io/exportTo: "."}'), pod("b1", "b"), TOLD_ELSEWHERE],
+            "host: 'shop' may not see the service 'b.default.svc.cluster.local', and a call from there fails (exportTo)",
+        ),
+        (
+            [POLICY % "namespaces: [defalt]"],
+            "from[0].source.namespaces[0]: there is no namespace 'defalt', and nothing runs in one (did you mean 'default'",
+        ),
+        ([POLICY % "notNamespaces: ['x-*', def*]"], "source.notNamespaces[0]: there is no namespace 'x-*'"),
         ([pod("a3", "a").replace("nodeName: n", "nodeName: m")], "there is no node 'm'"),
     ],
 )

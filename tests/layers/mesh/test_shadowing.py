@@ -87,6 +87,12 @@ def test_a_rule_of_which_some_conditions_are_reached_is_not_hidden_but_the_other
     assert hidden(rules) == [Hidden(1, 1, 0, 0)]
 
 
+def test_a_condition_is_hidden_by_a_wider_one_before_it_in_the_same_rule():
+    both = [rule(HttpMatch(uri=prefix("/a")), HttpMatch(uri=prefix("/ab"), method=exact("GET")))]
+    assert hidden(both) == [Hidden(0, 1, 0, 0)]
+    assert hidden([rule(*both[0].matches[::-1])]) == []
+
+
 def test_several_earlier_rules_may_each_take_a_part():
     rules = [
         rule(HttpMatch(uri=prefix("/a"))),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from skyedge.errors import nearest
 from skyedge.kube import Manifest, Manifests
 from skyedge.kube import istio_access as kube
+from skyedge.kube.cluster import Namespace
 from skyedge.kube.problem import Path
 from skyedge.layers.mesh.access import (
     About,
@@ -20,6 +21,7 @@ from skyedge.layers.mesh.access import (
     Rule,
     Source,
     Texts,
+    fits,
 )
 from skyedge.layers.mesh.admission import Admission, PeerAuthentication, TlsMode
 from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, namespace_of
@@ -44,6 +46,7 @@ def read_admission(manifests: Manifests, workloads: Sequence[Workload], warnings
         InputError: for a policy or a group that selects nothing, an address that is none, an attribute that there is not.
     """
     written = sorted(manifests.of(kube.AuthorizationPolicy), key=lambda one: _name(one))
+    spaces = {one.namespace for one in workloads} | {one.object.metadata.name for one in manifests.of(Namespace)}
     policies = []
     for manifest in written:
         policy = _policy(manifest)
@@ -61,8 +64,22 @@ def read_admission(manifests: Manifests, workloads: Sequence[Workload], warnings
         if not any(policy.is_for(one.namespace, one.labels) for one in workloads):
             raise _nobody(manifest, policy, workloads)
         policies.append(policy)
+        warnings += _namespaces_of_nobody(manifest, spaces)
     authentications = tuple(_authentication(one) for one in manifests.of(kube.PeerAuthentication))
     return Admission(tuple(policies), authentications, read_security_groups(manifests, workloads, warnings))
+
+
+def _namespaces_of_nobody(manifest: Manifest[kube.AuthorizationPolicy], spaces: Collection[str]) -> Iterator[str]:
+    """Namespaces from which a policy lets in or keeps out, and that are none."""
+    for number, rule in enumerate(manifest.object.spec.rules):
+        for at, one in enumerate(rule.from_ or ()):
+            for field_name, said in (("namespaces", one.source.namespaces), ("notNamespaces", one.source.not_namespaces)):
+                for which, wanted in enumerate(said):
+                    if not any(fits(wanted, space) for space in spaces):
+                        place = manifest.place("spec", "rules", number, "from", at, "source", field_name, which)
+                        close = nearest(wanted, spaces)
+                        hint = f" (did you mean '{close}'?)" if close else ""
+                        yield f"{place}: there is no namespace '{wanted}', and nothing runs in one{hint}"
 
 
 def _authentication(manifest: Manifest[kube.PeerAuthentication]) -> PeerAuthentication:

@@ -75,6 +75,7 @@ def check_routes(routes: Sequence[Routes], known: Known, warnings: list[str]) ->
                 sends = to.weight > 0 or len(rule.destinations) == 1
                 _destination(to, origin, ("route", number, "destination"), one.shown.namespace, known, sends)
                 led_to.add((to.host, to.subset))
+                warnings += _not_seen(to, origin, ("route", number, "destination", "host"), one.shown, known)
             written = one.manifest.object.spec if origin.manifest is one.manifest else origin.manifest.object.spec
             single = written.http[int(origin.path[-1])].mirror is not None
             for number, mirror in enumerate(rule.mirrors):
@@ -163,6 +164,15 @@ def _destination(to: Destination, origin: Origin, path: Path, namespace: str, kn
         labels = ", ".join(f"{label}={value}" for label, value in sorted(subsets[0].labels.items()))
         message = f"nobody answers for the subset '{to.subset}' of '{service.host}': no endpoint has {labels}"
         raise origin.error((*path, "subset"), message)
+
+
+def _not_seen(to: Destination, origin: Origin, path: Path, virtual: Shown[VirtualService], known: Known) -> Iterator[str]:
+    """Namespaces that follow a route and may not see where it leads."""
+    shown = known.service(to.host)
+    for namespace in sorted(virtual.to - {"*", ".", virtual.namespace}):
+        if shown is not None and not shown.seen_from(namespace):
+            place = origin.place(*path)
+            yield f"{place}: '{namespace}' may not see the service '{to.host}', and a call from there fails (exportTo)"
 
 
 def _l4(one: Routes, kind: str, rules: Iterable[L4Route], known: Known) -> None:

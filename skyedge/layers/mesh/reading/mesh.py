@@ -61,6 +61,21 @@ class Door:
     selector: Mapping[str, str]
     ports: tuple[int, ...] = ()
 
+    def lets_in(self, virtual: VirtualService, name: str) -> tuple[str, ...]:
+        """The hosts of a virtual service, or what a wildcard of it stands for, that the gateway of this name lets in."""
+        kept = []
+        for host in virtual.hosts:
+            for door in self.hosts:
+                space, slash, wanted = door.rpartition("/")
+                here = name.partition("/")[0] if space == "." else space
+                if slash and here not in ("*", virtual.namespace):
+                    continue
+                if fits(wanted, host):
+                    kept.append(host)
+                elif fits(host, wanted):
+                    kept.append(wanted)
+        return tuple(dict.fromkeys(kept))
+
 
 @dataclass(frozen=True, eq=False)
 class MeshReading:
@@ -193,21 +208,8 @@ class MeshReading:
         """The same with only the hosts that a gateway lets in."""
         if gateway not in virtual.gateways:
             return None
-        kept = []
-        for host in virtual.hosts:
-            for door in self.doors[gateway].hosts:
-                space, slash, name = door.rpartition("/")
-                if slash and space not in ("*", virtual.namespace) and not (space == "." and self._is_at(gateway, virtual)):
-                    continue
-                if fits(name, host):
-                    kept.append(host)
-                elif fits(host, name):
-                    kept.append(name)
-        return replace(virtual, hosts=tuple(dict.fromkeys(kept))) if kept else None
-
-    @staticmethod
-    def _is_at(gateway: str, virtual: VirtualService) -> bool:
-        return gateway.partition("/")[0] == virtual.namespace
+        kept = self.doors[gateway].lets_in(virtual, gateway)
+        return replace(virtual, hosts=kept) if kept else None
 
 
 def read_mesh(manifests: Manifests) -> MeshReading:
@@ -269,11 +271,10 @@ def _check_doors(routes: Sequence[Routes], doors: Mapping[str, Door], warnings: 
         for number, gateway in enumerate(one.shown.thing.gateways):
             if gateway == MESH_GATEWAY:
                 continue
-            names = [door.rpartition("/")[2] for door in doors[gateway].hosts]
-            if not any(fits(name, host) or fits(host, name) for host in one.shown.thing.hosts for name in names):
+            if not doors[gateway].lets_in(one.shown.thing, gateway):
                 said = one.manifest.object.spec.gateways[number]
-                place = one.manifest.place("spec", "gateways", number)
-                warnings.append(f"{place}: the gateway '{said}' lets in none of these hosts, only {', '.join(names)}")
+                place, hosts = one.manifest.place("spec", "gateways", number), ", ".join(doors[gateway].hosts)
+                warnings.append(f"{place}: the gateway '{said}' lets in none of these hosts, only {hosts}")
 
 
 def _scopes(manifests: Manifests) -> tuple[Scope, ...]:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from . import balancing, conditions, hosts, localities, manifests, policies, routes
+from collections.abc import Callable
 
-ADAPTERS = {
+from . import balancing, conditions, hosts, localities, manifests, policies, routes
+from .fields import Answer, Given, written_out
+
+Adapter = Callable[[Given], Answer]
+
+
+def reading_short_forms(adapter: Adapter) -> Adapter:
+    """The same adapter for an input in which something long may be written short."""
+    return lambda given: adapter(written_out(given))
+
+
+SUBJECTS: dict[str, Adapter] = {
     **conditions.ADAPTERS,
     **routes.ADAPTERS,
     **localities.ADAPTERS,
@@ -13,3 +24,4 @@ ADAPTERS = {
     **manifests.ADAPTERS,
     **hosts.ADAPTERS,
 }
+ADAPTERS = {kind: reading_short_forms(adapter) for kind, adapter in SUBJECTS.items()}

@@ -32,3 +32,22 @@ def percent_from(given: Any) -> float:
     if given is None:
         return 100.0
     return float(given.get("value", 0.0) if isinstance(given, Mapping) else given)
+
+
+def written_out(value: Any) -> Any:
+    """A value in which something long is written short.
+
+    ``{"$repeat": [TEXT, TIMES, END]}`` is a text, ``{"$counted": [STEM, FIRST, COUNT]}`` names that end in numbers, and
+    ``{"$runs": [[VALUE, TIMES], ...]}`` a list.
+    """
+    if isinstance(value, dict):
+        if "$repeat" in value:
+            text, times, end = value["$repeat"]
+            return text * times + end
+        if "$counted" in value:
+            stem, first, count = value["$counted"]
+            return [f"{stem}{first + number}" for number in range(count)]
+        if "$runs" in value:
+            return [one for one, times in value["$runs"] for _ in range(times)]
+        return {key: written_out(one) for key, one in value.items()}
+    return [written_out(one) for one in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Whether a manifest is taken: Istio's webhook refuses it, or skyedge does while it reads it."""
+"""What is said of manifests: whether one is taken, as by Istio's webhook, and what is found, as by its analyzers."""
 
 from __future__ import annotations
 
@@ -10,21 +10,12 @@ from skyedge.kube import MESH, Manifest, Manifests, parse_manifests
 from skyedge.kube.istio_access import AuthorizationPolicy, PeerAuthentication
 from skyedge.kube.istio_routes import VirtualService
 from skyedge.layers.mesh.http_match import HttpRequest
+from skyedge.layers.mesh.reading import read_mesh
 from skyedge.layers.mesh.reading.access import read_admission
 from skyedge.layers.mesh.reading.routes import read_routes
 from skyedge.layers.mesh.reading.workloads import Workload
 
 from .fields import Answer, Given, only
-
-
-def written_out(value: Any) -> Any:
-    """A value in which long texts are written as ``{"$repeat": [TEXT, TIMES, END]}``."""
-    if isinstance(value, dict):
-        if "$repeat" in value:
-            text, times, end = value["$repeat"]
-            return text * times + end
-        return {key: written_out(one) for key, one in value.items()}
-    return [written_out(one) for one in value] if isinstance(value, list) else value
 
 
 def selected_by(manifest: Manifest[Any]) -> Workload:
@@ -42,7 +33,7 @@ def access_is_read(manifests: Manifests) -> None:
 
 def manifest_verdict(given: Given) -> Answer:
     try:
-        manifests = parse_manifests(json.dumps(written_out(given["manifest"])), kinds=MESH)
+        manifests = parse_manifests(json.dumps(given["manifest"]), kinds=MESH)
         access_is_read(manifests)
         if not any(one.object.spec.gateways for one in manifests.of(VirtualService)):  # they are not here
             read_routes(manifests, [])
@@ -68,4 +59,28 @@ def operation_match(given: Given) -> Answer:
     return {"holds": read.rules[0].operations[0].holds(request, 80)}
 
 
-ADAPTERS = {"manifest_verdict": manifest_verdict, "operation_match": operation_match}
+def mesh_findings(given: Given) -> Answer:
+    """Whether anything is said of one of the manifests, be it an error or a warning."""
+    written = given["manifests"]
+    namespace, name = given["about"]
+    about = [
+        number
+        for number, one in enumerate(written, start=1)
+        if (one["metadata"].get("namespace"), one["metadata"]["name"]) == (namespace, name) and one["kind"] in READ
+    ]
+    try:
+        said = read_mesh(parse_manifests("\n---\n".join(map(json.dumps, written)), kinds=MESH)).warnings
+    except InputError as error:
+        said = (str(error),)
+    places = [f"(document {number})" for number in about]
+    return {"named": any(place in sentence for place in places for sentence in said)}
+
+
+READ = ("VirtualService", "DestinationRule", "AuthorizationPolicy")
+"""Kinds that a finding is about; services have the same names."""
+
+ADAPTERS = {
+    "manifest_verdict": manifest_verdict,
+    "mesh_findings": mesh_findings,
+    "operation_match": operation_match,
+}
