@@ -67,7 +67,10 @@ class RetriesInHand:
 
 
 def backoff_s(retry: int, draw: float, base_s: float | None = None) -> float:
-    """How long the retry waits: anything up to ``(2 ** retry - 1)`` bases, ten at most (exponential, full jitter; Envoy).
+    """How long the retry waits: anything up to one base, then two, four, eight, and ten at most (full jitter).
+
+    So Envoy does and its tests say; its documentation says that it were three bases before the second retry, and seven
+    before the third.
 
     Args:
         retry: 1 for the first.
@@ -75,4 +78,4 @@ def backoff_s(retry: int, draw: float, base_s: float | None = None) -> float:
         base_s: 25 ms if not given.
     """
     base_s = BACKOFF_BASE_S if base_s is None else base_s
-    return draw * base_s * min(2**retry - 1, MAX_BACKOFF_IN_BASES)
+    return draw * base_s * min(2 ** (retry - 1), MAX_BACKOFF_IN_BASES)

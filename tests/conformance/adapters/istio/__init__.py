@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import balancing, conditions, hosts, localities, manifests, policies, routes
+from . import balancing, conditions, hosts, localities, manifests, policies, repeats, routes
 from .fields import Answer, Given, written_out
 
 Adapter = Callable[[Given], Answer]
@@ -23,5 +23,6 @@ SUBJECTS: dict[str, Adapter] = {
     **policies.ADAPTERS,
     **manifests.ADAPTERS,
     **hosts.ADAPTERS,
+    **repeats.ADAPTERS,
 }
 ADAPTERS = {kind: reading_short_forms(adapter) for kind, adapter in SUBJECTS.items()}

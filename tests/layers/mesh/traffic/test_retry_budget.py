@@ -27,11 +27,10 @@ def test_no_retry_is_taken_beyond_the_limit(limit, steps):
         assert retries.count == before + (before < most)
 
 
-def test_waits_grow_as_envoy_documents_them():
-    # "0-24ms, 0-74ms, 0-174ms", then the cap of ten bases.
-    longest = [backoff_s(retry, 1.0) for retry in (1, 2, 3, 4, 9)]
-    assert longest == pytest.approx([0.025, 0.075, 0.175, 0.250, 0.250])
-    assert backoff_s(2, 0.5, base_s=0.1) == pytest.approx(0.15)
+def test_the_longest_wait_doubles_with_each_retry_up_to_ten_bases():
+    longest = [backoff_s(retry, 1.0) for retry in (1, 2, 3, 4, 5, 9)]
+    assert longest == pytest.approx([0.025, 0.050, 0.100, 0.200, 0.250, 0.250])
+    assert backoff_s(2, 0.5, base_s=0.1) == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize(("percent", "least"), [(-1, 3), (101, 3), (20, -1)])
