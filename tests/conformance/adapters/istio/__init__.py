@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import balancing, conditions, hosts, localities, manifests, policies, repeats, routes
+from . import balancing, conditions, hosts, localities, manifests, policies, repeats, routes, visibility
 from .fields import Answer, Given, written_out
 
 Adapter = Callable[[Given], Answer]
@@ -24,5 +24,6 @@ SUBJECTS: dict[str, Adapter] = {
     **manifests.ADAPTERS,
     **hosts.ADAPTERS,
     **repeats.ADAPTERS,
+    **visibility.ADAPTERS,
 }
 ADAPTERS = {kind: reading_short_forms(adapter) for kind, adapter in SUBJECTS.items()}
