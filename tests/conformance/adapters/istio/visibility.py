@@ -1,15 +1,19 @@
-"""What a proxy in a namespace sees of services, of virtual services, and which destination rule counts for it."""
+"""What a proxy in a namespace sees of services and routes, which destination rule counts for it, and rules of delegates."""
 
 from __future__ import annotations
 
 import json
 
+from skyedge.errors import InputError
 from skyedge.kube import MESH, Manifests, parse_manifests
+from skyedge.layers.mesh.http_route import HttpRoute
 from skyedge.layers.mesh.objects import Caller, Service
 from skyedge.layers.mesh.reading import read_mesh
 from skyedge.layers.mesh.reading.policies import read_rules, rules_for
+from skyedge.layers.mesh.reading.routes import read_routes
 from skyedge.layers.mesh.virtual_hosts import VirtualHosts
 
+from .conditions import plain_match
 from .fields import Answer, Given, only
 
 
@@ -36,4 +40,29 @@ def seen_hosts(given: Given) -> Answer:
     }
 
 
-ADAPTERS = {"rule_choice": rule_choice, "seen_hosts": seen_hosts}
+def plain_route(route: HttpRoute) -> Answer:
+    """A rule in a case's words; what it does not say is left out."""
+    plain: Answer = {
+        "match": [plain_match(match) for match in route.matches],
+        "to": [{"host": one.host, "subset": one.subset} for one in route.destinations],
+    }
+    if route.rewrite.uri:
+        plain["rewrite"] = route.rewrite.uri
+    if route.timeout_s is not None:
+        plain["timeout_s"] = route.timeout_s
+    changes = route.request_headers
+    if changes.set or changes.add or changes.remove:
+        plain["request_headers"] = {"set": changes.set, "add": changes.add, "remove": list(changes.remove)}
+    return plain
+
+
+def merged_routes(given: Given) -> Answer:
+    """The rules of each virtual service, those of delegates in their place."""
+    try:
+        found = read_routes(manifests_from(given["manifests"]), [])
+    except InputError as error:
+        return {"http": str(error)}
+    return {"http": [[plain_route(route) for route in one.shown.thing.http] for one in found]}
+
+
+ADAPTERS = {"merged_routes": merged_routes, "rule_choice": rule_choice, "seen_hosts": seen_hosts}
