@@ -98,6 +98,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("session", "pipelined"): listed(unordered),
     ("session", "pod_group_phase"): listed(same),
     ("elastic_resources", "elastic"): zeros_apart,
+    ("assign_replicas", "assignment_any_of"): one_of,
     ("dispense_by_weight", "assignment_any_of"): one_of,
     ("dependencies", "dependencies"): unordered,
     ("http_route", "upstream_headers"): listed(same),

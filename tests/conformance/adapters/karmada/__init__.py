@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from . import autoscaling, choice, division, eviction, interpreting, overriding, placement, policies
+from . import autoscaling, choice, division, eviction, governing, interpreting, overriding, placement, policies, verdicts
 
 ADAPTERS = {
     "aggregate_status": interpreting.aggregate_status,
     "assign_replicas": division.assign_replicas,
     "attach_zero_replicas": division.attach_zero_replicas,
     "autoscaler": autoscaling.autoscaler,
+    "autoscaler_metric": autoscaling.autoscaler_metric,
+    "clock_bounds": governing.clock_bounds,
     "cluster_affinity": choice.cluster_affinity,
     "cluster_condition": eviction.cluster_condition,
     "dependencies": interpreting.dependencies_of,
@@ -17,7 +19,9 @@ ADAPTERS = {
     "divide_duplicated": division.divide_duplicated,
     "divide_dynamic": division.divide_dynamic,
     "divide_static_weight": division.divide_static_weight,
+    "divided_by_room": division.divided_by_room,
     "eviction_filter": choice.eviction_filter,
+    "eviction_rate": eviction.eviction_rate,
     "graceful_eviction_next_retry": eviction.graceful_eviction_next_retry,
     "graceful_eviction_task": eviction.graceful_eviction_task,
     "graceful_eviction_tasks": eviction.graceful_eviction_tasks,
@@ -39,7 +43,11 @@ ADAPTERS = {
     "override_order": policies.override_order,
     "placement": placement.placement,
     "policy_select": policies.policy_select,
+    "policy_verdict": verdicts.policy_verdict,
+    "quota_admission": governing.quota_admission,
+    "quota_used": governing.quota_used,
     "replicas_changed": division.replicas_changed,
+    "replicas_of": placement.replicas_of,
     "reschedule_required": placement.reschedule_required,
     "revise_replicas": interpreting.revise_replicas,
     "room_by_grades": placement.room_by_grades,
@@ -52,6 +60,7 @@ ADAPTERS = {
     "spread_filter": choice.spread_filter,
     "stripped": interpreting.stripped,
     "taint_filter": choice.taint_filter,
+    "taint_policy": governing.taint_policy,
     "text_override": overriding.text_override,
     "webster": division.seats_by_webster,
 }

@@ -34,3 +34,15 @@ def autoscaler(given: Given) -> Answer:
     for one in given.get("before") or ():
         scaler.look(-one["seconds_ago"], current, [[Reading("a", one["desired"], current)]])
     return {"replicas": scaler.look(0, current, [[Reading("a", given["desired"], current)]]).replicas}
+
+
+def autoscaler_metric(given: Given) -> Answer:
+    """How many replicas for what is measured, before any pace and within wide bounds."""
+    only(given["target"], ("kind", "value"), "a target")
+    only(given["measured"], ("total", "pods", "requested"), "a measurement")
+    target = MetricTarget("load", given["target"]["value"], given["target"]["kind"])
+    unhurried = Pace(0)
+    rules = AutoscalerRules((target,), 1, 1000, unhurried, unhurried)
+    measured = given["measured"]
+    reading = Reading("a", measured["total"], measured["pods"], measured["requested"])
+    return {"replicas": FederatedAutoscaler(rules).look(0, given["current"], [[reading]]).replicas}

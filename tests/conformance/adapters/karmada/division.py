@@ -76,7 +76,12 @@ def assign_replicas(given: Given) -> Answer:
     strategy = given["strategy"]
     weights = static_weights_from((strategy or {}).get("static_weights"))
     shares = assignment.assign_replicas(candidates, given["replicas"], given["scheduled"], strategy_from(strategy), weights)
-    return {"assignment": shares}
+    return {"assignment": shares, "assignment_any_of": shares}
+
+
+def divided_by_room(given: Given) -> Answer:
+    """Whether room has a say in how replicas are divided."""
+    return {"by_room": strategy_from(given["strategy"]).by_room}
 
 
 def replicas_changed(given: Given) -> Answer:

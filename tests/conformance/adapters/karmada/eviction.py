@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from skyedge.layers.federation import failover
+from skyedge.layers.federation.failover_settings import EvictionRate
 from skyedge.layers.federation.health import ClusterHealth, Condition, HealthSettings
 
 from .objects import Answer, Given, placement_from, plain_task, taint_from, task_from, tolerations_from
@@ -67,3 +68,10 @@ def cluster_condition(given: Given) -> Answer:
     )
     before = ClusterHealth(CONDITIONS[given["current"], given["observed"]], -given["seen_for_seconds"])
     return {"ready": before.reported(given["observed"], 0, settings).condition.counts_as_ready}
+
+
+def eviction_rate(given: Given) -> Answer:
+    """How long after one workload the next one leaves; null while none does."""
+    rate = EvictionRate(given["per_s"], given["secondary_per_s"], given["unhealthy_share"], given["large_clusters"])
+    per_s = rate.now_per_s(given["not_ready"], given["clusters"])
+    return {"next_after_seconds": 1 / per_s if per_s else None}

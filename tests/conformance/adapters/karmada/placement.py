@@ -109,6 +109,16 @@ def written_time(seconds: float) -> str:
     return datetime.fromtimestamp(1_700_000_000 + seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
+MEMBER = {"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": "member"}}
+
+
+def read_written(*manifests: Given, now_s: float | None = None) -> FederationReading:
+    """What manifests say; of a federation of one cluster where they name none."""
+    named = any(one["kind"] == "Cluster" for one in manifests)
+    written = "\n---\n".join(json.dumps(one) for one in (*manifests, *(() if named else (MEMBER,))))
+    return read_federation(parse_manifests(written, file="case.yaml", kinds=FEDERATION), now_s)
+
+
 def read_one(cluster: Given, requests: Given, *others: Given) -> FederationReading:
     """A federation of one cluster and a deployment, as it is read from manifests."""
     container = {"name": "c", "image": "i", "resources": {"requests": requests}}
@@ -117,9 +127,7 @@ def read_one(cluster: Given, requests: Given, *others: Given) -> FederationReadi
     policy = {"apiVersion": "policy.karmada.io/v1alpha1", "kind": "PropagationPolicy"}
     selector = {"apiVersion": "apps/v1", "kind": "Deployment"}
     policy |= {"metadata": {"name": "p", "namespace": "n"}, "spec": {"resourceSelectors": [selector]}}
-    member = {"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": "a"}, **cluster}
-    written = "\n---\n".join(json.dumps(one) for one in (member, deployment, policy, *others))
-    return read_federation(parse_manifests(written, file="case.yaml", kinds=FEDERATION))
+    return read_written({**MEMBER, "metadata": {"name": "a"}, **cluster}, deployment, policy, *others)
 
 
 def reschedule_required(given: Given) -> Answer:
@@ -159,3 +167,12 @@ def room_of_one(reading: FederationReading) -> int:
     """The room for the only workload on the only cluster."""
     (workload,) = reading.workloads
     return int(Room(Federation.of(reading.clusters).nodes).of([flavour_of(workload.shape)])[0, 0])
+
+
+def replicas_of(given: Given) -> Answer:
+    """How many replicas a manifest asks for, and which nodes they want."""
+    policy = {"apiVersion": "policy.karmada.io/v1alpha1", "kind": "PropagationPolicy"}
+    selector = {key: given["manifest"][key] for key in ("apiVersion", "kind")}
+    policy |= {"metadata": {"name": "p", "namespace": "n"}, "spec": {"resourceSelectors": [selector]}}
+    (workload,) = read_written(given["manifest"], policy).workloads
+    return {"replicas": workload.replicas, "node_selector": dict(workload.shape.node_selector)}
