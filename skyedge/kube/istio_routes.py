@@ -221,6 +221,8 @@ class VirtualServiceSpec(Shape, frozen=True, kw_only=True):
             raise Problem((), "one of http, tcp, tls is needed: a virtual service has rules")
         if not self.hosts and self.gateways:
             raise Problem(("gateways",), "without hosts this is for others to delegate to, and their gateways count")
+        if not self.hosts:
+            self._check_delegate()
         check_gateways(self.gateways)
         inside = "mesh" in (self.gateways or ("mesh",))
         at_doors = any(gateway != "mesh" for gateway in self.gateways)
@@ -238,6 +240,14 @@ class VirtualServiceSpec(Shape, frozen=True, kw_only=True):
                 if claims and not at_doors:
                     message = "claims of tokens are known at a gateway only, and 'gateways' names none"
                     raise Problem(("http", number, "match", at, "headers", claims[0]), message)
+
+    def _check_delegate(self) -> None:
+        for name, rules in (("tcp", self.tcp), ("tls", self.tls)):
+            if rules:
+                raise Problem((name,), "without hosts this is for others to delegate to, and they hand on HTTP only")
+        for number, rule in enumerate(self.http):
+            if rule.delegate is not None:
+                raise Problem(("http", number, "delegate"), "a delegate cannot delegate further")
 
 
 class VirtualService(Shape, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
@@ -124,6 +125,26 @@ class LocalityLb(Shape, frozen=True, kw_only=True):
         check_one_of(self, ("distribute", "failover"))
         if self.distribute and self.failover_priority:
             raise Problem(("failoverPriority",), "only one of distribute and failoverPriority can be given")
+        if self.failover and REGION_LABEL in self.failover_priority:
+            raise Problem(("failover",), f"'failoverPriority' speaks of {REGION_LABEL} already")
+        check_localities([one.from_ for one in self.distribute], ("distribute",))
+        for number, one in enumerate(self.distribute):
+            check_localities(list(one.to), ("distribute", number, "to"))
+
+
+REGION_LABEL = "topology.kubernetes.io/region"
+
+
+def check_localities(localities: Sequence[str], path: tuple[str | int, ...]) -> None:
+    """Raise a :class:`Problem` if one locality holds another, or a ``*`` stands before anything else."""
+    parts = [locality.removesuffix("/*").split("/") if locality != "*" else [] for locality in localities]
+    for at, (locality, mine) in enumerate(zip(localities, parts, strict=True)):
+        if "*" in mine:
+            raise Problem(path, f"'{locality}': a '*' stands at the end of a locality")
+        for other, before in zip(localities[:at], parts[:at], strict=True):
+            shorter = min(len(mine), len(before))
+            if mine[:shorter] == before[:shorter]:
+                raise Problem(path, f"of the localities '{other}' and '{locality}' one holds the other")
 
 
 class Warmup(Shape, frozen=True, kw_only=True):

@@ -30,6 +30,14 @@ def policy(**said):
     return manifest("DestinationRule", {"host": "a", "trafficPolicy": said})
 
 
+def balance(**setting):
+    return policy(loadBalancer={"localityLbSetting": setting})
+
+
+def distribute(to):
+    return balance(distribute=[{"from": "x", "to": to}])
+
+
 def entry(**spec):
     return manifest("ServiceEntry", {"hosts": ["a.org"], "ports": [PORT], "resolution": "STATIC", **spec})
 
@@ -83,10 +91,17 @@ def dry(word, **spec):
         ),
         (virtual(tcp=[{"match": [{"port": 9}]}]), "spec.tcp[0]: 'route' is missing"),
         (virtual(tls=[{"route": [{**TO[0], "weight": 0}] * 2}]), "spec.tls[0].route: the weights are all zero"),
+        (virtual(hosts=[], http=[{"delegate": {"name": "b"}}]), "spec.http[0].delegate: a delegate cannot delegate further"),
         (virtual(exportTo=["~"]), "spec.exportTo[0]: '~' is neither a namespace nor '.' nor '*'"),
         (virtual(exportTo=[".", "here"]), "spec.exportTo[1]: 'here' is said already"),
         (virtual(exportTo=["*", "there"]), "spec.exportTo: beside '*' nothing else can be said"),
         (policy(), "spec.trafficPolicy: a policy without"),
+        (distribute({"a": 60, "a/b": 40}), "distribute[0].to: of the localities 'a' and 'a/b' one holds the other"),
+        (distribute({"*/b": 100}), "distribute[0].to: '*/b': a '*' stands at the end of a locality"),
+        (
+            balance(failover=[{"from": "a", "to": "b"}], failoverPriority=["topology.kubernetes.io/region"]),
+            "localityLbSetting.failover: 'failoverPriority' speaks of topology.kubernetes.io/region already",
+        ),
         (policy(connectionPool={}), "connectionPool: one of tcp, http is needed"),
         (policy(outlierDetection={"interval": "1.0000005s"}), "interval: '1.0000005s' is no whole number of milliseconds"),
         (manifest("DestinationRule", {"host": "a", "workloadSelector": {}, "exportTo": ["*"]}), "which is '.'"),

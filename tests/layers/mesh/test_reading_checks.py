@@ -33,7 +33,7 @@ TO_V3 = "[{route: [{destination: {host: a, subset: v3}}]}]"
         ([virtual("[{delegate: {name: d}}]")], "delegate.name: there is no VirtualService 'd' in 'default'"),
         (
             [virtual("[{delegate: {name: d}}]"), virtual("[]", "d", "[]", extra=f", tcp: {TO_A}")],
-            "delegate.name: 'd' has no rules of HTTP",
+            "spec.tcp: without hosts this is for others to delegate to, and they hand on HTTP only",
         ),
         ([virtual(TO_A, extra=", gateways: [door]")], "spec.gateways[0]: there is no gateway 'default/door'"),
         ([virtual(TO_A), virtual(TO_A)], "there is a VirtualService 'r' in 'default' already: f.yaml:"),

@@ -171,13 +171,9 @@ def _delegated(
     if there.object.spec.hosts:
         message = f"'{key[1]}' has hosts of its own, and only one without any can be delegated to"
         raise origin.error(("delegate", "name"), message)
-    if not there.object.spec.http:
-        raise origin.error(("delegate", "name"), f"'{key[1]}' has no rules of HTTP that could take what is handed on")
     rules = []
     for number, rule in enumerate(there.object.spec.http):
         written = Origin(there, ("spec", "http", number))
-        if rule.delegate is not None:
-            raise written.error(("delegate",), "a delegate cannot delegate further")
         matches = merge_all(_matches(root, namespace), _matches(rule, key[0]))
         if matches is None:
             warnings.append(f"{written.place()}: no request that {origin.place()} hands on can meet this: it is left out")
