@@ -62,6 +62,10 @@ class TlsMode(Enum):
     DISABLE = "DISABLE"
 
 
+JUST_NOW = "~"
+"""Sorts behind every time that there is."""
+
+
 @dataclass(frozen=True)
 class PeerAuthentication:
     """Whether services insist on mutual TLS; a mode of None leaves it to the next wider one.
@@ -70,6 +74,7 @@ class PeerAuthentication:
         namespace: whose services; None: everybody's.
         labels: that they must have.
         port_modes: of single ports, by number; only where ``labels`` are given (Istio).
+        created: when, as a text that can be sorted; what says nothing was made just now.
     """
 
     name: str
@@ -77,6 +82,7 @@ class PeerAuthentication:
     mode: TlsMode | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     port_modes: Mapping[int, TlsMode] = field(default_factory=dict)
+    created: str = JUST_NOW
 
 
 @dataclass(frozen=True)
@@ -169,10 +175,11 @@ class Verdict:
 def tls_mode(admission: Admission, service: Service, port: int) -> TlsMode:
     """The mode of a service's port: of the port, by labels, of the namespace, of the mesh; else permissive (Istio).
 
-    Of several equally narrow ones the first by name counts (Istio takes the oldest, and plain values have no age).
+    Of several equally narrow ones the oldest counts, then the first by name (Istio).
     """
     mine = [one for one in admission.authentications if one.namespace in (None, service.namespace)]
-    mine = sorted((one for one in mine if one.labels.items() <= service.labels.items()), key=lambda one: one.name)
+    mine = [one for one in mine if one.labels.items() <= service.labels.items()]
+    mine.sort(key=lambda one: (one.created, one.name))
     narrow = [one for one in mine if one.labels]
     wide = [one for one in mine if not one.labels and one.namespace is not None]
     widest = [one for one in mine if not one.labels and one.namespace is None]

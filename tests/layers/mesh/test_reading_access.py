@@ -3,7 +3,9 @@
 import pytest
 
 from skyedge.errors import InputError
+from skyedge.layers.mesh.admission import TlsMode, tls_mode
 from skyedge.layers.mesh.http_match import HttpRequest
+from skyedge.layers.mesh.objects import Service
 from skyedge.layers.mesh.reading import Gatekeeper
 from tests.layers.mesh.written_meshes import A, pod, read, service
 
@@ -64,6 +66,18 @@ spec: {mtls: {mode: STRICT}}
     assert keeper.allows(reading.caller("a2"), reading.endpoints[0], HttpRequest("a"))
     verdict = keeper.verdict(reading.caller("b1"), reading.endpoints[0], HttpRequest("a"))
     assert verdict.why == "a.default.svc.cluster.local insists on mutual TLS and default/b1 has no proxy"
+
+
+def test_of_several_modes_of_mutual_tls_the_oldest_counts():
+    mode = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: %s, creationTimestamp: "2026-01-0%dT00:00:00Z"}
+spec: {mtls: {mode: %s}}
+"""
+    written = (mode % ("a", 2, "STRICT"), mode % ("b", 1, "DISABLE"))
+    for texts in (written, written[::-1]):
+        assert tls_mode(read(*A, *texts).admission, Service("a", namespace="default"), 80) is TlsMode.DISABLE
 
 
 def test_a_policy_that_is_tried_out_only_keeps_nobody_out():

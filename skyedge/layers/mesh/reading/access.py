@@ -24,7 +24,7 @@ from skyedge.layers.mesh.access import (
     fits,
 )
 from skyedge.layers.mesh.admission import Admission, PeerAuthentication, TlsMode
-from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, namespace_of
+from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, age, namespace_of
 from skyedge.layers.mesh.reading.security_groups import read_security_groups
 from skyedge.layers.mesh.reading.workloads import TRUST_DOMAIN, Workload
 
@@ -90,7 +90,8 @@ def _authentication(manifest: Manifest[kube.PeerAuthentication]) -> PeerAuthenti
         raise manifest.error(("spec", "portLevelMtls"), "modes of ports need a selector")
     wide = namespace == ROOT_NAMESPACE and not labels
     ports = {int(port): mode for port, said in by_port.items() if (mode := _mode(said)) is not None}
-    return PeerAuthentication(_name(manifest), None if wide else namespace, _mode(spec.mtls), labels, ports)
+    created, mode = age(manifest.object.metadata)[0], _mode(spec.mtls)
+    return PeerAuthentication(_name(manifest), None if wide else namespace, mode, labels, ports, created)
 
 
 def _mode(said: kube.MutualTls | None) -> TlsMode | None:

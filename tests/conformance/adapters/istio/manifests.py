@@ -9,7 +9,9 @@ from skyedge.errors import InputError
 from skyedge.kube import MESH, Manifest, Manifests, parse_manifests
 from skyedge.kube.istio_access import AuthorizationPolicy, PeerAuthentication
 from skyedge.kube.istio_routes import VirtualService
+from skyedge.layers.mesh.admission import tls_mode as mode_of
 from skyedge.layers.mesh.http_match import HttpRequest
+from skyedge.layers.mesh.objects import Service
 from skyedge.layers.mesh.reading import read_mesh
 from skyedge.layers.mesh.reading.access import read_admission
 from skyedge.layers.mesh.reading.routes import read_routes
@@ -76,6 +78,14 @@ def mesh_findings(given: Given) -> Answer:
     return {"named": any(place in sentence for place in places for sentence in said)}
 
 
+def tls_mode(given: Given) -> Answer:
+    said = given["service"]
+    only(said, ("namespace", "labels"), "a service")
+    manifests = parse_manifests("\n---\n".join(map(json.dumps, given["manifests"])), kinds=MESH)
+    service = Service("service", namespace=said["namespace"], labels=said["labels"])
+    return {"mode": mode_of(read_admission(manifests, [], []), service, given["port"]).value}
+
+
 READ = ("VirtualService", "DestinationRule", "AuthorizationPolicy")
 """Kinds that a finding is about; services have the same names."""
 
@@ -83,4 +93,5 @@ ADAPTERS = {
     "manifest_verdict": manifest_verdict,
     "mesh_findings": mesh_findings,
     "operation_match": operation_match,
+    "tls_mode": tls_mode,
 }

@@ -197,6 +197,19 @@ def weighted_split(given: Given) -> Answer:
     return {"fraction": fraction, "upstream_check": True}
 
 
+def weighted_pick(given: Given) -> Answer:
+    """Where a request goes: Envoy takes a random number modulo the sum of the weights, here it is a share of that."""
+    only(given, ("weights", "random"), "a pick")
+    shares = given["weights"]
+    draw = given["random"] % sum(shares) / sum(shares)
+    (alone,) = weights.choose(shares, np.array([draw])).tolist()
+    route = route_from({"route": [{"destination": {"host": str(n)}, "weight": share} for n, share in enumerate(shares)]})
+    one = answer([route], HttpRequest("any"), Draws(destination=draw)).destination
+    if one != alone:
+        raise AssertionError(f"a batch sends a request to {alone} that goes to {one} alone")
+    return {"destination": one}
+
+
 def fault_injection(given: Given) -> Answer:
     abort, delay = fault_from(given["fault"])
     return {
@@ -205,4 +218,9 @@ def fault_injection(given: Given) -> Answer:
     }
 
 
-ADAPTERS = {"fault_injection": fault_injection, "http_route": http_route, "weighted_split": weighted_split}
+ADAPTERS = {
+    "fault_injection": fault_injection,
+    "http_route": http_route,
+    "weighted_pick": weighted_pick,
+    "weighted_split": weighted_split,
+}
