@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skyedge.errors import InputError, nearest
+from skyedge.kube import MESH, Manifests
+from skyedge.kube.reading import Reader
 
 Given = Mapping[str, Any]
 Answer = dict[str, Any]
+
+READER = Reader(MESH)
+"""One for all cases: what a kind looks like is worked out at its first manifest."""
+
+
+def manifests_from(*written: Given) -> Manifests:
+    """Manifests, each a document of its own."""
+    READER.manifests = Manifests()
+    READER.read("manifest", "\n---\n".join(json.dumps(one) for one in written).encode())
+    return READER.manifests
 
 
 def only(given: Given, known: Sequence[str], what: str) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
-from skyedge.kube import MESH, parse_manifests
 from skyedge.kube.istio_names import overlap
 from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.http_route import answer
@@ -14,7 +11,7 @@ from skyedge.layers.mesh.reading.names import fits
 from skyedge.layers.mesh.reading.routes import gateway_name as whole_gateway_name
 from skyedge.layers.mesh.virtual_hosts import VirtualHosts
 
-from .fields import Answer, Given, only
+from .fields import Answer, Given, manifests_from, only
 from .routes import route_from
 
 DOOR = "case/door"
@@ -53,8 +50,7 @@ def gateway_hosts(given: Given) -> Answer:
         }
         for kind, name, namespace, spec in written
     ]
-    text = "\n---\n".join(json.dumps(one) for one in objects)
-    reading = read_mesh(parse_manifests(text, kinds=MESH))
+    reading = read_mesh(manifests_from(*objects))
     seen = reading.mesh_for(reading.caller(DOOR)).virtual_services
     return {"hosts": [host for one in seen for host in one.hosts]}
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from skyedge.errors import InputError
-from skyedge.kube import MESH, Manifest, Manifests, parse_manifests
+from skyedge.kube import Manifest, Manifests
 from skyedge.kube.istio_access import AuthorizationPolicy, PeerAuthentication
 from skyedge.kube.istio_routes import VirtualService
 from skyedge.layers.mesh.admission import tls_mode as mode_of
@@ -17,7 +16,7 @@ from skyedge.layers.mesh.reading.access import read_admission
 from skyedge.layers.mesh.reading.routes import read_routes
 from skyedge.layers.mesh.reading.workloads import Workload
 
-from .fields import Answer, Given, only
+from .fields import Answer, Given, manifests_from, only
 
 
 def selected_by(manifest: Manifest[Any]) -> Workload:
@@ -35,7 +34,7 @@ def access_is_read(manifests: Manifests) -> None:
 
 def manifest_verdict(given: Given) -> Answer:
     try:
-        manifests = parse_manifests(json.dumps(given["manifest"]), kinds=MESH)
+        manifests = manifests_from(given["manifest"])
         access_is_read(manifests)
         if not any(one.object.spec.gateways for one in manifests.of(VirtualService)):  # they are not here
             read_routes(manifests, [])
@@ -54,7 +53,7 @@ def operation_match(given: Given) -> Answer:
         "metadata": {"name": "policy", "namespace": "default"},
         "spec": {"rules": [{"to": [{"operation": given["operation"]}]}]},
     }
-    manifests = parse_manifests(json.dumps(policy), kinds=MESH)
+    manifests = manifests_from(policy)
     (manifest,) = manifests.of(AuthorizationPolicy)
     (read,) = read_admission(manifests, [selected_by(manifest)], []).policies
     request = HttpRequest(asked.get("host", "a"), asked.get("path", "/"), asked.get("method", "GET"))
@@ -71,7 +70,7 @@ def mesh_findings(given: Given) -> Answer:
         if (one["metadata"].get("namespace"), one["metadata"]["name"]) == (namespace, name) and one["kind"] in READ
     ]
     try:
-        said = read_mesh(parse_manifests("\n---\n".join(map(json.dumps, written)), kinds=MESH)).warnings
+        said = read_mesh(manifests_from(*written)).warnings
     except InputError as error:
         said = (str(error),)
     places = [f"(document {number})" for number in about]
@@ -81,7 +80,7 @@ def mesh_findings(given: Given) -> Answer:
 def tls_mode(given: Given) -> Answer:
     said = given["service"]
     only(said, ("namespace", "labels"), "a service")
-    manifests = parse_manifests("\n---\n".join(map(json.dumps, given["manifests"])), kinds=MESH)
+    manifests = manifests_from(*given["manifests"])
     service = Service("service", namespace=said["namespace"], labels=said["labels"])
     return {"mode": mode_of(read_admission(manifests, [], []), service, given["port"]).value}
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
 from skyedge.errors import InputError
-from skyedge.kube import MESH, Manifests, parse_manifests
 from skyedge.layers.mesh.http_route import HttpRoute
 from skyedge.layers.mesh.objects import Caller, Service
 from skyedge.layers.mesh.reading import read_mesh
@@ -14,24 +11,20 @@ from skyedge.layers.mesh.reading.routes import read_routes
 from skyedge.layers.mesh.virtual_hosts import VirtualHosts
 
 from .conditions import plain_match
-from .fields import Answer, Given, only
-
-
-def manifests_from(written: list[Given]) -> Manifests:
-    return parse_manifests("\n---\n".join(map(json.dumps, written)), kinds=MESH)
+from .fields import Answer, Given, manifests_from, only
 
 
 def rule_choice(given: Given) -> Answer:
     said = given["service"]
     only(said, ("host", "namespace"), "a service")
-    rules = read_rules(manifests_from(given["rules"]), [])
+    rules = read_rules(manifests_from(*given["rules"]), [])
     chosen = rules_for([Service(said["host"], namespace=said["namespace"])], rules, given["proxy_namespace"])
     return {"subsets": [subset.name for subset in chosen[0].subsets] if chosen else None}
 
 
 def seen_hosts(given: Given) -> Answer:
     caller = Caller("case", namespace=given["proxy_namespace"], gateway=given["gateway"])
-    mesh = read_mesh(manifests_from(given["manifests"])).mesh_for(caller)
+    mesh = read_mesh(manifests_from(*given["manifests"])).mesh_for(caller)
     known = VirtualHosts(mesh, caller)
     routed = {host for one in mesh.virtual_services for host in one.hosts}
     return {
@@ -59,7 +52,7 @@ def plain_route(route: HttpRoute) -> Answer:
 def merged_routes(given: Given) -> Answer:
     """The rules of each virtual service, those of delegates in their place."""
     try:
-        found = read_routes(manifests_from(given["manifests"]), [])
+        found = read_routes(manifests_from(*given["manifests"]), [])
     except InputError as error:
         return {"http": str(error)}
     return {"http": [[plain_route(route) for route in one.shown.thing.http] for one in found]}
