@@ -21,7 +21,7 @@ Marks = dict[tuple[str | int, ...], str]
 MOST_BYTES = 4_000_000
 """What is written by hand is smaller, and a file as large as this takes half a minute to read."""
 MOST_VALUES = 100_000
-"""The same of values, those counted too that anchors unfold to."""
+"""No such file has as many values, those counted that its anchors unfold to."""
 LONGEST_SHOWN = 100
 """A sentence repeats no word that has more characters."""
 

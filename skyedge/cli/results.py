@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Sized
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,10 +20,19 @@ from skyedge.runtime.stopping import StopSignals
 Result = TypeVar("Result")
 
 
+class PatientConsole(Console):
+    """Goes on in silence when whoever reads the output has gone: what a run finds is in files."""
+
+    def on_broken_pipe(self) -> None:
+        """Let what is printed from here on go nowhere."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def wide_console() -> Console:
     """A console that does not squeeze the table when the output goes to a file."""
-    console = Console()
-    return console if console.is_terminal else Console(width=max(console.width, 180))
+    console = PatientConsole()
+    return console if console.is_terminal else PatientConsole(width=max(console.width, 180))
 
 
 def check_outputs(output: Path, json_path: Path | None) -> None:
@@ -71,7 +82,7 @@ def enter_ray(stack: ExitStack, address: str | None, cores: int, signals: StopSi
 def progress_of(results: Iterator[Result], total: int, named: Callable[[Result], str], console: Console) -> Iterator[Result]:
     """``results`` as they come, with a bar that says which was the last."""
     columns = (TextColumn("[progress.description]{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=not console.is_terminal) as progress:
+    with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("running", total=total)
         for result in results:
             progress.update(task, advance=1, description=named(result))

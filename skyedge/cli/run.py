@@ -136,6 +136,27 @@ def _finish(
     metrics = {arm: [run for _, run in runs] for arm, runs in complete.items()}
     finished = experiment.model_copy(update={"seeds": tuple(r.seed for r, _ in next(iter(complete.values())))})
     outcome = conclude(finished, metrics, stopped=stopped)
+    # Files first, as whoever reads the table may have gone; and the table too if they cannot be written.
+    try:
+        report = _write_report(finished, outcome, results, output)
+        outcome_path = report.parent / "outcome.json"
+        for path in [outcome_path] if json_path is None else [outcome_path, json_path]:
+            outcome.write_json(path)
+    finally:
+        _print(outcome, console)
+    from skyedge.experiment.tracking import log_outcome, open_client, store_at, store_uri
+
+    uri = store_uri(output)
+    with console.status("logging to MLflow"), store_at(uri):
+        client = open_client(uri)
+        run_id = log_outcome(client, finished, outcome, metrics, [report, outcome_path], output / "mlflow-artifacts")
+        log_below(client, run_id, finished, {key: run for key, (_, run) in results.items() if key[1] not in outcome.seeds})
+    name_results(report, uri, run_id, console)
+    if stopped:
+        raise RunStopped(f"stopped with {len(results)} runs finished and kept; --resume goes on from there")
+
+
+def _print(outcome: Outcome, console: Console) -> None:
     for table in terminal_tables(outcome, console.width):
         console.print(table)
     if len(outcome.equal_bytes) > 1:
@@ -145,22 +166,6 @@ def _finish(
         console.print(f"[{colour}]{claim.verdict:>10}[/]  {claim.name}", soft_wrap=True, highlight=False)
         for line in claim.lines():
             console.print(f"            {line}", soft_wrap=True, highlight=False, style="dim", markup=False)
-    report = _write_report(finished, outcome, results, output)
-    folder = report.parent
-    outcome_path = folder / "outcome.json"
-    outcome.write_json(outcome_path)
-    if json_path is not None:
-        outcome.write_json(json_path)
-    from skyedge.experiment.tracking import log_outcome, open_client, store_uri
-
-    uri = store_uri(output)
-    with console.status("logging to MLflow"):
-        client = open_client(uri)
-        run_id = log_outcome(client, finished, outcome, metrics, [report, outcome_path], output / "mlflow-artifacts")
-        log_below(client, run_id, finished, {key: run for key, (_, run) in results.items() if key[1] not in outcome.seeds})
-    name_results(report, uri, run_id, console)
-    if stopped:
-        raise RunStopped(f"stopped with {len(results)} runs finished and kept; --resume goes on from there")
 
 
 def _write_report(experiment: Experiment, outcome: Outcome, results: Results, output: Path) -> Path:

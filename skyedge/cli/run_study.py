@@ -130,18 +130,19 @@ def _finish(
     outcome = conclude_study(done, _by_arm(done, finished), stopped=stopped).with_flips(_in_order(study, flips))
     artifacts: list[Path] = []
     if whole:
-        for table in study_tables(outcome, console.width):
-            console.print(table)
-        _print_claims(outcome, console)
-        report = _write_report(done, outcome, finished, output)
-        outcome_path = report.parent / "outcome.json"
-        for path in [outcome_path] if json_path is None else [outcome_path, json_path]:
-            outcome.write_json(path)
+        # Files first, as whoever reads the table may have gone; and the table too if they cannot be written.
+        try:
+            report = _write_report(done, outcome, finished, output)
+            outcome_path = report.parent / "outcome.json"
+            for path in [outcome_path] if json_path is None else [outcome_path, json_path]:
+                outcome.write_json(path)
+        finally:
+            _print(outcome, console)
         artifacts = [report, outcome_path]
-    from skyedge.experiment.tracking import log_study, open_client, store_uri
+    from skyedge.experiment.tracking import log_study, open_client, store_at, store_uri
 
     uri = store_uri(output)
-    with console.status("logging to MLflow"):
+    with console.status("logging to MLflow"), store_at(uri):
         run_id = log_study(open_client(uri), study, outcome, finished, artifacts, output / "mlflow-artifacts")
     if not whole:
         kept = "1 run is" if len(finished) == 1 else f"{len(finished)} runs are"
@@ -160,7 +161,9 @@ def _in_order(study: Study, flips: Flips) -> Flips:
     return {name: sorted(found, key=lambda flip: order[name].index(flip.key)) for name, found in flips.items()}
 
 
-def _print_claims(outcome: StudyOutcome, console: Console) -> None:
+def _print(outcome: StudyOutcome, console: Console) -> None:
+    for table in study_tables(outcome, console.width):
+        console.print(table)
     for claim in outcome.claims:
         colour = {"met": "green", "not met": "red"}.get(claim.verdict, "yellow")
         console.print(f"[{colour}]{claim.verdict:>10}[/]  ({claim.evidence}) {claim.name}", soft_wrap=True, highlight=False)

@@ -20,12 +20,14 @@ Finished = Mapping[tuple[str, int], RunMetrics]
 
 def log_fragments(experiment: Experiment, finished: Finished, output: Path) -> str:
     """Log runs of which no table can be made; returns the id of their parent run."""
-    from skyedge.experiment.tracking import log_outcome, open_client, store_uri
+    from skyedge.experiment.tracking import log_outcome, open_client, store_at, store_uri
 
-    client = open_client(store_uri(output))
+    uri = store_uri(output)
+    client = open_client(uri)
     nothing = Outcome(experiment.metadata.name, digest(canonical(experiment)), (), True, {}, {}, {}, ())
-    parent_id = log_outcome(client, experiment, nothing, {}, [], output / "mlflow-artifacts")
-    log_below(client, parent_id, experiment, finished)
+    with store_at(uri):
+        parent_id = log_outcome(client, experiment, nothing, {}, [], output / "mlflow-artifacts")
+        log_below(client, parent_id, experiment, finished)
     return parent_id
 
 

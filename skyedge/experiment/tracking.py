@@ -12,8 +12,8 @@ import platform
 import sqlite3
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -64,18 +64,52 @@ def open_client(uri: str) -> Any:
     import logging
 
     _write_sqlite_ahead()
-    from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
     # Importing MLflow sets its loggers; only after that can they be told to be quiet.
     for name in ("mlflow", "mlflow.store.db.utils", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    try:
-        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    def opened(at: str) -> Any:
+        client = MlflowClient(tracking_uri=at, registry_uri=at)
         client.search_experiments(max_results=1)
-    except (MlflowException, OSError) as error:
-        raise InputError(f"cannot open the MLflow store: {str(error).splitlines()[0]}", where=uri) from None
-    return client
+        return client
+
+    path = Path(uri.removeprefix("sqlite:///"))
+    # A store that lacks tables, as after a full disk, is never opened again: so it is made whole or not at all.
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    with store_at(uri):
+        if not path.exists():
+            try:
+                with closing(sqlite3.connect(partial)) as store:
+                    # Where this fails MLflow would try again for two minutes.
+                    store.execute("PRAGMA journal_mode=WAL")
+                    opened(f"sqlite:///{partial}")
+                    store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                if not path.exists():  # nobody else was quicker
+                    os.replace(partial, path)
+            finally:
+                for end in ("", "-wal", "-shm"):
+                    partial.with_name(f"{partial.name}{end}").unlink(missing_ok=True)
+        return opened(uri)
+
+
+@contextmanager
+def store_at(uri: str) -> Iterator[None]:
+    """While it is entered, what the store at ``uri`` refuses becomes one sentence.
+
+    Raises:
+        InputError: if the store cannot be read or written, as on a disk that is full.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except (MlflowException, DBAPIError, sqlite3.Error, OSError) as error:
+        # What the database itself said, without the statement that it said it of.
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise InputError(f"this MLflow store is out of order: {str(reason).splitlines()[0]}", where=uri) from None
 
 
 def log_outcome(

@@ -13,6 +13,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -91,7 +92,8 @@ class ModelExecutor:
         table = self._models[model].logits(self._pictures(view))
         self.seconds += time.process_time() - began
         if path is not None:
-            save_atomically(path, table)
+            with suppress(OSError):  # a full disk, say: the table saves time and decides nothing
+                save_atomically(path, table)
         return table
 
     def _path(self, model: str, view: str) -> Path | None:
@@ -111,9 +113,16 @@ def load_whole(path: Path) -> NDArray[np.float32] | None:
 
 
 def save_atomically(path: Path, array: NDArray[np.generic]) -> None:
-    """Write ``array`` so that a reader, or a second writer, never meets half a file."""
+    """Write ``array`` so that a reader, or a second writer, never meets half a file.
+
+    Raises:
+        OSError: if it cannot be written; no part of it stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with partial.open("wb") as stream:
-        np.save(stream, array)
-    os.replace(partial, path)
+    try:
+        with partial.open("wb") as stream:
+            np.save(stream, array)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -4,6 +4,8 @@ are not what they are called, streams that are closed.
 What was there before is whole, nothing half written stays, and one sentence says why.
 """
 
+import errno
+import json
 import os
 import resource
 import signal
@@ -13,14 +15,18 @@ import threading
 from contextlib import contextmanager
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
-from skyedge.cli import app
+from skyedge.cli import app, run_study
+from skyedge.cli.results import PatientConsole
 from skyedge.cli.whole_files import whole_file
 from skyedge.errors import InputError
 from skyedge.experiment.kept_files import keep
 from skyedge.experiment.study_loading import load_study, run_digest
 from skyedge.experiment.study_run import kept_findings
+from skyedge.experiment.tracking import open_client, store_uri
+from skyedge.runtime.model_executor import save_atomically
 
 ROUTE = ("route", *(f"manifests/mesh/{name}.yaml" for name in ("clusters", "services", "rules")), "--requests", "5")
 PATH = ("paths", "kuiper-630", "--from", "Manila", "--to", "Dalian", "--start", "2000-01-01", "--duration", "2s")
@@ -60,6 +66,19 @@ def test_a_full_disk_leaves_no_half_of_what_a_run_keeps(tmp_path):
     with pytest.raises(InputError, match="record: cannot write: File too large"), full_disk():
         keep(tmp_path / "record", bytes(200))
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("record", "old")]
+
+
+def test_a_full_disk_leaves_no_half_of_a_table_of_answers(tmp_path):
+    with pytest.raises(OSError, match="File too large"), full_disk():
+        save_atomically(tmp_path / "table.npy", np.zeros(100))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_no_half_of_a_store(tmp_path):
+    with pytest.raises(InputError, match="this MLflow store is out of order: ") as refused, full_disk():
+        open_client(store_uri(tmp_path))
+    assert "\n" not in str(refused.value)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", WRITERS)
@@ -202,7 +221,6 @@ def test_a_terminal_of_no_width_is_one_of_unknown_width(skyedge, monkeypatch):
 @pytest.mark.parametrize(
     ("command", "streams", "code", "error"),
     [
-        (PASSES, ">&-", 0, ""),
         (PASSES, ">&- 2>&- <&-", 0, ""),
         (PASSES, ">/dev/full", 2, "error: the output: No space left on device\n"),
         (PASSES, ">/dev/full 2>&1", 1, ""),
@@ -215,6 +233,27 @@ def test_streams_that_are_closed_or_full_end_in_no_traceback(tmp_path, command, 
     shell = ("bash", "-c", f'exec "$@" {streams}', "bash", sys.executable, "-m", "skyedge.cli.app")
     done = subprocess.run((*shell, *command), cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (code, "", error)
+
+
+def test_a_run_goes_on_when_whoever_reads_its_output_has_gone(monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        console = PatientConsole()
+        for line in ("table", "claims"):
+            console.print(line)
+        monkeypatch.undo()
+
+
+def test_what_a_run_finds_is_written_though_its_table_cannot_be_printed(skyedge, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(run_study, "_print", full)
+    said = skyedge("run", "offload", "--hosting", "in-process", "--seeds", "0", "-o", "runs", "--json", "out.json")
+    assert (said.err, said.code) == ("error: the output: No space left on device\n", 2)
+    assert json.loads((tmp_path / "out.json").read_text())["seeds"] == [0]
 
 
 def test_a_file_that_may_not_be_written_is_said_before_the_work(skyedge, tmp_path, monkeypatch):
