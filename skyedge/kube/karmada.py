@@ -1,170 +1,26 @@
-"""Karmada's kinds: member clusters, and the policies that say where resources run.
+"""Karmada's policies, which say where resources run.
 
 Fields as in karmada.io's API of version 1.18, with the defaults that its webhooks fill in: replicas are divided, and by
-weight; a spread constraint is by cluster; a cluster's single ``zone`` is one of its zones.
+weight; a spread constraint is by cluster.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from skyedge.kube.karmada_clusters import ClusterEffect
 from skyedge.kube.metadata import LabelSelector, Metadata, NodeRequirement
 from skyedge.kube.pods import Toleration
 from skyedge.kube.problem import Problem
-from skyedge.kube.quantity import NOTHING, Resources, amount_of
 from skyedge.kube.shape import Count, Shape, Whole, right_word
 
 CLUSTER_FIELDS = ("provider", "region", "zone")
 """What a field selector may name."""
 
-ENDLESS = str(2**63 - 1)
-"""So Karmada fills in the upper end of the highest grade, whatever the resource is."""
-
-CLUSTER_NAME = re.compile("[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-LONGEST_NAME = 48
-"""Of a cluster, as Karmada has it: a label of DNS.  Names are those of files, too."""
-
 StaticWeight = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-Status = Literal["True", "False", "Unknown"]
-
-
-ClusterEffect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute", "PreferNoExecute"]
-"""The last is Karmada's own: it keeps newcomers off, and drives out only whose policy asks for it."""
-
-
-class ClusterTaint(Shape, frozen=True, kw_only=True):
-    """What keeps workloads off a cluster, or drives them away from it."""
-
-    key: str
-    value: str = ""
-    effect: ClusterEffect
-    time_added: str | None = None
-
-
-class ResourceRange(Shape, frozen=True, kw_only=True):
-    """Of a grade of nodes, how much of a resource they have at least, and less than what."""
-
-    name: str
-    min: Any
-    max: Any
-
-    def check(self) -> None:
-        least = self._bound("min")
-        if str(self.max) != ENDLESS and self._bound("max") <= least:
-            raise Problem(("max",), "this is no more than 'min'")
-
-    def _bound(self, end: Literal["min", "max"]) -> int:
-        try:
-            return amount_of(self.name, getattr(self, end))
-        except Problem as problem:
-            raise problem.below(end) from None
-
-
-class ResourceModel(Shape, frozen=True, kw_only=True):
-    """A grade of nodes."""
-
-    grade: Count
-    ranges: Annotated[tuple[ResourceRange, ...], Meta(min_length=1)]
-
-
-class ClusterSpec(Shape, frozen=True, kw_only=True):
-    """``spec`` of a member cluster."""
-
-    bookkeeping = "id apiEndpoint secretRef impersonatorSecretRef insecureSkipTLSVerification proxyURL proxyHeader"
-
-    sync_mode: Literal["Push", "Pull", ""] = ""
-    provider: str = ""
-    region: str = ""
-    zone: str = ""
-    zones: tuple[str, ...] = ()
-    taints: tuple[ClusterTaint, ...] = ()
-    resource_models: tuple[ResourceModel, ...] = ()
-
-    def check(self) -> None:
-        for number, model in enumerate(self.resource_models):
-            if model.grade != number:
-                raise Problem(
-                    ("resourceModels", number, "grade"), f"grades count from 0 in order, so this should be {number}"
-                )
-            names = {span.name for span in model.ranges}
-            if names != {span.name for span in self.resource_models[0].ranges}:
-                raise Problem(("resourceModels", number, "ranges"), "every grade has to name the same resources")
-
-
-class Condition(Shape, frozen=True, kw_only=True):
-    """How a cluster does."""
-
-    bookkeeping = "lastTransitionTime reason message observedGeneration"
-
-    type: str
-    status: Status
-
-
-class ApiResource(Shape, frozen=True, kw_only=True):
-    """A kind that a cluster knows."""
-
-    name: str = ""
-    kind: str
-
-
-class ApiEnablement(Shape, frozen=True, kw_only=True):
-    """Kinds of one group and version."""
-
-    group_version: str
-    resources: tuple[ApiResource, ...] = ()
-
-
-class AllocatableModeling(Shape, frozen=True, kw_only=True):
-    """How many nodes are of a grade, by what they have left."""
-
-    grade: Count
-    count: Count
-
-
-class ResourceSummary(Shape, frozen=True, kw_only=True):
-    """What a cluster has, what is taken, and what is waited for."""
-
-    allocatable: Resources = NOTHING
-    allocated: Resources = NOTHING
-    allocating: Resources = NOTHING
-    allocatable_modelings: tuple[AllocatableModeling, ...] = ()
-
-
-class NodeSummary(Shape, frozen=True, kw_only=True):
-    """How many nodes a cluster has."""
-
-    total_num: Count = 0
-    ready_num: Count = 0
-
-
-class ClusterStatus(Shape, frozen=True, kw_only=True):
-    """``status`` of a member cluster."""
-
-    bookkeeping = "kubernetesVersion"
-    unmodelled = "remedyActions"
-
-    api_enablements: tuple[ApiEnablement, ...] | None = None
-    conditions: tuple[Condition, ...] = ()
-    node_summary: NodeSummary | None = None
-    resource_summary: ResourceSummary | None = None
-
-
-class Cluster(Shape, frozen=True, kw_only=True):
-    """A member of a federation."""
-
-    api_version: str
-    kind: str
-    metadata: Metadata
-    spec: ClusterSpec = field(default_factory=ClusterSpec)
-    status: ClusterStatus = field(default_factory=ClusterStatus)
-
-    def check(self) -> None:
-        if len(self.metadata.name) > LONGEST_NAME or not CLUSTER_NAME.fullmatch(self.metadata.name):
-            what = f"a cluster is called by at most {LONGEST_NAME} of a-z, 0-9 and '-', not '{self.metadata.name}'"
-            raise Problem(("metadata", "name"), what)
 
 
 class FieldSelector(Shape, frozen=True, kw_only=True):
@@ -313,6 +169,15 @@ class ResourceSelector(Shape, frozen=True, kw_only=True):
     label_selector: LabelSelector | None = None
 
 
+def check_own_namespace(selectors: Sequence[ResourceSelector], namespace: str) -> None:
+    """Raise a :class:`Problem` for a selector of a policy that reaches out of the namespace of the policy."""
+    own = namespace or "default"
+    for number, selector in enumerate(selectors):
+        if selector.namespace not in ("", own):
+            what = f"a policy of the namespace '{own}' selects nothing of '{selector.namespace}'"
+            raise Problem(("spec", "resourceSelectors", number, "namespace"), what)
+
+
 class DecisionConditions(Shape, frozen=True, kw_only=True):
     """When an application is held to have failed."""
 
@@ -330,7 +195,11 @@ class ApplicationFailover(Shape, frozen=True, kw_only=True):
 
     decision_conditions: DecisionConditions = field(default_factory=DecisionConditions)
     purge_mode: PurgeMode = "Gracefully"
-    grace_period_seconds: Count = 600
+    grace_period_seconds: Count | None = None
+
+    def check(self) -> None:
+        if self.grace_period_seconds is not None and self.purge_mode not in ("Gracefully", "Graciously"):
+            raise Problem(("gracePeriodSeconds",), f"there is no grace where what is old goes {self.purge_mode}")
 
 
 class ClusterFailover(Shape, frozen=True, kw_only=True):
@@ -387,6 +256,12 @@ class PropagationPolicy(Shape, frozen=True, kw_only=True):
     metadata: Metadata
     spec: PropagationSpec
 
+    def check(self) -> None:
+        check_own_namespace(self.spec.resource_selectors, self.metadata.namespace)
+
 
 class ClusterPropagationPolicy(PropagationPolicy, frozen=True, kw_only=True):
     """Where resources of any namespace, or of none, run."""
+
+    def check(self) -> None:
+        """Nothing is out of its reach."""

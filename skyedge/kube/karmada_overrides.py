@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from msgspec import field
 
-from skyedge.kube.karmada import ClusterAffinity, ResourceSelector
+from skyedge.kube.karmada import ClusterAffinity, ResourceSelector, check_own_namespace
 from skyedge.kube.metadata import Metadata
+from skyedge.kube.object_names import check_label_key, check_labels
 from skyedge.kube.problem import Problem
 from skyedge.kube.shape import Shape
 
@@ -56,12 +57,26 @@ class MapOverrider(Shape, frozen=True, kw_only=True):
     value: dict[str, str] = field(default_factory=dict)
 
 
+def check_pointer(pointer: str) -> None:
+    """Raise a :class:`Problem` unless this is a path into a manifest: empty, or words with a slash before each."""
+    if pointer and not pointer.startswith("/"):
+        raise Problem((), f"'{pointer}' should start with '/', as paths into a manifest do", f"/{pointer}")
+
+
 class FieldPatch(Shape, frozen=True, kw_only=True):
     """One operation on a text that holds JSON or YAML."""
 
     sub_path: str
     operator: Operator
     value: Any = None
+
+    def check(self) -> None:
+        try:
+            check_pointer(self.sub_path)
+        except Problem as problem:
+            raise problem.below("subPath") from None
+        if (self.value is None) != (self.operator == "remove"):
+            raise Problem(("value",), f"'{self.operator}' {'needs a' if self.value is None else 'takes no'} value")
 
 
 class FieldOverrider(Shape, frozen=True, kw_only=True):
@@ -72,6 +87,10 @@ class FieldOverrider(Shape, frozen=True, kw_only=True):
     yaml: tuple[FieldPatch, ...] = ()
 
     def check(self) -> None:
+        try:
+            check_pointer(self.field_path)
+        except Problem as problem:
+            raise problem.below("fieldPath") from None
         if self.json and self.yaml:
             raise Problem(("yaml",), "a text is either JSON or YAML, not both")
 
@@ -86,6 +105,19 @@ class Overriders(Shape, frozen=True, kw_only=True):
     annotations_overrider: tuple[MapOverrider, ...] = ()
     field_overrider: tuple[FieldOverrider, ...] = ()
     plaintext: tuple[JsonPatch, ...] = ()
+
+    def check(self) -> None:
+        for number, one in enumerate(self.labels_overrider):
+            try:
+                check_labels(one.value)
+            except Problem as problem:
+                raise problem.below("labelsOverrider", number, "value") from None
+        for number, one in enumerate(self.annotations_overrider):
+            for key in one.value:
+                try:
+                    check_label_key(key.lower())  # as the API does with those of annotations
+                except Problem as problem:
+                    raise problem.below("annotationsOverrider", number, "value", key) from None
 
 
 class OverrideRule(Shape, frozen=True, kw_only=True):
@@ -116,6 +148,12 @@ class OverridePolicy(Shape, frozen=True, kw_only=True):
     metadata: Metadata
     spec: OverrideSpec
 
+    def check(self) -> None:
+        check_own_namespace(self.spec.resource_selectors, self.metadata.namespace)
+
 
 class ClusterOverridePolicy(OverridePolicy, frozen=True, kw_only=True):
     """How resources of any namespace are changed for clusters."""
+
+    def check(self) -> None:
+        """Nothing is out of its reach."""

@@ -1,4 +1,4 @@
-"""Karmada's kinds about what runs: where it does, when it is placed anew, how it is scaled, and how much it may take."""
+"""Karmada's kinds about what runs: where it does, when it is placed anew, how much it may take, and what drives it out."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from skyedge.kube.karmada import ClusterAffinity, ClusterEffect, Status
+from skyedge.kube.karmada import ClusterAffinity
+from skyedge.kube.karmada_clusters import ClusterEffect, Status, check_taint, check_taints_differ
 from skyedge.kube.metadata import Metadata
 from skyedge.kube.problem import Problem
 from skyedge.kube.quantity import NOTHING, Resources
-from skyedge.kube.shape import Count, Shape
+from skyedge.kube.shape import Count, Shape, right_word
 
 
 class ObjectReference(Shape, frozen=True, kw_only=True):
@@ -115,6 +116,18 @@ class FederatedResourceQuotaSpec(Shape, frozen=True, kw_only=True):
     overall: Resources
     static_assignments: tuple[ClusterQuota, ...] = ()
 
+    def check(self) -> None:
+        assigned: dict[str, int] = {}
+        for number, assignment in enumerate(self.static_assignments):
+            for resource, amount in assignment.hard.items():
+                if resource not in self.overall:
+                    path = ("staticAssignments", number, "hard", resource)
+                    raise Problem(path, f"'overall' has no '{resource}'", right_word(resource, self.overall))
+                assigned[resource] = assigned.get(resource, 0) + amount
+        for resource, amount in assigned.items():
+            if amount > self.overall[resource]:
+                raise Problem(("overall", resource), "this is less than the static assignments add up to")
+
 
 class FederatedResourceQuotaStatus(Shape, frozen=True, kw_only=True):
     """``status`` of a quota."""
@@ -149,6 +162,9 @@ class PolicyTaint(Shape, frozen=True, kw_only=True):
     effect: ClusterEffect
     value: str = ""
 
+    def check(self) -> None:
+        check_taint(self.key, self.value)
+
 
 class ClusterTaintPolicySpec(Shape, frozen=True, kw_only=True):
     """``spec`` of a taint policy; all conditions of a list must match, and an empty list matches nothing."""
@@ -161,6 +177,7 @@ class ClusterTaintPolicySpec(Shape, frozen=True, kw_only=True):
     def check(self) -> None:
         if not self.add_on_conditions and not self.remove_on_conditions:
             raise Problem((), "a taint policy without addOnConditions or removeOnConditions does nothing")
+        check_taints_differ(self.taints)
 
 
 class ClusterTaintPolicy(Shape, frozen=True, kw_only=True):
@@ -170,132 +187,3 @@ class ClusterTaintPolicy(Shape, frozen=True, kw_only=True):
     kind: str
     metadata: Metadata
     spec: ClusterTaintPolicySpec
-
-
-class ScaleTarget(Shape, frozen=True, kw_only=True):
-    """What is scaled."""
-
-    api_version: str = ""
-    kind: str
-    name: str
-
-
-class MetricTarget(Shape, frozen=True, kw_only=True):
-    """What a metric should be: its mean over pods in percent of what they ask for, or as a quantity."""
-
-    unmodelled = "value"
-
-    type: Literal["Utilization", "Value", "AverageValue"]
-    average_utilization: Count | None = None
-    average_value: str | int | float | None = None
-
-
-class ResourceMetric(Shape, frozen=True, kw_only=True):
-    """A resource that is measured."""
-
-    name: str
-    target: MetricTarget
-
-
-class ContainerResourceMetric(ResourceMetric, frozen=True, kw_only=True):
-    """A resource of one container that is measured."""
-
-    container: str
-
-
-class Metric(Shape, frozen=True, kw_only=True):
-    """What is measured; all but resources need a monitoring system, which is not modelled."""
-
-    unmodelled = "pods object external"
-
-    type: Literal["Resource", "ContainerResource", "Pods", "Object", "External"]
-    resource: ResourceMetric | None = None
-    container_resource: ContainerResourceMetric | None = None
-
-
-class ScalingPolicy(Shape, frozen=True, kw_only=True):
-    """How much may change within how long."""
-
-    type: Literal["Pods", "Percent"]
-    value: Annotated[int, Meta(ge=1, le=2**31 - 1)]
-    period_seconds: Annotated[int, Meta(ge=1, le=1800)]
-
-
-class ScalingRules(Shape, frozen=True, kw_only=True):
-    """How fast one direction goes."""
-
-    unmodelled = "tolerance"
-
-    stabilization_window_seconds: Annotated[int, Meta(ge=0, le=3600)] | None = None
-    select_policy: Literal["Max", "Min", "Disabled"] = "Max"
-    policies: tuple[ScalingPolicy, ...] = ()
-
-
-class ScalingBehavior(Shape, frozen=True, kw_only=True):
-    """How fast it goes up and down."""
-
-    scale_up: ScalingRules | None = None
-    scale_down: ScalingRules | None = None
-
-
-class FederatedHPASpec(Shape, frozen=True, kw_only=True):
-    """``spec`` of a horizontal autoscaler."""
-
-    scale_target_ref: ScaleTarget
-    min_replicas: Count = 1
-    max_replicas: Count
-    metrics: tuple[Metric, ...] = ()
-    behavior: ScalingBehavior | None = None
-
-    def check(self) -> None:
-        if self.max_replicas < max(self.min_replicas, 1):
-            raise Problem(("maxReplicas",), f"at most {self.max_replicas} is less than at least {max(self.min_replicas, 1)}")
-
-
-class FederatedHPA(Shape, frozen=True, kw_only=True):
-    """Replicas of a workload over all clusters, by what is measured."""
-
-    bookkeeping = "status"
-
-    api_version: str
-    kind: str
-    metadata: Metadata
-    spec: FederatedHPASpec
-
-
-class CronRule(Shape, frozen=True, kw_only=True):
-    """So many replicas, or such bounds, from a time on."""
-
-    bookkeeping = "successfulHistoryLimit failedHistoryLimit"
-
-    name: str
-    schedule: str
-    target_replicas: Count | None = None
-    target_min_replicas: Count | None = None
-    target_max_replicas: Count | None = None
-    suspend: bool = False
-    time_zone: str = "UTC"
-
-    def check(self) -> None:
-        if not self.schedule.startswith("@") and len(self.schedule.split()) != 5:
-            raise Problem(("schedule",), f"'{self.schedule}' is not five fields: minute, hour, day, month, weekday")
-        if self.target_replicas is self.target_min_replicas is self.target_max_replicas is None:
-            raise Problem((), "a rule needs targetReplicas, or targetMinReplicas and targetMaxReplicas")
-
-
-class CronFederatedHPASpec(Shape, frozen=True, kw_only=True):
-    """``spec`` of an autoscaler by the clock."""
-
-    scale_target_ref: ScaleTarget
-    rules: Annotated[tuple[CronRule, ...], Meta(min_length=1)]
-
-
-class CronFederatedHPA(Shape, frozen=True, kw_only=True):
-    """Replicas of a workload, or the bounds of its autoscaler, by the clock."""
-
-    bookkeeping = "status"
-
-    api_version: str
-    kind: str
-    metadata: Metadata
-    spec: CronFederatedHPASpec

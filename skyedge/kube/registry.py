@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from skyedge.errors import nearest
-from skyedge.kube import karmada, karmada_overrides, workloads
+from skyedge.kube import karmada, karmada_autoscalers, karmada_clusters, karmada_overrides, workloads
 from skyedge.kube import karmada_workloads as bindings
 from skyedge.kube.cluster import ConfigMap, Namespace, Node, PriorityClass
 from skyedge.kube.flagger import Canary
@@ -101,15 +101,15 @@ MESH = (
 """What the service mesh reads."""
 
 FEDERATION = (
-    Kind("cluster.karmada.io", "Cluster", karmada.Cluster, ("v1alpha1",), kept_whole=True),
+    Kind("cluster.karmada.io", "Cluster", karmada_clusters.Cluster, ("v1alpha1",), kept_whole=True),
     Kind("policy.karmada.io", "PropagationPolicy", karmada.PropagationPolicy, ("v1alpha1",), namespaced=True),
     Kind("policy.karmada.io", "ClusterPropagationPolicy", karmada.ClusterPropagationPolicy, ("v1alpha1",)),
     Kind("policy.karmada.io", "OverridePolicy", karmada_overrides.OverridePolicy, ("v1alpha1",), namespaced=True),
     Kind("policy.karmada.io", "ClusterOverridePolicy", karmada_overrides.ClusterOverridePolicy, ("v1alpha1",)),
     Kind("policy.karmada.io", "FederatedResourceQuota", bindings.FederatedResourceQuota, ("v1alpha1",), namespaced=True),
     Kind("policy.karmada.io", "ClusterTaintPolicy", bindings.ClusterTaintPolicy, ("v1alpha1",)),
-    Kind("autoscaling.karmada.io", "FederatedHPA", bindings.FederatedHPA, ("v1alpha1",), namespaced=True),
-    Kind("autoscaling.karmada.io", "CronFederatedHPA", bindings.CronFederatedHPA, ("v1alpha1",), namespaced=True),
+    Kind("autoscaling.karmada.io", "FederatedHPA", karmada_autoscalers.FederatedHPA, ("v1alpha1",), namespaced=True),
+    Kind("autoscaling.karmada.io", "CronFederatedHPA", karmada_autoscalers.CronFederatedHPA, ("v1alpha1",), namespaced=True),
     Kind("work.karmada.io", "ResourceBinding", bindings.ResourceBinding, ("v1alpha2",), namespaced=True),
     Kind("work.karmada.io", "ClusterResourceBinding", bindings.ClusterResourceBinding, ("v1alpha2",)),
     Kind("apps.karmada.io", "WorkloadRebalancer", bindings.WorkloadRebalancer, ("v1alpha1",)),

@@ -27,6 +27,14 @@ MISSES: dict[str, str] = {
     "karmada-t-affinity-33": "a field that there is not is an error, not a condition that nothing meets",
     "karmada-t-stripped-hook-02": "a Job keeps its time to live: nothing here would clean up after it",
     "karmada-t-reschedule-01": "files often come without status: who runs and is asked anew is divided anew",
+    "karmada-t-verdict-cluster-03": "a cluster that does not say how it is watched is watched as its origin has it",
+    "karmada-t-verdict-fhpa-object-03": "who names no namespace means 'default', as for kubectl",
+    "karmada-t-verdict-propagation-spec-14": "preemption is not modelled, which a warning says: nothing of it is checked",
+    "karmada-t-verdict-propagation-spec-15": "a suspension is not modelled, which a warning says: nothing of it is checked",
+    **{
+        f"karmada-t-verdict-{case}": "the state to be kept is not modelled, which a warning says: nothing of it is checked"
+        for case in (*(f"application-failover-{number:02d}" for number in (8, 9, 10, 11, 12, 14)), "cluster-failover-02")
+    },
 }
 """Advanced cases that skyedge does not pass, by id, with the reason."""
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from skyedge.errors import InputError
 from skyedge.kube import FEDERATION, SCHEDULING, parse_manifests
 from skyedge.kube import karmada as kinds
+from skyedge.kube import karmada_autoscalers as autoscalers
+from skyedge.kube import karmada_clusters as clusters
 from skyedge.kube import karmada_overrides as overrides
 from skyedge.kube import karmada_workloads as bindings
 from skyedge.kube.workloads import CronJob, Custom, Job, Replicated, Secret
@@ -126,6 +128,33 @@ def test_overriders_keep_any_value():
     assert "imageOverrider[0].value: 'add' needs a value" in mistake(given)
 
 
+def test_taints_and_quotas_that_cannot_be_meant_are_refused():
+    taint = {"key": "a", "effect": "NoSchedule"}
+    cluster = {"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": "c"}}
+    assert "taints[1]: there is a taint 'a'" in mistake({**cluster, "spec": {"taints": [taint, {**taint, "value": "b"}]}})
+    assert "taints[0].key: 'a b' is no name" in mistake({**cluster, "spec": {"taints": [{**taint, "key": "a b"}]}})
+    assert read({**cluster, "spec": {"taints": [taint, {**taint, "effect": "NoExecute"}]}})
+    add = [{"conditionType": "Ready", "operator": "In", "statusValues": ["False"]}]
+    policy_spec = {"addOnConditions": add, "taints": [taint, taint]}
+    assert "taints[1]" in mistake({**POLICY, "kind": "ClusterTaintPolicy", "spec": policy_spec})
+
+    def quota(*hard, **overall):
+        assigned = [{"clusterName": f"c{number}", "hard": one} for number, one in enumerate(hard)]
+        return {**POLICY, "kind": "FederatedResourceQuota", "spec": {"overall": overall, "staticAssignments": assigned}}
+
+    assert read(quota({"cpu": "1.5"}, {"cpu": "500m"}, cpu=2))
+    assert "overall.cpu: this is less than" in mistake(quota({"cpu": "1.5"}, {"cpu": "501m"}, cpu=2))
+    assert "(did you mean 'cpu'?)" in mistake(quota({"cpux": 1}, cpu=2))
+
+
+def test_there_is_a_grace_only_where_what_is_old_goes_gracefully():
+    def failing(**application):
+        return {**POLICY, "spec": {**POLICY["spec"], "failover": {"application": application}}}
+
+    assert read(failing(purgeMode="Graciously", gracePeriodSeconds=9))
+    assert "gracePeriodSeconds: there is no grace" in mistake(failing(purgeMode="Directly", gracePeriodSeconds=9))
+
+
 def test_grades_count_from_nought_and_hold_more_than_nothing():
     cluster = {"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": "c"}}
 
@@ -133,7 +162,7 @@ def test_grades_count_from_nought_and_hold_more_than_nothing():
         return {**cluster, "spec": {"resourceModels": list(models)}}
 
     span = {"name": "cpu", "min": "0", "max": "1"}
-    assert read(graded({"grade": 0, "ranges": [span]})).of(kinds.Cluster)
+    assert read(graded({"grade": 0, "ranges": [span]})).of(clusters.Cluster)
     assert read(graded({"grade": 0, "ranges": [span, {"name": "memory", "min": "1Ti", "max": "9223372036854775807"}]}))
     assert "larger than anything" in mistake(graded({"grade": 0, "ranges": [{**span, "max": "9223372036854775808"}]}))
     assert "so this should be 0" in mistake(graded({"grade": 1, "ranges": [span]}))
@@ -246,8 +275,8 @@ def test_bindings_quotas_taint_policies_and_autoscalers_are_read():
     assert manifests.of(bindings.ResourceBinding)[0].object.spec.graceful_eviction_tasks[0].from_cluster == "b"
     assert dict(manifests.of(bindings.FederatedResourceQuota)[0].object.spec.overall) == {"cpu": 10_000}
     assert manifests.of(bindings.ClusterTaintPolicy)[0].object.spec.taints[0].effect == "NoExecute"
-    assert manifests.of(bindings.FederatedHPA)[0].object.spec.min_replicas == 1
-    assert manifests.of(bindings.CronFederatedHPA)[0].object.spec.rules[0].target_min_replicas == 4
+    assert manifests.of(autoscalers.FederatedHPA)[0].object.spec.min_replicas == 1
+    assert manifests.of(autoscalers.CronFederatedHPA)[0].object.spec.rules[0].target_min_replicas == 4
     given[3]["spec"]["minReplicas"] = 10
     assert "at most 9 is less than at least 10" in mistake(given[3])
     given[4]["spec"]["rules"][0]["schedule"] = "hourly"
@@ -290,8 +319,8 @@ def test_a_dump_of_a_control_plane_is_read_as_kubectl_prints_it():
     manifests = read({"apiVersion": "v1", "kind": "List", "items": [printed, cluster, secret]})
     assert manifests.of(Replicated)[0].plain() == printed
     assert manifests.of(Secret)[0].plain()["data"] == {"a": "Yg=="}
-    assert manifests.of(kinds.Cluster)[0].object.status.api_enablements[0].resources[0].kind == "Deployment"
-    assert manifests.of(kinds.Cluster)[0].object.spec.sync_mode == "Push"
+    assert manifests.of(clusters.Cluster)[0].object.status.api_enablements[0].resources[0].kind == "Deployment"
+    assert manifests.of(clusters.Cluster)[0].object.spec.sync_mode == "Push"
     assert manifests.warnings() == []
 
 
@@ -333,7 +362,7 @@ def test_a_misspelt_group_or_kind_is_not_taken_for_somebodys_own(api_version, ki
 def test_a_cluster_is_called_as_a_file_may_be_called(name):
     cluster = {"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": name}}
     assert "metadata.name: a cluster is called by at most 48 of a-z, 0-9 and '-', not" in mistake(cluster)
-    assert read({**cluster, "metadata": {"name": "a" * 48}}).of(kinds.Cluster)
+    assert read({**cluster, "metadata": {"name": "a" * 48}}).of(clusters.Cluster)
 
 
 def test_a_cluster_pushes_or_pulls():

@@ -54,18 +54,46 @@ class MetricTarget:
         if not self.value > 0:
             raise InputError(f"the target of {self.name} must be above zero, not {self.value:g}")
 
-    def ratio(self, readings: Sequence[Reading]) -> float | None:
-        """Measured over target; None if no cluster measures anything."""
+    def wish(self, replicas: int, readings: Sequence[Reading], tolerance: float) -> tuple[int, float] | None:
+        """How many replicas there should be, and what is measured over the target; None if no cluster measures anything.
+
+        Of replicas that nobody measures Kubernetes assumes the careful: that they idle where more would be wanted, and
+        that they are as busy as they should be, or as they asked for, where fewer would be.
+        """
         pods = sum(reading.pods for reading in readings)
         total = sum(reading.total for reading in readings)
         requested = sum(reading.requested for reading in readings)
+        ratio = self._ratio(total, pods, requested) if readings else None
+        if ratio is None:
+            return None
+        missing = 0 if self.kind == "Value" else max(0, replicas - pods)
+        near = abs(ratio - 1.0) <= tolerance
+        if near or not missing:
+            return replicas if near else _rounded_up(ratio * pods), ratio
+        each = requested / pods
+        idle_or_busy = 0.0 if ratio > 1.0 else self._busy(each)
+        careful = self._ratio(total + missing * idle_or_busy, pods + missing, requested + missing * each) or 0.0
+        if abs(careful - 1.0) <= tolerance or (careful > 1.0) != (ratio > 1.0):
+            return replicas, careful
+        count = _rounded_up(careful * (pods + missing))
+        return (max if careful > 1.0 else min)(replicas, count), careful
+
+    def _ratio(self, total: float, pods: int, requested: float) -> float | None:
         match self.kind:
             case "Value":
-                return total / self.value if readings else None
+                return total / self.value
             case "Utilization":
                 return 100.0 * total / requested / self.value if requested > 0 else None
             case "AverageValue":
                 return total / pods / self.value if pods > 0 else None
+
+    def _busy(self, requested: float) -> float:
+        """What a replica that asks for ``requested`` uses, if it is busy."""
+        return requested * max(100.0, self.value) / 100.0 if self.kind == "Utilization" else self.value
+
+
+def _rounded_up(count: float) -> int:
+    return math.ceil(round(count, 9))  # rounding up must not be led astray by the last digit of a quotient
 
 
 @dataclass(frozen=True)
@@ -159,13 +187,9 @@ class FederatedAutoscaler:
     def _raw(self, replicas: int, readings: Sequence[Sequence[Reading]]) -> tuple[int, str]:
         wishes = []
         for target, of_target in zip(self.rules.targets, readings, strict=True):
-            ratio = target.ratio(of_target)
-            if ratio is None:
-                continue
-            near = abs(ratio - 1.0) <= self.rules.tolerance
-            # Rounding up must not be led astray by the last digit of a quotient.
-            wish = replicas if near else math.ceil(round(replicas * ratio, 9))
-            wishes.append((wish, f"{target.name} at {ratio:.2f} of its target"))
+            wish = target.wish(replicas, of_target, self.rules.tolerance)
+            if wish is not None:
+                wishes.append((wish[0], f"{target.name} at {wish[1]:.2f} of its target"))
         if not wishes:
             return replicas, "no cluster measures anything: nothing changes"
         if len(wishes) < len(self.rules.targets) and max(wishes)[0] < replicas:
@@ -200,4 +224,4 @@ class FederatedAutoscaler:
         if policy.kind == "Pods":
             return before + policy.value if rising else before - policy.value
         share = policy.value / 100
-        return math.ceil(round(before * (1 + share), 9)) if rising else math.floor(round(before * (1 - share), 9))
+        return _rounded_up(before * (1 + share)) if rising else math.floor(round(before * (1 - share), 9))

@@ -24,7 +24,9 @@ COUNTERS = {
 }
 """What is summed, by kind of workload."""
 
-FAILED, COMPLETE, SUCCESS_CRITERIA_MET = "Failed", "Complete", "SuccessCriteriaMet"
+FAILED, COMPLETE = "Failed", "Complete"
+FAILURE_TARGET, SUCCESS_CRITERIA_MET = "FailureTarget", "SuccessCriteriaMet"
+"""Of a Job: how it ended, and that it will have failed or succeeded when its last pods are gone."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ class AggregatedStatus:
 def aggregate_status(kind: str, reports: Sequence[ReportedStatus]) -> AggregatedStatus:
     """The status of a workload from those of its clusters.
 
-    A Job has failed if it failed anywhere, and is complete only if it is everywhere; a cluster that reports nothing yet
-    stands against that.
+    A Job has failed, or will have, if it is so anywhere, and is complete only if it is everywhere; a cluster that reports
+    nothing yet stands against that.
 
     Raises:
         InputError: if the kind of workload is not known, or a counter is none of it.
@@ -76,7 +78,8 @@ def aggregate_status(kind: str, reports: Sequence[ReportedStatus]) -> Aggregated
     if kind != "Job":
         return AggregatedStatus(counters)
     failed = tuple(report.cluster for report in reports if FAILED in report.conditions)
-    conditions = [FAILED] if failed else []
+    conditions = [FAILURE_TARGET] if any(FAILURE_TARGET in report.conditions for report in reports) else []
+    conditions += [FAILED] if failed else []
     if reports and all(COMPLETE in report.conditions for report in reports):
         conditions.append(COMPLETE)
         if all(SUCCESS_CRITERIA_MET in report.conditions for report in reports):

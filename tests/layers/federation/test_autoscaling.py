@@ -32,7 +32,7 @@ def cpu(percent, pods=4, cluster="a"):
     [(4, 100, 8), (4, 50, 4), (4, 25, 2), (4, 54, 4), (4, 56, 5), (4, 46, 4), (4, 44, 4), (10, 51, 10), (3, 100 / 3, 2)],
 )
 def test_replicas_follow_the_ratio_rounded_up_but_for_what_is_within_a_tenth(replicas, percent, then):
-    assert scaler().look(0, replicas, [[cpu(percent)]]).replicas == then
+    assert scaler().look(0, replicas, [[cpu(percent, pods=replicas)]]).replicas == then
 
 
 def test_clusters_are_put_together_by_their_pods_and_not_one_by_one():
@@ -42,6 +42,33 @@ def test_clusters_are_put_together_by_their_pods_and_not_one_by_one():
     readings = [Reading("a", 900, 3), Reading("b", 100, 7)]
     assert scaler(requests).look(0, 10, [readings]).replicas == 10
     assert scaler(MetricTarget("queue", 500, "Value")).look(0, 10, [readings]).replicas == 20
+
+
+@pytest.mark.parametrize(
+    ("replicas", "percent", "pods", "then"),
+    [
+        (3, 75, 2, 3),  # with an idle third just what it should be
+        (4, 150, 2, 6),  # as many as two of them are worth
+        (3, 25, 2, 3),  # with a third that uses all it asked for just what it should be
+        (10, 10, 9, 4),  # 19 % of 50 %
+        (10, 10, 1, 10),  # nine busy ones would want more, which one idle one is no reason for
+    ],
+)
+def test_replicas_that_nobody_measures_idle_where_more_are_wanted_and_are_busy_where_fewer_are(
+    replicas, percent, pods, then
+):
+    assert scaler().look(0, replicas, [[cpu(percent, pods)]]).replicas == then
+
+
+@given(
+    replicas=st.integers(1, 50), pods=st.integers(1, 50), percent=st.floats(1, 400), target=st.sampled_from([20, 50, 150])
+)
+def test_who_is_not_measured_never_makes_a_change_larger(replicas, pods, percent, target):
+    rules = MetricTarget("cpu", target, "Utilization")
+    pods = min(pods, replicas)
+    seen = scaler(rules).look(0, replicas, [[cpu(percent, pods=replicas)]]).replicas
+    partly = scaler(rules).look(0, replicas, [[cpu(percent, pods)]]).replicas
+    assert min(seen, replicas) <= partly <= max(seen, replicas)
 
 
 def test_of_several_metrics_the_largest_wish_counts_and_a_missing_one_takes_nothing_away():
@@ -85,11 +112,11 @@ def test_a_behavior_that_leaves_it_open_lets_replicas_double_or_grow_by_four_in_
 def test_a_pace_may_be_the_smaller_of_two_policies_or_none_at_all():
     policies = (PacePolicy("Pods", 1, 60), PacePolicy("Percent", 50, 60))
     careful = scaler(down=Pace(0, policies, "Min"))
-    assert careful.look(0, 10, [[cpu(5)]]).replicas == 9
-    assert careful.look(30, 9, [[cpu(5)]]).replicas == 9
-    assert careful.look(60, 9, [[cpu(5)]]).replicas == 8
-    assert scaler(down=Pace(0, policies)).look(0, 10, [[cpu(5)]]).replicas == 5
-    assert scaler(down=Pace(0, (), "Disabled")).look(0, 10, [[cpu(5)]]).replicas == 10
+    assert careful.look(0, 10, [[cpu(5, pods=10)]]).replicas == 9
+    assert careful.look(30, 9, [[cpu(5, pods=10)]]).replicas == 9
+    assert careful.look(60, 9, [[cpu(5, pods=10)]]).replicas == 8
+    assert scaler(down=Pace(0, policies)).look(0, 10, [[cpu(5, pods=10)]]).replicas == 5
+    assert scaler(down=Pace(0, (), "Disabled")).look(0, 10, [[cpu(5, pods=10)]]).replicas == 10
 
 
 @given(st.lists(st.tuples(st.floats(0, 500), st.integers(1, 60)), max_size=20), st.integers(1, 5), st.integers(5, 40))

@@ -112,6 +112,9 @@ def test_a_job_fails_anywhere_and_completes_everywhere():
     assert conditions(failed, done, failed)["failed_clusters"] == ["c0", "c2"]
     assert conditions(failed, done)["conditions"] == ["Failed"]
     assert conditions(frozenset({"Complete"}), done)["conditions"] == ["Complete"]
+    ending = frozenset({"FailureTarget"})
+    assert conditions(done, ending)["conditions"] == ["FailureTarget"]
+    assert conditions(failed, failed | ending)["conditions"] == ["FailureTarget", "Failed"]
 
 
 def test_an_unknown_kind_or_counter_is_refused_with_the_nearest_word():

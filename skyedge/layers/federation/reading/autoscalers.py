@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from skyedge.kube import FEDERATION, Manifest, Manifests
-from skyedge.kube.karmada_workloads import FederatedHPA, Metric, ScalingRules
+from skyedge.kube.karmada_autoscalers import FederatedHPA, Metric, ScalingRules
 from skyedge.kube.problem import Path, Problem
 from skyedge.kube.quantity import amount_of
 from skyedge.layers.federation.autoscaling import DOWN, UP, UP_UNSAID, AutoscalerRules, MetricTarget, Pace, PacePolicy

@@ -12,8 +12,9 @@ from typing import Any
 
 from skyedge.kube import Manifest, Manifests
 from skyedge.kube.karmada import ClusterAffinity as AffinityShape
+from skyedge.kube.karmada_autoscalers import CronFederatedHPA, FederatedHPA
 from skyedge.kube.karmada_overrides import OverridePolicy as OverrideManifest
-from skyedge.kube.karmada_workloads import CronFederatedHPA, FederatedHPA, FederatedResourceQuota
+from skyedge.kube.karmada_workloads import FederatedResourceQuota
 from skyedge.kube.problem import Path
 from skyedge.layers.federation.affinity import ClusterAffinity, matches_affinity
 from skyedge.layers.federation.division import Strategy

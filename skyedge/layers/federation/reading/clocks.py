@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from skyedge.errors import InputError, nearest
 from skyedge.kube import Manifest, Manifests
-from skyedge.kube.karmada_workloads import CronFederatedHPA, CronRule
+from skyedge.kube.karmada_autoscalers import CronFederatedHPA, CronRule
 from skyedge.kube.problem import Path
 from skyedge.layers.federation.cron import Schedule
 from skyedge.layers.federation.reading.notices import Notices

@@ -21,8 +21,8 @@ from collections.abc import Collection
 from skyedge.errors import nearest
 from skyedge.kube import Manifest, Manifests
 from skyedge.kube.cluster import Node
-from skyedge.kube.karmada import Cluster as ClusterManifest
-from skyedge.kube.karmada import ResourceSummary
+from skyedge.kube.karmada_clusters import Cluster as ClusterManifest
+from skyedge.kube.karmada_clusters import ResourceSummary
 from skyedge.kube.quantity import amount_of
 from skyedge.layers.federation.objects import PODS, Cluster, NodePool, Taint
 from skyedge.layers.federation.reading.figures import FACTS, LATITUDE, LONGITUDE, degrees, figures, seconds

@@ -14,7 +14,7 @@ from typing import Any
 from skyedge.errors import InputError, nearest
 from skyedge.kube import Manifest, Manifests
 from skyedge.kube.cluster import PriorityClass
-from skyedge.kube.karmada import Cluster as ClusterManifest
+from skyedge.kube.karmada_clusters import Cluster as ClusterManifest
 from skyedge.kube.karmada_overrides import ClusterOverridePolicy as WideOverrideManifest
 from skyedge.kube.karmada_overrides import OverridePolicy as OverrideManifest
 from skyedge.kube.karmada_workloads import ClusterResourceBinding, ResourceBinding, WorkloadRebalancer

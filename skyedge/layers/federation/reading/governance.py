@@ -10,7 +10,7 @@ from typing import Any
 from skyedge.errors import InputError
 from skyedge.kube import Manifest, Manifests
 from skyedge.kube.governance import ClusterRule
-from skyedge.kube.karmada import Cluster as ClusterManifest
+from skyedge.kube.karmada_clusters import Cluster as ClusterManifest
 from skyedge.kube.karmada_workloads import ClusterTaintPolicy, FederatedResourceQuota, MatchCondition
 from skyedge.kube.problem import Path
 from skyedge.kube.quantity import Resources
