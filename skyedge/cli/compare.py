@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from skyedge.errors import InputError, nearest
@@ -42,7 +44,7 @@ def compare_command(first: str, second: str, *, arm: str | None, output: Path, o
         raise InputError(f"{first} and {second} have no arm in common")
     count = f"{len(seeds)} common seed{'s' if len(seeds) > 1 else ''}"
     table = Table(
-        title=f"A {a['experiment']} ({first}), B {b['experiment']} ({second}): {count}"
+        title=f"A {escape(a['experiment'])} ({escape(first)}), B {escape(b['experiment'])} ({escape(second)}): {count}"
         f"{', mean and 95 % interval' if len(seeds) >= SEEDS_FOR_A_MEAN else ', too few for an interval'}",
         box=box.SIMPLE_HEAD,
     )
@@ -55,7 +57,7 @@ def compare_command(first: str, second: str, *, arm: str | None, output: Path, o
             values = [_values(outcome, name, metric, seeds) for outcome in (a, b)]
             if values[0] is not None and values[1] is not None:
                 means = [f"{value.mean() * factor:.4g}" for value in values if value is not None]
-                table.add_row(name, heading, *means, _difference((values[1] - values[0]) * factor))
+                table.add_row(escape(name), escape(heading), *means, _difference((values[1] - values[0]) * factor))
         scored = [_values(outcome, name, "scored_scenes", seeds) for outcome in (a, b)]
         if scored[0] is not None and scored[1] is not None and not np.array_equal(*scored):
             others.append(f"{name} ({scored[0].mean():,.0f} against {scored[1].mean():,.0f})")
@@ -63,10 +65,11 @@ def compare_command(first: str, second: str, *, arm: str | None, output: Path, o
     console.print(table)
     if others:
         warning = f"warning: A and B score other scenes, so accuracies differ for that too: {', '.join(others)}"
-        console.print(warning, style="yellow", highlight=False, soft_wrap=True)
+        console.print(warning, style="yellow", highlight=False, markup=False, soft_wrap=True)
     uri = f"sqlite:///{(output / 'mlflow.db').resolve()}"
     if not open_ui:
-        console.print(f"the same in MLflow: --open, or mlflow ui --backend-store-uri {uri}", soft_wrap=True, highlight=False)
+        sentence = f"the same in MLflow: --open, or mlflow ui --backend-store-uri {uri}"
+        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
         return
     from skyedge.cli.mlflow_view import comparison_path, show
 
@@ -86,6 +89,8 @@ def read_outcome(name: str, output: Path) -> dict[str, Any]:
     if path.is_file():
         return _read_file(path)
     if not (output / "mlflow.db").is_file():
+        if Path(name).is_dir():
+            raise InputError("this folder holds no outcome.json", where=name)
         raise InputError(f"there is no file '{name}', and no MLflow store to look for a run in", where=output)
     from skyedge.experiment.tracking import check_store, open_client, store_uri
 
@@ -111,10 +116,11 @@ def _read_file(path: Path) -> dict[str, Any]:
     try:
         outcome = json.loads(path.read_text(encoding="utf-8"))
         seeds, complete = outcome["seeds"], isinstance(outcome["experiment"], str) and isinstance(outcome["digest"], str)
+        complete &= isinstance(seeds, list)
         for figures in outcome["arms"].values():
             for figure in figures.values():
                 complete &= len(figure["per_seed"]) == len(seeds)
-                complete &= all(value is None or isinstance(value, int | float) for value in figure["per_seed"])
+                complete &= all(value is None or math.isfinite(value) for value in figure["per_seed"])
         if outcome.get("kind") == "Study":
             for metric in outcome["metrics"].values():
                 complete &= isinstance(metric["heading"], str) and isinstance(metric["unit"], str)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from skyedge.cli.results import check_outputs, enter_ray, name_results, progress_of, until_stopped, wide_console
 from skyedge.cli.stopped import log_below, log_fragments
@@ -163,7 +164,7 @@ def _print(outcome: Outcome, console: Console) -> None:
         console.print(equal_bytes_table(outcome))
     for claim in outcome.claims:
         colour = {"met": "green", "not met": "red"}.get(claim.verdict, "yellow")
-        console.print(f"[{colour}]{claim.verdict:>10}[/]  {claim.name}", soft_wrap=True, highlight=False)
+        console.print(f"[{colour}]{claim.verdict:>10}[/]  {escape(claim.name)}", soft_wrap=True, highlight=False)
         for line in claim.lines():
             console.print(f"            {line}", soft_wrap=True, highlight=False, style="dim", markup=False)
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from skyedge.cli.results import check_outputs, enter_ray, name_results, progress_of, until_stopped, wide_console
 from skyedge.errors import InputError, RunStopped
@@ -166,7 +167,8 @@ def _print(outcome: StudyOutcome, console: Console) -> None:
         console.print(table)
     for claim in outcome.claims:
         colour = {"met": "green", "not met": "red"}.get(claim.verdict, "yellow")
-        console.print(f"[{colour}]{claim.verdict:>10}[/]  ({claim.evidence}) {claim.name}", soft_wrap=True, highlight=False)
+        verdict = f"[{colour}]{claim.verdict:>10}[/]  ({claim.evidence}) {escape(claim.name)}"
+        console.print(verdict, soft_wrap=True, highlight=False)
         notes: Iterable[str] = (claim.sentence(), *(flip.words() for flip in claim.flips))
         for note in notes:
             console.print(f"            {note}", soft_wrap=True, highlight=False, style="dim", markup=False)

@@ -256,6 +256,34 @@ def test_what_a_run_finds_is_written_though_its_table_cannot_be_printed(skyedge,
     assert json.loads((tmp_path / "out.json").read_text())["seeds"] == [0]
 
 
+OUTCOME = '{"experiment": "[/] e", "digest": "d", "seeds": [0], "arms": {"[/] a": {"accuracy": {"per_seed": [1]}}}}'
+
+
+def test_brackets_in_names_are_printed_as_they_stand(skyedge, tmp_path):
+    (tmp_path / "[red].json").write_text(OUTCOME)
+    compared = skyedge("compare", "[red].json", "[red].json")
+    assert "A [/] e ([red].json)" in compared.out
+    assert "[/] a" in compared.out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"seeds": [0]', '"seeds": {"0": 0}', "this is not an outcome that 'skyedge run --json' wrote"),
+        ('"per_seed": [1]', '"per_seed": [1e999]', "this is not an outcome that 'skyedge run --json' wrote"),
+    ],
+)
+def test_an_outcome_that_is_none_in_one_place_is_not_compared(skyedge, tmp_path, old, new, sentence):
+    assert old in OUTCOME
+    (tmp_path / "a.json").write_text(OUTCOME.replace(old, new))
+    assert skyedge("compare", "a.json", "a.json").err == f"error: a.json: {sentence}\n"
+
+
+def test_a_folder_without_an_outcome_is_said_to_be(skyedge, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert skyedge("compare", "empty", "empty").err == "error: empty: this folder holds no outcome.json\n"
+
+
 def test_a_file_that_may_not_be_written_is_said_before_the_work(skyedge, tmp_path, monkeypatch):
     (tmp_path / "old").write_text("old")
     may = os.access
