@@ -13,6 +13,7 @@ from skyedge.kube.istio_names import (
     check_export_to,
     check_hosts,
     check_namespace,
+    check_port_name,
     check_whole_domain,
     is_address,
 )
@@ -51,6 +52,11 @@ class WorkloadEntrySpec(Shape, frozen=True, kw_only=True):
                 check_endpoint_address(self.address)
             except Problem as problem:
                 raise problem.below("address") from None
+        for name in self.ports:
+            try:
+                check_port_name(name)
+            except Problem as problem:
+                raise problem.below("ports", name) from None
         if self.is_socket and self.ports:
             raise Problem(("ports",), "a socket has no ports")
         if self.locality.count("/") > 2:

@@ -11,6 +11,7 @@ from skyedge.kube.problem import Problem
 _LABEL = r"[0-9A-Za-z](?:[-0-9A-Za-z]*[0-9A-Za-z])?"
 _HOST = re.compile(rf"(?:\*|(?:\*-?)?{_LABEL})(?:\.{_LABEL})*\.?")
 _NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+_PORT_NAME = re.compile(r"[0-9A-Za-z](?:[-0-9A-Za-z]{0,61}[0-9A-Za-z])?")
 _OF_SNI = re.compile(r"outbound_\.\d+_\.[^.]*_\.")
 _HEADER = re.compile(r":?[-0-9A-Za-z!#$%&'*+.^_`|~]+")
 _HEADER_VALUE = re.compile(r"(?:[^%]|%%|%[A-Z][A-Z0-9_]*(?:\([^()]*\))?(?::\d+)?%)*")
@@ -64,8 +65,8 @@ def check_endpoint_address(address: str) -> None:
     """Raise a :class:`Problem` unless this is an IP address, a name, or a socket's whole path."""
     if address.startswith(SOCKET):
         path = address.removeprefix(SOCKET)
-        if not path.startswith(("/", "@")) or len(path) == 1:
-            raise Problem((), f"'{address}' is no socket; its path begins with a slash")
+        if not path.startswith(("/", "@")) or path.endswith("/") or len(path) == 1:
+            raise Problem((), f"'{address}' is no socket; its path begins with a slash, and does not end with one")
     elif not is_address(address) and (_HOST.fullmatch(address) is None or "*" in address):
         raise Problem((), f"'{address}' is neither an address nor a name of a host")
 
@@ -74,6 +75,12 @@ def check_namespace(name: str) -> None:
     """Raise a :class:`Problem` unless this can be the name of a namespace."""
     if _NAMESPACE.fullmatch(name) is None:
         raise Problem((), f"'{name}' is no name of a namespace")
+
+
+def check_port_name(name: str) -> None:
+    """Raise a :class:`Problem` unless this can be the name of a port."""
+    if _PORT_NAME.fullmatch(name) is None:
+        raise Problem((), f"'{name}' is no name of a port")
 
 
 def overlap(one: str, other: str) -> bool:

@@ -188,7 +188,7 @@ class TcpSettings(Shape, frozen=True, kw_only=True):
 class HttpSettings(Shape, frozen=True, kw_only=True):
     """Limits on requests."""
 
-    unmodelled = "idleTimeout h2UpgradePolicy useClientProtocol maxConcurrentStreams"
+    unmodelled = "idleTimeout h2UpgradePolicy useClientProtocol maxConcurrentStreams http2KeepAlive"
 
     http1_max_pending_requests: Count | None = None
     http2_max_requests: Count | None = None

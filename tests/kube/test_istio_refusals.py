@@ -119,6 +119,11 @@ def dry(word, **spec):
         (entry(endpoints=[{"address": "b.org"}] * 2, resolution="DNS_ROUND_ROBIN"), "there is one endpoint"),
         (manifest("WorkloadEntry", {"address": "a.org:80"}), "spec.address: 'a.org:80' is neither an address nor a name"),
         (manifest("WorkloadEntry", {"address": "unix:///a", "ports": {"a": 1}}), "spec.ports: a socket has no ports"),
+        (
+            manifest("WorkloadEntry", {"address": "unix:///a/"}),
+            "spec.address: 'unix:///a/' is no socket; its path begins with",
+        ),
+        (manifest("WorkloadEntry", {"address": "10.0.0.1", "ports": {"@": 1}}), "spec.ports.@: '@' is no name of a port"),
         (manifest("Gateway", {"servers": []}), "spec: 'servers' is missing, or empty"),
         (door("a"), "hosts[0]: 'a' is a short name; outside of the cluster nobody knows it"),
         (door("*a.org"), "hosts[0]: '*a.org': a '*' stands for a whole part of a name here"),
