@@ -62,7 +62,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except MemoryError:
-        _say("there is not memory enough for this")
+        # Written plainly, as there is not memory enough for more.
+        sys.stderr.write("error: there is not memory enough for this\n")
         sys.exit(SkyedgeError.exit_code)
     except OSError as error:
         if error.strerror is None:
