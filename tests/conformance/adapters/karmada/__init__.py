@@ -51,6 +51,7 @@ ADAPTERS = {
     "reschedule_required": placement.reschedule_required,
     "revise_replicas": interpreting.revise_replicas,
     "room_by_grades": placement.room_by_grades,
+    "room_by_nodes": placement.room_by_nodes,
     "room_by_sums": placement.room_by_sums,
     "select_groups": choice.select_groups,
     "selector_closeness": policies.selector_closeness,

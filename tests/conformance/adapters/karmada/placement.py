@@ -13,6 +13,7 @@ from skyedge.layers.federation.placement import AffinityGroup, PlacementRules, W
 from skyedge.layers.federation.placing import place
 from skyedge.layers.federation.policy import Resource
 from skyedge.layers.federation.reading import FederationReading, read_federation
+from skyedge.layers.federation.reading.clusters import CLUSTER_LABEL
 from skyedge.layers.federation.room import Room, flavour_of
 
 from .objects import (
@@ -119,11 +120,11 @@ def read_written(*manifests: Given, now_s: float | None = None) -> FederationRea
     return read_federation(parse_manifests(written, file="case.yaml", kinds=FEDERATION), now_s)
 
 
-def read_one(cluster: Given, requests: Given, *others: Given) -> FederationReading:
+def read_one(cluster: Given, requests: Given, *others: Given, pod: Given | None = None) -> FederationReading:
     """A federation of one cluster and a deployment, as it is read from manifests."""
     container = {"name": "c", "image": "i", "resources": {"requests": requests}}
     deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "namespace": "n"}}
-    deployment |= {"spec": {"replicas": 1, "template": {"spec": {"containers": [container]}}}}
+    deployment |= {"spec": {"replicas": 1, "template": {"spec": {"containers": [container], **(pod or {})}}}}
     policy = {"apiVersion": "policy.karmada.io/v1alpha1", "kind": "PropagationPolicy"}
     selector = {"apiVersion": "apps/v1", "kind": "Deployment"}
     policy |= {"metadata": {"name": "p", "namespace": "n"}, "spec": {"resourceSelectors": [selector]}}
@@ -161,6 +162,18 @@ def room_by_sums(given: Given) -> Answer:
     """How many replicas fit on a cluster of which only the sums are known; pods are no limit."""
     summary = {"allocatable": {"pods": "1000", **given["allocatable"]}, "allocated": given["allocated"]}
     return {"replicas": room_of_one(read_one({"spec": {}, "status": {"resourceSummary": summary}}, given["request"]))}
+
+
+def room_by_nodes(given: Given) -> Answer:
+    """How many replicas fit on nodes, each with what is left on it; ``pod`` is what a pod's ``spec`` asks of its node."""
+    only(given["pod"], ("nodeSelector", "affinity", "tolerations"), "a pod")
+    nodes = []
+    for number, one in enumerate(given["nodes"]):
+        only(one, ("left", "labels", "taints"), "a node")
+        labels = {**(one.get("labels") or {}), CLUSTER_LABEL: "a"}
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"machine{number + 1}", "labels": labels}}
+        nodes.append(node | {"spec": {"taints": one.get("taints") or []}, "status": {"allocatable": one["left"]}})
+    return {"replicas": room_of_one(read_one({"spec": {}}, given["request"], *nodes, pod=given["pod"]))}
 
 
 def room_of_one(reading: FederationReading) -> int:
