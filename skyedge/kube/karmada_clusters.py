@@ -5,8 +5,10 @@ Fields as in karmada.io's API of version 1.18; a cluster's single ``zone`` is on
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Protocol
 
 from msgspec import Meta, field
@@ -71,16 +73,21 @@ def check_taints_differ(taints: Sequence[AnyTaint]) -> None:
 
 
 class ResourceRange(Shape, frozen=True, kw_only=True):
-    """Of a grade of nodes, how much of a resource they have at least, and less than what."""
+    """Of a grade of nodes, how much of a resource they have at least, and less than what.
+
+    Any resource: Karmada has no grades by GPUs, which are what a federation of ours divides.
+    """
 
     name: str
     min: Any
     max: Any
 
     def check(self) -> None:
-        least = self._bound("min")
-        if str(self.max) != ENDLESS and self._bound("max") <= least:
-            raise Problem(("max",), "this is no more than 'min'")
+        self.bounds()
+
+    def bounds(self) -> tuple[int, float]:
+        """Both, in the units of :mod:`skyedge.kube.quantity`."""
+        return self._bound("min"), math.inf if str(self.max) == ENDLESS else self._bound("max")
 
     def _bound(self, end: Literal["min", "max"]) -> int:
         try:
@@ -90,7 +97,7 @@ class ResourceRange(Shape, frozen=True, kw_only=True):
 
 
 class ResourceModel(Shape, frozen=True, kw_only=True):
-    """A grade of nodes."""
+    """A grade of nodes: any number, as long as each grade has another one."""
 
     grade: Count
     ranges: Annotated[tuple[ResourceRange, ...], Meta(min_length=1)]
@@ -111,14 +118,35 @@ class ClusterSpec(Shape, frozen=True, kw_only=True):
 
     def check(self) -> None:
         check_taints_differ(self.taints)
-        for number, model in enumerate(self.resource_models):
-            if model.grade != number:
-                raise Problem(
-                    ("resourceModels", number, "grade"), f"grades count from 0 in order, so this should be {number}"
-                )
-            names = {span.name for span in model.ranges}
-            if names != {span.name for span in self.resource_models[0].ranges}:
-                raise Problem(("resourceModels", number, "ranges"), "every grade has to name the same resources")
+        places = sorted(range(len(self.resource_models)), key=lambda place: self.resource_models[place].grade)
+        for before, place in pairwise(places):
+            lower, model = self.resource_models[before], self.resource_models[place]
+            if model.grade == lower.grade:
+                raise Problem(("resourceModels", place, "grade"), f"there is a grade {model.grade} already")
+            if sorted(span.name for span in model.ranges) != sorted(span.name for span in lower.ranges):
+                raise Problem(("resourceModels", place, "ranges"), "every grade has to name the same resources")
+        for before, place in pairwise(places):
+            self._check_follows(before, place)
+
+    def _check_follows(self, before: int, place: int) -> None:
+        """Check that a grade, but the highest, has more than nothing, and that the next one begins where it ends."""
+        lower, least = self.resource_models[before], self.least_by_grade()
+        ends = {span.name: span.bounds()[1] for span in lower.ranges}
+        for number, span in enumerate(lower.ranges):
+            if ends[span.name] <= least[lower.grade][span.name]:
+                raise Problem(("resourceModels", before, "ranges", number, "max"), "this is no more than 'min'")
+        for number, span in enumerate(self.resource_models[place].ranges):
+            if span.bounds()[0] != ends[span.name]:
+                what = f"grades follow on each other, and grade {lower.grade} does not end here"
+                raise Problem(("resourceModels", place, "ranges", number, "min"), what)
+
+    def least_by_grade(self) -> dict[int, dict[str, int]]:
+        """What a node of each grade has at least.  Karmada lets the lowest begin at nothing, whatever is written."""
+        lowest = min((model.grade for model in self.resource_models), default=0)
+        return {
+            model.grade: {span.name: 0 if model.grade == lowest else span.bounds()[0] for span in model.ranges}
+            for model in self.resource_models
+        }
 
 
 class Condition(Shape, frozen=True, kw_only=True):

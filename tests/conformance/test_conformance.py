@@ -28,6 +28,7 @@ MISSES: dict[str, str] = {
     "karmada-t-stripped-hook-02": "a Job keeps its time to live: nothing here would clean up after it",
     "karmada-t-reschedule-01": "files often come without status: who runs and is asked anew is divided anew",
     "karmada-t-verdict-cluster-03": "a cluster that does not say how it is watched is watched as its origin has it",
+    "karmada-t-verdict-cluster-22": "grades tell of any resource, for GPUs are what a federation here divides",
     "karmada-t-verdict-fhpa-object-03": "who names no namespace means 'default', as for kubectl",
     "karmada-t-verdict-propagation-spec-14": "preemption is not modelled, which a warning says: nothing of it is checked",
     "karmada-t-verdict-propagation-spec-15": "a suspension is not modelled, which a warning says: nothing of it is checked",

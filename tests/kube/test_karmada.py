@@ -155,21 +155,28 @@ def test_there_is_a_grace_only_where_what_is_old_goes_gracefully():
     assert "gracePeriodSeconds: there is no grace" in mistake(failing(purgeMode="Directly", gracePeriodSeconds=9))
 
 
-def test_grades_count_from_nought_and_hold_more_than_nothing():
+def test_grades_follow_on_each_other_and_hold_more_than_nothing():
     cluster = {"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": "c"}}
 
     def graded(*models):
         return {**cluster, "spec": {"resourceModels": list(models)}}
 
+    def grade(number, least, most, name="cpu"):
+        return {"grade": number, "ranges": [{"name": name, "min": least, "max": most}]}
+
     span = {"name": "cpu", "min": "0", "max": "1"}
     assert read(graded({"grade": 0, "ranges": [span]})).of(clusters.Cluster)
     assert read(graded({"grade": 0, "ranges": [span, {"name": "memory", "min": "1Ti", "max": "9223372036854775807"}]}))
-    assert "larger than anything" in mistake(graded({"grade": 0, "ranges": [{**span, "max": "9223372036854775808"}]}))
-    assert "so this should be 0" in mistake(graded({"grade": 1, "ranges": [span]}))
-    assert "no more than 'min'" in mistake(graded({"grade": 0, "ranges": [{**span, "min": 1}]}))
-    assert "(did you mean '1Gi'?)" in mistake(graded({"grade": 0, "ranges": [{"name": "memory", "min": 0, "max": "1Gb"}]}))
-    more = {"grade": 1, "ranges": [{**span, "name": "memory"}]}
-    assert "the same resources" in mistake(graded({"grade": 0, "ranges": [span]}, more))
+    assert "larger than anything" in mistake(graded(grade(0, 0, "9223372036854775808")))
+    assert "(did you mean '1Gi'?)" in mistake(graded(grade(0, 0, "1Gb", "memory")))
+    # In any order, and counted from anything; Karmada itself lets the lowest begin at nothing, and the highest never end.
+    (one,) = read(graded(grade(7, "1", 3), grade(4, "1", "1000m"))).of(clusters.Cluster)
+    assert one.object.spec.least_by_grade() == {4: {"cpu": 0}, 7: {"cpu": 1000}}
+    assert "resourceModels[1].grade: there is a grade 0 already" in mistake(graded(grade(0, 0, 1), grade(0, 1, 2)))
+    assert "resourceModels[0].ranges[0].min: grades follow on" in mistake(graded(grade(1, 2, 3), grade(0, 0, 1)))
+    above = (grade(1, 2, 2), grade(2, 2, 3))
+    assert "resourceModels[1].ranges[0].max: this is no more than 'min'" in mistake(graded(grade(0, 0, 2), *above))
+    assert "the same resources" in mistake(graded(grade(0, 0, 1), grade(1, 1, 2, "memory")))
 
 
 def test_what_is_handed_on_is_kept_whole_and_nothing_of_it_is_passed_over():

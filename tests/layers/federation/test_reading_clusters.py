@@ -42,6 +42,10 @@ def test_grades_stand_for_nodes_and_share_the_pods_that_are_left():
         (1, 2000, 4000),
         (1, 2000, 3000),
     ]
+    renamed = [{**models[1], "grade": 5}, {**models[0], "grade": 3}]
+    counts = [{"grade": 3, "count": 1}, {"grade": 5, "count": 2}]
+    again = {"resourceSummary": {**summary, "allocatableModelings": counts}}
+    assert read(cluster("a", resourceModels=renamed, status=again), deployment("d"), policy("p")).clusters[0].pools == pools
     summary["allocatableModelings"][1]["count"] = 0
     pools = read(graded, deployment("d"), policy("p")).clusters[0].pools
     assert [(pool.count, pool.free["cpu"], pool.free[PODS]) for pool in pools] == [(1, 0, 7000)]

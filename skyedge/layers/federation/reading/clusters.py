@@ -23,7 +23,6 @@ from skyedge.kube import Manifest, Manifests
 from skyedge.kube.cluster import Node
 from skyedge.kube.karmada_clusters import Cluster as ClusterManifest
 from skyedge.kube.karmada_clusters import ResourceSummary
-from skyedge.kube.quantity import amount_of
 from skyedge.layers.federation.objects import PODS, Cluster, NodePool, Taint
 from skyedge.layers.federation.reading.figures import FACTS, LATITUDE, LONGITUDE, degrees, figures, seconds
 from skyedge.layers.federation.reading.notices import Notices
@@ -153,15 +152,14 @@ def _left(summary: ResourceSummary) -> dict[str, int]:
 def _graded(manifest: Manifest[ClusterManifest], pods: int) -> tuple[NodePool, ...]:
     """Pools of so many nodes of each grade, with ``pods`` (thousandths) spread evenly over those that are not empty."""
     cluster = manifest.object
-    models, summary = cluster.spec.resource_models, cluster.status.resource_summary
+    least, summary = cluster.spec.least_by_grade(), cluster.status.resource_summary
     assert summary is not None
     grades = []
     for place, modeling in enumerate(summary.allocatable_modelings):
-        if modeling.grade >= len(models):
+        if modeling.grade not in least:
             path = ("status", "resourceSummary", "allocatableModelings", place, "grade")
             raise manifest.error(path, f"there is no grade {modeling.grade} among spec.resourceModels")
-        has = {span.name: amount_of(span.name, span.min) for span in models[modeling.grade].ranges}
-        grades.append((modeling.count, has))
+        grades.append((modeling.count, least[modeling.grade]))
     any_whole = any(count and all(has.values()) for count, has in grades)
     takes = [count if all(has.values()) or not any_whole else 0 for count, has in grades]
     each, more = divmod(pods // THOUSANDTHS, max(sum(takes), 1))
