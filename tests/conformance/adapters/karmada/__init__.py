@@ -40,6 +40,7 @@ ADAPTERS = {
     "merge_assignments": division.merge_assignments,
     "min_toleration_time": eviction.min_toleration_time,
     "need_eviction": eviction.need_eviction,
+    "overridden_manifest": overriding.overridden_manifest,
     "override_order": policies.override_order,
     "placement": placement.placement,
     "policy_select": policies.policy_select,

@@ -6,7 +6,8 @@ from typing import Any
 
 from skyedge.layers.federation import images, manifest_overrides, overrides
 
-from .objects import Answer, Given
+from .objects import Answer, Given, resource_from
+from .placement import MEMBER, read_written
 
 
 def image_override(given: Given) -> Answer:
@@ -97,3 +98,14 @@ def text_override(given: Given) -> Answer:
     change = manifest_overrides.TextChange(f"/data/{given['key']}", given["form"], patches)
     manifest = {"kind": "ConfigMap", "metadata": {"name": "it"}, "data": {given["key"]: given["text"]}}
     return {"text": manifest_overrides.changed(manifest, change)["data"][given["key"]]}
+
+
+def overridden_manifest(given: Given) -> Answer:
+    """What a cluster is told of a manifest, and which policies had a say in it."""
+    cluster = {**MEMBER, "metadata": {"name": given["cluster"]}}
+    reading = read_written(cluster, *given["policies"])
+    manifest, (member,) = given["manifest"], reading.clusters
+    named = {key: manifest["metadata"][key] for key in ("name", "namespace") if key in manifest["metadata"]}
+    resource = resource_from({"api_version": manifest["apiVersion"], "kind": manifest["kind"], **named})
+    changed, names = manifest_overrides.overridden(manifest, resource, member, reading.overrides)
+    return {"manifest": changed, "applied": list(names)}
