@@ -136,21 +136,12 @@ def _target(manifest: Manifest[FederatedHPA], path: Path, metric: Metric, notice
         )
         return None
     name, target = metric.resource.name, metric.resource.target
-    at = (*path, "resource", "target")
-    if target.type == "Utilization":
-        if not target.average_utilization:
-            raise manifest.error((*at, "averageUtilization"), "a utilisation in percent is wanted here, above zero")
+    if target.average_utilization is not None:  # what is said counts, as in Kubernetes, not what its type is called
         return MetricTarget(name, float(target.average_utilization), "Utilization")
-    if target.type == "Value" or target.average_value is None:
-        right = "averageUtilization" if target.type == "Value" else "averageValue"
-        raise manifest.error(at, "the target of a resource is its averageUtilization or its averageValue", right)
     try:
-        value = amount_of(name, target.average_value)
+        return MetricTarget(name, float(amount_of(name, target.average_value)), "AverageValue")
     except Problem as problem:
-        raise manifest.error((*at, "averageValue"), problem.message, problem.nearest) from None
-    if value <= 0:
-        raise manifest.error((*at, "averageValue"), "a quantity above zero is wanted here")
-    return MetricTarget(name, float(value), "AverageValue")
+        raise manifest.error((*path, "resource", "target", "averageValue"), problem.message, problem.nearest) from None
 
 
 def _pace(given: ScalingRules | None, usual: Pace) -> Pace:
