@@ -13,6 +13,7 @@ from msgspec import Meta, field
 
 from skyedge.kube.karmada_clusters import ClusterEffect
 from skyedge.kube.metadata import LabelSelector, Metadata, NodeRequirement
+from skyedge.kube.object_names import check_label_key
 from skyedge.kube.pods import Toleration
 from skyedge.kube.problem import Problem
 from skyedge.kube.shape import Count, Shape, Whole, right_word
@@ -188,14 +189,33 @@ PurgeMode = Literal["Directly", "Gracefully", "Immediately", "Graciously", "Neve
 """What becomes of the old copy; the third and fourth are old names of the first two."""
 
 
+class StatePreservationRule(Shape, frozen=True, kw_only=True):
+    """A figure of the old copy's status that the new one is given as a label."""
+
+    unmodelled = "jsonPath"
+
+    alias_label_name: str
+
+    def check(self) -> None:
+        try:
+            check_label_key(self.alias_label_name)
+        except Problem as problem:
+            raise problem.below("aliasLabelName") from None
+
+
+class StatePreservation(Shape, frozen=True, kw_only=True):
+    """What the new copy is told of the old one."""
+
+    rules: tuple[StatePreservationRule, ...]
+
+
 class ApplicationFailover(Shape, frozen=True, kw_only=True):
     """What is done when an application fails."""
-
-    unmodelled = "statePreservation"
 
     decision_conditions: DecisionConditions = field(default_factory=DecisionConditions)
     purge_mode: PurgeMode = "Gracefully"
     grace_period_seconds: Count | None = None
+    state_preservation: StatePreservation | None = None
 
     def check(self) -> None:
         if self.grace_period_seconds is not None and self.purge_mode not in ("Gracefully", "Graciously"):
@@ -205,9 +225,8 @@ class ApplicationFailover(Shape, frozen=True, kw_only=True):
 class ClusterFailover(Shape, frozen=True, kw_only=True):
     """What is done when a cluster fails."""
 
-    unmodelled = "statePreservation"
-
     purge_mode: PurgeMode = "Gracefully"
+    state_preservation: StatePreservation | None = None
 
 
 class Failover(Shape, frozen=True, kw_only=True):

@@ -32,10 +32,6 @@ MISSES: dict[str, str] = {
     "karmada-t-verdict-fhpa-object-03": "who names no namespace means 'default', as for kubectl",
     "karmada-t-verdict-propagation-spec-14": "preemption is not modelled, which a warning says: nothing of it is checked",
     "karmada-t-verdict-propagation-spec-15": "a suspension is not modelled, which a warning says: nothing of it is checked",
-    **{
-        f"karmada-t-verdict-{case}": "the state to be kept is not modelled, which a warning says: nothing of it is checked"
-        for case in (*(f"application-failover-{number:02d}" for number in (8, 9, 10, 11, 12, 14)), "cluster-failover-02")
-    },
 }
 """Advanced cases that skyedge does not pass, by id, with the reason."""
 

@@ -155,6 +155,16 @@ def test_there_is_a_grace_only_where_what_is_old_goes_gracefully():
     assert "gracePeriodSeconds: there is no grace" in mistake(failing(purgeMode="Directly", gracePeriodSeconds=9))
 
 
+def test_a_state_is_kept_in_a_label_that_there_can_be():
+    def keeping(label):
+        kept = {"rules": [{"aliasLabelName": label, "jsonPath": "{.updatedReplicas}"}]}
+        return {**POLICY, "spec": {**POLICY["spec"], "failover": {"cluster": {"statePreservation": kept}}}}
+
+    (warning,) = read(keeping("example.com/updated")).warnings()
+    assert "jsonPath" in warning
+    assert "statePreservation.rules[0].aliasLabelName" in mistake(keeping("-updated"))
+
+
 def test_grades_follow_on_each_other_and_hold_more_than_nothing():
     cluster = {"apiVersion": "cluster.karmada.io/v1alpha1", "kind": "Cluster", "metadata": {"name": "c"}}
 
