@@ -224,9 +224,12 @@ class Gateway(Shape, frozen=True, kw_only=True):
 
 
 class SidecarPort(Shape, frozen=True, kw_only=True):
-    """A port of a listener; only that there is one is read."""
+    """A port of a listener; 0 is none."""
 
-    unmodelled = "number name protocol targetPort"
+    unmodelled = "name targetPort"
+
+    number: Annotated[int, Meta(ge=0, le=65535)] = 0
+    protocol: str = ""
 
 
 class EgressListener(Shape, frozen=True, kw_only=True):

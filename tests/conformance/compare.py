@@ -105,6 +105,9 @@ RULES: dict[tuple[str, str], Rule] = {
     ("http_route", "response_headers"): listed(same),
     ("outlier_config", "effective"): listed(same),
     ("retry_policy", "policy"): listed(same),
+    ("seen_hosts", "ports"): listed(same),
+    ("traffic_policy", "hash_key"): listed(same),
+    ("traffic_policy", "connections"): listed(same),
     ("weighted_split", "upstream_check"): said_elsewhere,
 }
 """The rule for a field, of cases of one kind or, where the kind is empty, of any."""

@@ -239,6 +239,12 @@ class TrafficPolicy:
         return (self.load_balancing and self.load_balancing.balancer) or Balancer.LEAST_REQUEST
 
     @property
+    def warmup(self) -> Warmup | None:
+        """How a new endpoint starts; other balancers than least request and round robin know no such thing (Istio)."""
+        warms = self.balancer in (Balancer.LEAST_REQUEST, Balancer.ROUND_ROBIN)
+        return self.load_balancing.warmup if self.load_balancing is not None and warms else None
+
+    @property
     def outlier_config(self) -> OutlierConfig | None:
         """What the detector of :mod:`~skyedge.layers.mesh.outlier` is told; None if outliers are not looked for."""
         wish = self.outlier

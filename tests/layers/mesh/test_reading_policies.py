@@ -100,3 +100,12 @@ def test_a_port_of_a_subset_takes_the_place_of_all_that_is_wider():
     narrow, other = effective_policy(one, "v1", 80), effective_policy(one, "v1", 81)
     assert (narrow.balancer, narrow.outlier) == (Balancer.ROUND_ROBIN, None)
     assert (other.balancer, other.outlier.consecutive_5xx_errors) == (Balancer.RANDOM, 7)
+
+
+def test_only_balancers_that_warm_up_are_told_how():
+    def warmup(simple):
+        said = f"{{host: a, trafficPolicy: {{loadBalancer: {{{simple}warmup: {{duration: 60s}}}}}}}}"
+        return mesh(*A, rule(said)).rules[0].policy.warmup
+
+    assert warmup("") == warmup("simple: ROUND_ROBIN, ") is not None
+    assert warmup("simple: RANDOM, ") is None

@@ -13,38 +13,22 @@ from functools import cached_property
 
 from skyedge.errors import InputError, nearest
 from skyedge.kube import Manifests
-from skyedge.kube.istio_hosts import Gateway, Sidecar
+from skyedge.kube.istio_hosts import Gateway
 from skyedge.layers.mesh.admission import Admission
 from skyedge.layers.mesh.locality import NOWHERE
 from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh, MeshEndpoint, Service, VirtualService
 from skyedge.layers.mesh.reach import Reach
 from skyedge.layers.mesh.reading.access import read_admission
 from skyedge.layers.mesh.reading.checks import Known, check_routes, check_rules
-from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, Shown, age, fits, namespace_of
+from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, Shown, fits, namespace_of
 from skyedge.layers.mesh.reading.policies import Rules, read_rules, rules_for
 from skyedge.layers.mesh.reading.reach import read_reach
 from skyedge.layers.mesh.reading.routes import Origin, Routes, gateway_name, read_routes
+from skyedge.layers.mesh.reading.scopes import Scope, read_scopes
 from skyedge.layers.mesh.reading.services import read_services
 from skyedge.layers.mesh.reading.traffic_classes import check_classes
 from skyedge.layers.mesh.reading.workloads import Workload, default_network, read_places, read_workloads
 from skyedge.layers.mesh.virtual_hosts import VirtualHost
-
-
-@dataclass(frozen=True, eq=False)
-class Scope:
-    """Hosts that a sidecar lets its workloads see, as (namespace, host); a star is any, a dot the workload's own."""
-
-    namespace: str
-    labels: Mapping[str, str]
-    hosts: tuple[tuple[str, str], ...]
-
-    def shows(self, namespace: str, host: str, own: str) -> bool:
-        """Whether it lets a host of a namespace be seen by a workload in ``own``."""
-        here = {".": own}
-        return any(
-            here.get(space, space) in ("*", namespace) and (name == "*" or fits(name, host) or fits(host, name))
-            for space, name in self.hosts
-        )
 
 
 @dataclass(frozen=True)
@@ -187,15 +171,15 @@ class MeshReading:
 
     def _mesh(self, caller: Caller, scope: Scope | None) -> Mesh:
         space = caller.namespace
-        routes = [one.shown.thing for one in self.routes if one.shown.seen_from(space)]
+        exported = [one for one in self.routes if one.shown.seen_from(space)]
         shown = [one for one in self.services if one.seen_from(space)]
+        services = tuple(one.thing for one in shown)
+        if scope is not None:
+            services = tuple(scope.services(shown, exported, space))
+            exported = scope.routes(exported, space)
+        routes = [one.shown.thing for one in exported]
         if caller.gateway != MESH_GATEWAY:
             routes = [kept for one in routes if (kept := self._at_door(one, caller.gateway)) is not None]
-        if scope is not None:
-            routes = [one for one in routes if any(scope.shows(one.namespace, host, space) for host in one.hosts)]
-            led_to = {to.host for one in routes for rule in one.http for to in rule.destinations}
-            shown = [one for one in shown if scope.shows(one.namespace, one.thing.host, space) or one.thing.host in led_to]
-        services = tuple(one.thing for one in shown)
         hosts = {service.host for service in services}
         return Mesh(
             services,
@@ -260,7 +244,7 @@ def read_mesh(manifests: Manifests) -> MeshReading:
         rules=tuple(rules),
         admission=admission,
         doors=doors,
-        scopes=_scopes(manifests),
+        scopes=read_scopes(manifests),
         warnings=tuple(warnings),
         reach=reach,
     )
@@ -275,18 +259,3 @@ def _check_doors(routes: Sequence[Routes], doors: Mapping[str, Door], warnings: 
                 said = one.manifest.object.spec.gateways[number]
                 place, hosts = one.manifest.place("spec", "gateways", number), ", ".join(doors[gateway].hosts)
                 warnings.append(f"{place}: the gateway '{said}' lets in none of these hosts, only {hosts}")
-
-
-def _scopes(manifests: Manifests) -> tuple[Scope, ...]:
-    scopes = []
-    for manifest in sorted(manifests.of(Sidecar), key=lambda one: age(one.object.metadata)):
-        spec, namespace = manifest.object.spec, namespace_of(manifest.object.metadata)
-        hosts = tuple(
-            (space, name.lower())
-            for listener in spec.egress
-            for space, _, name in (host.partition("/") for host in listener.hosts)
-        )
-        if hosts:
-            labels = {} if spec.workload_selector is None else spec.workload_selector.wanted
-            scopes.append(Scope(namespace, labels, hosts))
-    return tuple(scopes)

@@ -19,7 +19,7 @@ import numpy as np
 from skyedge.layers.mesh.balancing import ACTIVE_REQUEST_BIAS
 from skyedge.layers.mesh.endpoint_table import EndpointTable
 from skyedge.layers.mesh.hash_tables import MAGLEV_SIZE, MINIMUM_RING_SIZE, hash_ring, maglev_table
-from skyedge.layers.mesh.objects import HASHING, USUAL_TABLES, Balancer, Caller, TrafficPolicy, Warmup
+from skyedge.layers.mesh.objects import HASHING, USUAL_TABLES, Balancer, Caller, TrafficPolicy
 from skyedge.layers.mesh.outlier import OutlierConfig, OutlierDetector
 from skyedge.layers.mesh.picking import hash_name
 from skyedge.layers.mesh.pools import Cluster, Pool, grouped, pools
@@ -244,7 +244,7 @@ class Choice:
         self._sizes = policy.load_balancing.hashing if policy.load_balancing is not None else USUAL_TABLES
         self._turns: list[tuple[float, int, int]] = []
         self._table: Callable[[int], int] | None = None
-        self._warmup: Warmup | None = policy.load_balancing.warmup if policy.load_balancing is not None else None
+        self._warmup = policy.warmup
         self._since_us = [started_us[one] for one in members] if started_us else []
         self._warm_from_us = -1
         if self._warmup is not None and self._since_us:

@@ -145,12 +145,14 @@ def route_from(given: Given) -> HttpRoute:
         mirrors=mirrors_from(given),
         cors=None if given.get("corsPolicy") is None else cors_from(given["corsPolicy"]),
         name=given.get("name") or "",
+        timeout_s=seconds_from(given["timeout"]) if given.get("timeout") is not None else None,
     )
 
 
 def http_route(given: Given) -> Answer:
     asked = given["request"]
-    only(asked, ("host", "port", "method", "path", "headers", "follow_redirects", "protocol"), "a request")
+    of_caller = ("source_namespace", "source_labels")
+    only(asked, ("host", "port", "method", "path", "headers", "follow_redirects", "protocol", *of_caller), "a request")
     protocol = (asked.get("protocol") or "http").lower()
     request = HttpRequest(
         host=asked["host"],
@@ -160,11 +162,20 @@ def http_route(given: Given) -> Answer:
         scheme="https" if protocol == "https" else "http",
         headers=asked.get("headers") or {},
         grpc=protocol == "grpc",
+        source_labels=asked.get("source_labels") or {},
+        source_namespace=asked.get("source_namespace") or "",
     )
     routes = [route_from(route) for route in given["http"]]
-    got = (follow if asked.get("follow_redirects") else answer)(routes, request)
+    draws = Draws(destination=given.get("draw", 0.0))
+    got = (follow if asked.get("follow_redirects") else answer)(routes, request, draws)
+    rule = None if got.route is None else routes[got.route]
+    to = None if rule is None or got.destination is None else rule.destinations[got.destination]
     return {
         "status": got.status,
+        "rule": rule and rule.name,
+        "timeout_s": rule and rule.timeout_s,
+        "destination": to and {"host": to.host, "subset": to.subset},
+        "body": got.body,
         "location": got.location,
         "upstream_path": got.upstream_path,
         "upstream_host": got.upstream_host,

@@ -1,10 +1,12 @@
-"""What a proxy in a namespace sees of services and routes, which destination rule counts for it, and rules of delegates."""
+"""What a proxy in a namespace sees, which destination rule counts for it and says what, and rules of delegates."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from skyedge.errors import InputError
 from skyedge.layers.mesh.http_route import HttpRoute
-from skyedge.layers.mesh.objects import Caller, Service
+from skyedge.layers.mesh.objects import UNLIMITED, Caller, ConnectionLimits, Service, effective_policy
 from skyedge.layers.mesh.reading import read_mesh
 from skyedge.layers.mesh.reading.policies import read_rules, rules_for
 from skyedge.layers.mesh.reading.routes import read_routes
@@ -22,6 +24,24 @@ def rule_choice(given: Given) -> Answer:
     return {"subsets": [subset.name for subset in chosen[0].subsets] if chosen else None}
 
 
+def traffic_policy(given: Given) -> Answer:
+    """How a service, or a subset of it, is called by one of its ports."""
+    said = given["service"]
+    only(said, ("host", "namespace", "subset", "port"), "a service")
+    rules = read_rules(manifests_from(*given["rules"]), [])
+    service = Service(said["host"], namespace=said["namespace"])
+    chosen = rules_for([service], rules, given["proxy_namespace"])
+    policy = effective_policy(chosen[0] if chosen else None, said.get("subset") or "", said.get("port"))
+    balancing, limits = policy.load_balancing, asdict(policy.connections or ConnectionLimits())
+    return {
+        "balancer": policy.balancer.value,
+        "hash_key": None if balancing is None or balancing.hash_key is None else asdict(balancing.hash_key),
+        "warmup": policy.warmup and asdict(policy.warmup),
+        "connections": {name: "unlimited" if value == UNLIMITED else value for name, value in limits.items()},
+        "tls_mode": policy.tls_mode,
+    }
+
+
 def seen_hosts(given: Given) -> Answer:
     caller = Caller("case", namespace=given["proxy_namespace"], gateway=given["gateway"])
     mesh = read_mesh(manifests_from(*given["manifests"])).mesh_for(caller)
@@ -30,6 +50,7 @@ def seen_hosts(given: Given) -> Answer:
     return {
         "virtual_services": sorted(host for host in routed if (found := known.find(host)) is not None and found.written),
         "services": sorted(service.host for service in mesh.services),
+        "ports": {service.host: [port.number for port in service.ports] for service in mesh.services},
     }
 
 
@@ -58,4 +79,9 @@ def merged_routes(given: Given) -> Answer:
     return {"http": [[plain_route(route) for route in one.shown.thing.http] for one in found]}
 
 
-ADAPTERS = {"merged_routes": merged_routes, "rule_choice": rule_choice, "seen_hosts": seen_hosts}
+ADAPTERS = {
+    "merged_routes": merged_routes,
+    "rule_choice": rule_choice,
+    "seen_hosts": seen_hosts,
+    "traffic_policy": traffic_policy,
+}
