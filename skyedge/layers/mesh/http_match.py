@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from skyedge.errors import InputError
+from skyedge.layers.mesh.path_normalization import normalized
 from skyedge.re2 import Expression, NotRe2, compiled
 
 
@@ -70,7 +71,7 @@ class HttpRequest:
 
     Attributes:
         host: the authority, with a port where the sender wrote one.
-        path: with its query; a fragment stays with the sender and is cut off here.
+        path: with its query, normalized; a fragment stays with the sender and is cut off here.
         headers: names without case; kept in lower case.
     """
 
@@ -86,7 +87,7 @@ class HttpRequest:
     gateway: str = "mesh"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", self.path.partition("#")[0])
+        object.__setattr__(self, "path", normalized(self.path.partition("#")[0]))
         object.__setattr__(self, "headers", {name.lower(): value for name, value in self.headers.items()})
 
     def header(self, name: str) -> str | None:

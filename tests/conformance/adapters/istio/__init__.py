@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import balancing, conditions, hosts, localities, manifests, policies, repeats, routes, visibility
+from . import access, balancing, conditions, hosts, localities, manifests, policies, repeats, routes, visibility
 from .fields import Answer, Given, written_out
 
 Adapter = Callable[[Given], Answer]
@@ -25,5 +25,6 @@ SUBJECTS: dict[str, Adapter] = {
     **hosts.ADAPTERS,
     **repeats.ADAPTERS,
     **visibility.ADAPTERS,
+    **access.ADAPTERS,
 }
 ADAPTERS = {kind: reading_short_forms(adapter) for kind, adapter in SUBJECTS.items()}
