@@ -24,6 +24,8 @@ UNLIMITED = 2**32 - 1
 CONNECT_TIMEOUT_S = 10.0
 """Istio's default."""
 
+CLUSTER_DOMAIN = "svc.cluster.local"
+"""What the names of the services of Kubernetes end with, after a service's own name and its namespace."""
 MESH_GATEWAY = "mesh"
 """The name under which proxies inside the mesh look up routes; others are gateways."""
 

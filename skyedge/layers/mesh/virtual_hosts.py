@@ -2,7 +2,8 @@
 
 A name that is written out counts before ``*.example.com``, which counts before ``example.*``, which counts before ``*``;
 of several wildcards the longest counts, and a wildcard stands for at least one character.  Names have no case, and a port
-in the authority plays no part.  Services of Kubernetes answer to their short names too, by the caller's namespace.
+in the authority plays no part.  Services answer to their whole names with a dot at the end too, and those of Kubernetes
+to their short names, by the caller's namespace.
 """
 
 from __future__ import annotations
@@ -13,12 +14,9 @@ from typing import Generic, TypeVar
 
 from skyedge.layers.mesh.http_match import HttpMatch
 from skyedge.layers.mesh.http_route import Destination, HttpRoute
-from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh, Service, VirtualService
+from skyedge.layers.mesh.objects import CLUSTER_DOMAIN, MESH_GATEWAY, Caller, Mesh, Service, VirtualService
 
 Value = TypeVar("Value")
-
-KUBERNETES_SERVICE = "svc"
-"""What the third part of the name of a service of Kubernetes is."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +51,11 @@ def without_port(authority: str) -> str:
 
 def short_names(service: Service, namespace: str) -> tuple[str, ...]:
     """Other names of a service for a caller in a namespace: ``a``, ``a.ns`` and ``a.ns.svc``; none outside Kubernetes."""
-    parts = service.host.split(".")
-    if len(parts) < 4 or parts[2] != KUBERNETES_SERVICE:
+    name, dot, end = service.host.partition(f".{CLUSTER_DOMAIN}")
+    short, between, of = name.partition(".")
+    if not dot or end or not between or "." in of:
         return ()
-    own = (parts[0],) if parts[1] == namespace else ()
-    return (*own, ".".join(parts[:2]), ".".join(parts[:3]))
+    return (*((short,) if of == namespace else ()), name, f"{name}.svc")
 
 
 class Domains(Generic[Value]):
@@ -120,7 +118,7 @@ class VirtualHosts:
             for service in sorted(mesh.services, key=lambda service: service.host):
                 name = service.host.lower()
                 found = spoken_of.find(name) or VirtualHost(name, (HttpRoute(destinations=(Destination(service.host),)),))
-                named += [(other, found) for other in (name, *short_names(service, caller.namespace))]
+                named += [(other, found) for other in (name, f"{name}.", *short_names(service, caller.namespace))]
         self._domains = Domains(named)
 
     def find(self, authority: str) -> VirtualHost | None:

@@ -57,6 +57,16 @@ def test_a_service_of_kubernetes_has_short_names_and_the_shortest_only_in_its_na
     assert short_names(Service(CART), "shop") == ("cart", "cart.shop", "cart.shop.svc")
     assert short_names(Service(CART), "other") == ("cart.shop", "cart.shop.svc")
     assert short_names(Service("api.example.com"), "shop") == ()
+    assert short_names(Service("cart.shop.svc.example.com"), "shop") == ()
+    assert short_names(Service("svc.cluster.local"), "shop") == short_names(Service("a.b.c.svc.cluster.local"), "c") == ()
+
+
+@pytest.mark.parametrize("host", [CART, "api.example.com"])
+def test_a_service_answers_to_its_whole_name_with_a_dot_at_the_end_but_to_no_other(host):
+    hosts = VirtualHosts(Mesh(services=(Service(host),)), Caller("a", namespace="shop"))
+    assert hosts.find(f"{host}.:80") is hosts.find(host) is not None
+    assert hosts.find("cart.") is None
+    assert hosts.find(f"{host}..") is None
 
 
 def route(name):

@@ -19,9 +19,9 @@ from skyedge.kube.istio_values import seconds
 from skyedge.kube.problem import Problem
 from skyedge.layers.mesh.admission import Identity, Verdict, allowed
 from skyedge.layers.mesh.http_match import HttpRequest
-from skyedge.layers.mesh.objects import Caller, MeshEndpoint, Service
+from skyedge.layers.mesh.objects import CLUSTER_DOMAIN, Caller, MeshEndpoint, Service
 from skyedge.layers.mesh.reading.mesh import MeshReading
-from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN, namespace_of, right_host, whole_name
+from skyedge.layers.mesh.reading.names import namespace_of, right_host, whole_name
 from skyedge.layers.mesh.reading.policies import Precedence
 from skyedge.layers.mesh.reading.traffic_classes import read_classes
 from skyedge.layers.mesh.reading.workloads import TRUST_DOMAIN

@@ -18,8 +18,8 @@ from skyedge.kube.istio_traffic import TrafficPolicy
 from skyedge.kube.problem import Path
 from skyedge.layers.mesh.http_match import How
 from skyedge.layers.mesh.http_route import Destination
-from skyedge.layers.mesh.objects import MESH_GATEWAY, MeshEndpoint, Service, VirtualService, effective_policy
-from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN, Shown, fits, right_host, whole_name
+from skyedge.layers.mesh.objects import CLUSTER_DOMAIN, MESH_GATEWAY, MeshEndpoint, Service, VirtualService, effective_policy
+from skyedge.layers.mesh.reading.names import Shown, fits, right_host, whole_name
 from skyedge.layers.mesh.reading.policies import Rules
 from skyedge.layers.mesh.reading.routes import Origin, Routes
 from skyedge.layers.mesh.shadowing import Hidden, hidden

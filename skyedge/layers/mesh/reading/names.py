@@ -13,8 +13,8 @@ from typing import Any, Generic, TypeVar
 from skyedge.errors import nearest
 from skyedge.kube import Manifest
 from skyedge.kube.metadata import Metadata
+from skyedge.layers.mesh.objects import CLUSTER_DOMAIN as CLUSTER_DOMAIN
 
-CLUSTER_DOMAIN = "svc.cluster.local"
 ROOT_NAMESPACE = "istio-system"
 """Where rules for the whole mesh stand (Istio's default)."""
 

@@ -17,6 +17,7 @@ from skyedge.kube import Manifest, Manifests
 from skyedge.kube import flagger as kube
 from skyedge.kube.istio_values import seconds, seconds_or_none
 from skyedge.layers.mesh.objects import (
+    CLUSTER_DOMAIN,
     MESH_GATEWAY,
     DestinationRule,
     MeshEndpoint,
@@ -26,7 +27,7 @@ from skyedge.layers.mesh.objects import (
     VirtualService,
 )
 from skyedge.layers.mesh.reading.mesh import MeshReading
-from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN, ROOT_NAMESPACE, Shown, fits, namespace_of, whole_name
+from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, Shown, fits, namespace_of, whole_name
 from skyedge.layers.mesh.reading.policies import Rules, read_policy
 from skyedge.layers.mesh.reading.routes import Origin, Routes, gateway_name, read_match, read_retries
 from skyedge.layers.mesh.reading.workloads import Workload

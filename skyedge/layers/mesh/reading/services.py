@@ -17,8 +17,8 @@ from skyedge.kube import services as kube
 from skyedge.kube.istio_hosts import ServiceEntry
 from skyedge.kube.services import Endpoints, EndpointSlice, ObjectReference
 from skyedge.layers.mesh.locality import NOWHERE, Locality
-from skyedge.layers.mesh.objects import MeshEndpoint, RunsIn, Service, ServicePort
-from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN, Shown, namespace_of
+from skyedge.layers.mesh.objects import CLUSTER_DOMAIN, MeshEndpoint, RunsIn, Service, ServicePort
+from skyedge.layers.mesh.reading.names import Shown, namespace_of
 from skyedge.layers.mesh.reading.workloads import Place, Workload, located, of_entry, runs_in
 
 SERVICE_NAME = "kubernetes.io/service-name"

@@ -19,8 +19,8 @@ from skyedge.kube.cluster import Namespace, Node
 from skyedge.kube.istio_hosts import WorkloadEntry, WorkloadEntrySpec
 from skyedge.kube.pods import Pod
 from skyedge.layers.mesh.locality import NETWORK, NOWHERE, Locality
-from skyedge.layers.mesh.objects import Caller, RunsIn
-from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN, ROOT_NAMESPACE, namespace_of
+from skyedge.layers.mesh.objects import CLUSTER_DOMAIN, Caller, RunsIn
+from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, namespace_of
 
 REGION, ZONE, SUBZONE = "topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone"
 HOSTNAME = "kubernetes.io/hostname"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from skyedge.kube.istio_names import overlap
 from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.http_route import answer
-from skyedge.layers.mesh.objects import Caller, Mesh, VirtualService
+from skyedge.layers.mesh.objects import Caller, Mesh, Service, VirtualService
 from skyedge.layers.mesh.reading import read_mesh
 from skyedge.layers.mesh.reading.names import fits
 from skyedge.layers.mesh.reading.routes import gateway_name as whole_gateway_name
@@ -73,10 +73,23 @@ def route_pick(given: Given) -> Answer:
     return {"rule": rule, "upstream_path": got.upstream_path, "upstream_host": got.upstream_host}
 
 
+def service_name(given: Given) -> Answer:
+    """Which service a program in a namespace calls by a name."""
+    services = tuple(Service(host) for host in given["services"])
+    virtual = tuple(
+        VirtualService(tuple(one["hosts"]), tuple(route_from(rule) for rule in one["http"]), namespace="case")
+        for one in given.get("virtual_services") or ()
+    )
+    known = VirtualHosts(Mesh(services, virtual_services=virtual), Caller("program", namespace=given["namespace"]))
+    host = known.find(given["authority"])
+    return {"service": None if host is None else host.routes[0].destinations[0].host}
+
+
 ADAPTERS = {
     "gateway_hosts": gateway_hosts,
     "gateway_name": gateway_name,
     "host_overlap": host_overlap,
     "host_within": host_within,
     "route_pick": route_pick,
+    "service_name": service_name,
 }
