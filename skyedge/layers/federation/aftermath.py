@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from skyedge.layers.federation.detection import Spells
+from skyedge.layers.federation.division import Strategy
 from skyedge.layers.federation.failover_events import Copies
 from skyedge.layers.federation.scene import Scene
 
@@ -65,10 +66,9 @@ def aftermath(scene: Scene, copies: Copies, down: Spells, end_s: float) -> tuple
     for row, (workload, share) in enumerate(zip(scene.workloads, scene.shares, strict=True)):
         if not any(share.values()):
             continue
-        if scene.moves(row):
-            found.append(_divided(scene, workload.name, share, there.get(row, []), gone, end_s))
-        else:
-            found.append(_duplicated(scene, workload.name, share, gone, end_s))
+        runs = there.get(row) or [(scene.number[name], count, (0.0, math.inf)) for name, count in share.items() if count]
+        looked_at = _duplicated if workload.rules.strategy is Strategy.DUPLICATED else _divided
+        found.append(looked_at(scene, workload.name, share, runs, gone, end_s))
     return tuple(found)
 
 
@@ -80,22 +80,28 @@ def _divided(
     alive = _alive(copies, gone)
     serving = sum(_at(alive, end_s))
     lost = max(0, replicas - serving)
-    dead = {cluster for cluster, _, (_, until_s) in copies if until_s > end_s and _within(end_s, gone.get(cluster, []))}
+    dead = _dead(copies, gone, end_s)
     not_served = sum((until_s - at_s) * max(0, replicas - sum(_at(alive, at_s))) for at_s, until_s in _pieces(alive, end_s))
     return Aftermath(name, replicas, serving, lost, _names(scene, dead if lost else ()), 0, not_served)
 
 
-def _duplicated(scene: Scene, name: str, share: Mapping[str, int], gone: Mapping[int, Spans], end_s: float) -> Aftermath:
+def _duplicated(
+    scene: Scene, name: str, share: Mapping[str, int], copies: Sequence[Run], gone: Mapping[int, Spans], end_s: float
+) -> Aftermath:
     """Of a workload of which several clusters have all: as long as one of them is there, nothing is missed."""
-    replicas = sum(share.values())
-    copies = [(scene.number[cluster], count, (0.0, math.inf)) for cluster, count in share.items() if count]
+    replicas, wanted = sum(share.values()), max(share.values())
     alive = _alive(copies, gone)
-    serving, wanted = sum(_at(alive, end_s)), max(share.values())
-    ended = replicas - serving
+    serving = sum(_at(alive, end_s))
+    ended = max(0, replicas - serving)
     not_served = sum((until_s - at_s) * wanted for at_s, until_s in _pieces(alive, end_s) if not _at(alive, at_s))
     if serving:
         return Aftermath(name, replicas, serving, 0, (), ended, not_served)
-    return Aftermath(name, replicas, 0, ended, _names(scene, [cluster for cluster, _, _ in copies]), 0, not_served)
+    return Aftermath(name, replicas, 0, ended, _names(scene, _dead(copies, gone, end_s)), 0, not_served)
+
+
+def _dead(copies: Iterable[Run], gone: Mapping[int, Spans], end_s: float) -> set[int]:
+    """Clusters that are gone, and what runs there has not been deleted."""
+    return {cluster for cluster, _, (_, until_s) in copies if until_s > end_s and _within(end_s, gone.get(cluster, []))}
 
 
 def _names(scene: Scene, clusters: Iterable[int]) -> tuple[str, ...]:

@@ -57,8 +57,12 @@ class Begun(NamedTuple):
 class Homes(Protocol):
     """Where replicas may go.  It keeps the account of room: what it names is taken."""
 
-    def find(self, workload: Rows, replicas: Counts, closed: NDArray[np.bool_], whole: bool) -> Sequence[Sequence[Home]]:
+    def find(
+        self, workload: Rows, replicas: Counts, closed: NDArray[np.bool_], whole: bool
+    ) -> Sequence[Sequence[Home] | None]:
         """New homes for so many replicas of each workload, in order; fewer than asked for where there is too little room.
+
+        None: a copy that needs no home, as others have all that the workload is, and they are enough.
 
         Args:
             workload: numbers of the workloads, (moves,).

@@ -206,6 +206,13 @@ class _Loop:
         found = self._homes.find(workload, wanted, self._closed(), whole=not settings.checks_room_first)
         placed: list[Move] = []
         for copy, homes in zip(due, found, strict=True):
+            if homes is None:
+                if self._others_serve(copy):
+                    self._say(now_s, Event.EVICTED, copy.cluster, copy.workload, copy.replicas)
+                    self._delete(now_s, copy)
+                    self._settle(now_s, copy)
+                    continue
+                homes = ()
             new = sum(replicas for _, replicas in homes)
             if new < copy.replicas:
                 if because := self._homes.why_not(copy.workload):
@@ -343,8 +350,7 @@ class _Loop:
     def _delete(self, now_s: float, copy: Copy, said: bool = True) -> None:
         if not copy.there:
             return
-        others = (other for other in self._of[copy.workload] if other is not copy)
-        if copy.started and not self._down[copy.cluster] and not any(self._serves(other) for other in others):
+        if copy.started and not self._down[copy.cluster] and not self._others_serve(copy):
             self._deleted_alone += copy.replicas
         copy.deleted_at_s = now_s
         self._on[copy.cluster].remove(copy)
@@ -352,6 +358,9 @@ class _Loop:
         self._homes.give_back(copy.workload, copy.cluster, copy.replicas)
         if said:
             self._say(now_s, Event.DELETED, copy.cluster, copy.workload, copy.replicas)
+
+    def _others_serve(self, copy: Copy) -> bool:
+        return any(self._serves(other) for other in self._of[copy.workload] if other is not copy)
 
     def _serves(self, copy: Copy) -> bool:
         return copy.started and copy.there and not self._down[copy.cluster]

@@ -61,3 +61,8 @@ class PlacementRules:
     static_weights: tuple[WeightedAffinity, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     weigh_by_score: bool = False
+
+    @property
+    def leaves_some(self) -> bool:
+        """Whether clusters may be left out that would do: there are to be only so many, or there is a second choice."""
+        return len(self.groups) > 1 or any(constraint.max_groups for constraint in self.spread)

@@ -3,6 +3,8 @@
 A policy that divides by static weights, or gives every cluster all replicas, does not look at room, and Karmada leaves what
 it sends to a full cluster waiting there.  Waiting is no home: such clusters are taken out, and the policy is asked again.
 With them go the clusters that static weights do not name: whoever gave weights to some meant no others.
+
+A copy of a duplicated workload is whole: it goes to one cluster that has none, or, if the others are enough, nowhere.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from skyedge.layers.federation.quotas import Quota, Taken, replicas_within
 from skyedge.layers.federation.remaining import taken
 from skyedge.layers.federation.room import flavour_of
 from skyedge.layers.federation.stages import Failure
+
+NO_OTHER = "all others that may have one do"
+"""Why a copy of a duplicated workload has no other home, nor needs one."""
 
 
 class PolicyHomes:
@@ -53,12 +58,14 @@ class PolicyHomes:
         self._number = {name: place for place, name in enumerate(self._federation.names)}
         self._why_not: dict[int, str] = {}
 
-    def find(self, workload: Rows, replicas: Counts, closed: NDArray[np.bool_], whole: bool) -> Sequence[Sequence[Home]]:
+    def find(
+        self, workload: Rows, replicas: Counts, closed: NDArray[np.bool_], whole: bool
+    ) -> Sequence[Sequence[Home] | None]:
         """Homes for one move after the other; each takes its room before the next is looked at."""
         found = []
         for number, wanted in zip(workload.tolist(), replicas.tolist(), strict=True):
             homes = self._homes(number, wanted, closed, whole)
-            for cluster, count in homes:
+            for cluster, count in homes or ():
                 self._take(number, cluster, count)
             found.append(homes)
         return found
@@ -91,8 +98,8 @@ class PolicyHomes:
         if self._quotas:
             self._taken.add(one.resource.namespace, cluster, dict(flavour_of(one.shape).request), more)
 
-    def _homes(self, workload: int, wanted: int, closed: NDArray[np.bool_], whole: bool) -> list[Home]:
-        """All of them, or, unless ``whole``, as many as there is room for (found by halving)."""
+    def _homes(self, workload: int, wanted: int, closed: NDArray[np.bool_], whole: bool) -> list[Home] | None:
+        """All of them, or, unless ``whole``, as many as there is room for (found by halving); None: none is needed."""
         open_only = Federation(
             [
                 replace(cluster, ready=False) if shut else cluster
@@ -104,9 +111,14 @@ class PolicyHomes:
         stays = {name: count for name, count in share.items() if count and not closed[self._number[name]]}
         left = frozenset(name for name, count in share.items() if count and closed[self._number[name]])
         staying = replace(self._workloads[workload], scheduled=stays, evicting=left, fresh=False)
-        homes, self._why_not[workload] = self._asked(open_only, staying, wanted)
-        if whole or sum(count for _, count in homes) == wanted:
-            return homes if sum(count for _, count in homes) == wanted else []
+        duplicated = staying.rules.strategy is Strategy.DUPLICATED
+        homes, why_not = self._asked(open_only, staying, wanted)
+        enough = duplicated and not homes and not why_not
+        self._why_not[workload] = NO_OTHER if enough else why_not
+        if enough or sum(count for _, count in homes) == wanted:
+            return None if enough else homes
+        if whole or duplicated:
+            return []
         fits, too_many = 0, wanted
         best = homes
         while too_many - fits > 1:
@@ -120,7 +132,8 @@ class PolicyHomes:
 
     def _asked(self, federation: Federation, staying: Workload, wanted: int) -> tuple[list[Home], str]:
         """Where the placement puts so many replicas beside those that stay, and if nowhere, why."""
-        asks = replace(staying, replicas=sum(staying.scheduled.values()) + wanted)
+        duplicated = staying.rules.strategy is Strategy.DUPLICATED
+        asks = replace(staying, replicas=wanted if duplicated else sum(staying.scheduled.values()) + wanted)
         if self._quotas:
             asks = limited_to(asks, self._within_quotas(staying))
         homes: list[Home] = []
@@ -149,10 +162,12 @@ def _added(federation: Federation, workload: Workload, wanted: int) -> tuple[dic
         over = np.flatnonzero(added > room)
         if not len(over):
             return {federation.names[column]: int(added[column]) for column in np.flatnonzero(added > 0).tolist()}, ""
-        # Only the new ones are divided again: what stays would count as moved, once its cluster is taken out.
         full |= {federation.names[column]: "has no room" for column in over.tolist()}
         full |= {federation.names[column]: "has no weight" for column in _unnamed(placements, over)}
-        workload = replace(workload, replicas=wanted, scheduled={}, barred={**full, **workload.barred})
+        if workload.rules.strategy is not Strategy.DUPLICATED:
+            # Only the new ones are divided again: what stays would count as moved, once its cluster is taken out.
+            workload = replace(workload, replicas=wanted, scheduled={})
+        workload = replace(workload, barred={**full, **workload.barred})
 
 
 def _unnamed(placements: Placements, full: NDArray[np.intp]) -> list[int]:

@@ -89,7 +89,7 @@ class Scene:
     def copies(self) -> Copies:
         """What runs at the beginning and would move, in the order of workloads and clusters.
 
-        A duplicated workload that runs elsewhere too does not: each cluster has all of it, and it ends with its cluster.
+        A copy of a duplicated workload ends with its cluster if all that its policy lets have one have one already.
         """
         rows = [
             (row, self.number[name], share[name])
@@ -102,10 +102,11 @@ class Scene:
 
     def moves(self, row: int) -> bool:
         """Whether a workload moves when its cluster is gone; see :meth:`copies`."""
-        return self.workloads[row].rules.strategy is not Strategy.DUPLICATED or _alone(self.shares[row])
+        rules = self.workloads[row].rules
+        return rules.strategy is not Strategy.DUPLICATED or rules.leaves_some or _alone(self.shares[row])
 
     def bound_to(self, cluster: str) -> str:
-        """The names of the workloads whose copies on a cluster do not move: of each, other clusters have their own."""
+        """The names of the workloads whose copies on a cluster do not move: all others that may have one do."""
         return ", ".join(self._bound.get(cluster, ()))
 
     @cached_property

@@ -17,6 +17,7 @@ from skyedge.layers.federation.placement import AffinityGroup, PlacementRules, W
 from skyedge.layers.federation.planned import UPGRADE_S, PlannedMove, Purpose, planned_timeline
 from skyedge.layers.federation.policy import Resource
 from skyedge.layers.federation.quotas import Quota
+from skyedge.layers.federation.spread import SpreadConstraint
 from skyedge.layers.scheduler.objects import PodShape
 
 NAMES = ("a", "b", "c", "d")
@@ -222,6 +223,16 @@ def test_a_copy_that_every_cluster_has_ends_with_its_cluster():
     )
     rows = planned_timeline(ROOMY, [alone], {"shop/agent": {"a": 2}}, [drain()], members("abc"))
     assert events(rows, "replaced") == [("replaced", "c", 2)]
+
+
+def test_a_copy_moves_where_the_policy_leaves_some_out_and_goes_where_the_others_are_enough():
+    twice = workload("agent", {"a": 2, "b": 2}, Strategy.DUPLICATED, spread=(SpreadConstraint("cluster", 1, 2),))
+    rows = planned_timeline(
+        ROOMY, [replace(twice, replicas=2)], {"shop/agent": {"a": 2, "b": 2}}, [drain(), drain("b", 100.0)], members("abc")
+    )
+    assert events(rows, "replaced", "stuck") == [("replaced", "c", 2)]
+    assert events(rows, "deleted") == [("deleted", "a", 2), ("deleted", "b", 2)]
+    assert [row.words for row in rows if row.event == "emptied"] == ["a is empty, and Drained", "b is empty, and Drained"]
 
 
 def test_a_full_cluster_is_no_home_whatever_static_weights_say():

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skyedge.errors import InputError
 from skyedge.layers.federation.affinity import ClusterAffinity
@@ -126,3 +128,59 @@ def test_several_copies_without_a_home_on_one_cluster_are_told_once():
     rows = failover_timeline(CLUSTERS[:2], [WEB], shares, [Failure("a"), Failure("b", 60.0)]).rows
     assert told(rows, "replaced") == [("b", 4)]
     assert told(rows, "nowhere") == [("b", 6)]
+
+
+NAMES = "abcdef"
+COPIED = replace(WEB, replicas=2)
+
+
+def on_several(least: int, most: int, **more) -> Workload:
+    return replace(COPIED, rules=PlacementRules(spread=(SpreadConstraint("cluster", least, most),), **more))
+
+
+@given(
+    st.integers(1, 3), st.integers(0, 2), st.dictionaries(st.sampled_from(NAMES), st.integers(0, 20), min_size=1, max_size=5)
+)
+def test_as_many_clusters_have_a_copy_afterwards_as_the_policy_asks_and_there_are(least, more, dead):
+    most = least + more
+    share = {name: COPIED.replicas for name in NAMES[:most]}
+    played = failover_timeline(
+        [cluster(name, 2) for name in NAMES],
+        [on_several(least, most)],
+        {COPIED.name: share},
+        [Failure(name, float(at_s)) for name, at_s in dead.items()],
+    )
+    alive = len(NAMES) - len(dead)
+    if alive >= least:
+        assert played.aftermath[0].serving == COPIED.replicas * min(most, alive)
+        assert not played.aftermath[0].lost
+
+
+def test_a_copy_of_which_others_are_enough_goes_without_another():
+    roomy = [cluster(name, 9) for name in "abc"]
+    share = {COPIED.name: {"a": 2, "b": 2, "c": 2}}
+    played = failover_timeline(roomy, [on_several(1, 3)], share, [Failure("a")])
+    assert told(played.rows, "evicted") == told(played.rows, "deleted") == [("a", 2)]
+    assert not told(played.rows, "replaced")
+    assert not told(played.rows, "nowhere")
+    (left,) = played.aftermath
+    assert (left.serving, left.ended, left.lost, left.not_served_replica_s) == (4, 2, 0, 0)
+
+
+def test_a_copy_is_whole_or_not_at_all():
+    played = failover_timeline(
+        [cluster("a", 9), cluster("b", 1)], [on_several(1, 1)], {COPIED.name: {"a": 2}}, [Failure("a")]
+    )
+    assert told(played.rows, "nowhere") == [("a", 2)]
+    assert not told(played.rows, "replaced")
+
+
+def test_the_last_copy_goes_to_the_second_choice_of_the_policy():
+    near, far = (
+        AffinityGroup(name, ClusterAffinity(cluster_names=tuple(names))) for name, names in (("near", "ab"), ("far", "c"))
+    )
+    twice = replace(COPIED, rules=PlacementRules(groups=(near, far)))
+    dead = [Failure("a"), Failure("b", 60.0)]
+    played = failover_timeline([cluster(name, 9) for name in "abc"], [twice], {COPIED.name: {"a": 2, "b": 2}}, dead)
+    assert told(played.rows, "replaced") == [("c", 2)]
+    assert played.aftermath[0].serving == 2
