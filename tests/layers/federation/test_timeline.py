@@ -143,7 +143,7 @@ def on_several(least: int, most: int, **more) -> Workload:
 )
 def test_as_many_clusters_have_a_copy_afterwards_as_the_policy_asks_and_there_are(least, more, dead):
     most = least + more
-    share = {name: COPIED.replicas for name in NAMES[:most]}
+    share = dict.fromkeys(NAMES[:most], COPIED.replicas)
     played = failover_timeline(
         [cluster(name, 2) for name in NAMES],
         [on_several(least, most)],
