@@ -156,3 +156,45 @@ def test_a_condition_that_no_path_can_meet_is_named(uri, sentence):
     found = [warning for warning in reading.warnings if "no path meets this" in warning]
     assert len(found) == (sentence is not None)
     assert sentence is None or re.search(sentence, found[0])
+
+
+def gate(*changes):
+    """Another gateway, which is the one above but for its name and these changes."""
+    text = DOOR.replace("name: door", "name: gate")
+    for change in changes:
+        text = text.replace(*change)
+    return text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [],
+        [("./a.org", "a.org")],
+        [("./a.org", "*/*.ORG")],
+        [("app: a", "app: a, more: b")],
+        [("{app: a}", "{}")],
+        [("{app: a}", "{}"), ('"./a.org"', 'b.org, "*"')],
+    ],
+)
+def test_gateways_that_are_one_in_a_cluster_are_named_each_with_the_other(changes):
+    said = read(*A, DOOR, gate(*changes)).warnings
+    assert len(said) == 2
+    assert "spec.servers[0]: the same pods hear 'a.org' at port 80 for the gateway 'default/gate' too" in said[0]
+    assert "for the gateway 'default/door' too" in said[1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [("80", "81")],
+        [("app: a", "app: b")],
+        [("app: a", "more: a")],
+        [("./a.org", "b.org")],
+        [("./a.org", "*.a.org")],
+        [("./a.org", "shop/a.org")],
+        [("name: gate", "name: gate, namespace: shop")],
+    ],
+)
+def test_gateways_with_other_pods_ports_hosts_or_namespaces_are_two(changes):
+    assert read(*A, DOOR, gate(*changes)).warnings == ()

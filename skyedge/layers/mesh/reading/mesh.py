@@ -20,6 +20,7 @@ from skyedge.layers.mesh.objects import MESH_GATEWAY, Caller, Mesh, MeshEndpoint
 from skyedge.layers.mesh.reach import Reach
 from skyedge.layers.mesh.reading.access import read_admission
 from skyedge.layers.mesh.reading.checks import Known, check_routes, check_rules
+from skyedge.layers.mesh.reading.doors import check_shared_doors
 from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, Shown, fits, namespace_of
 from skyedge.layers.mesh.reading.policies import Rules, read_rules, rules_for
 from skyedge.layers.mesh.reading.reach import read_reach
@@ -233,6 +234,7 @@ def read_mesh(manifests: Manifests) -> MeshReading:
         for one in manifests.of(Gateway)
     }
     _check_doors(routes, doors, warnings)
+    check_shared_doors(manifests.of(Gateway), warnings)
     networks = {one.network for one in known_workloads} | {one.network for one in answering.endpoints.values()}
     reach = read_reach(manifests, networks, network, warnings)
     return MeshReading(

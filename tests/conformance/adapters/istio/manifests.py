@@ -85,7 +85,7 @@ def tls_mode(given: Given) -> Answer:
     return {"mode": mode_of(read_admission(manifests, [], []), service, given["port"]).value}
 
 
-READ = ("VirtualService", "DestinationRule", "AuthorizationPolicy")
+READ = ("VirtualService", "DestinationRule", "AuthorizationPolicy", "Gateway")
 """Kinds that a finding is about; services have the same names."""
 
 ADAPTERS = {
