@@ -50,7 +50,7 @@ class UsualPorts:
             named: dict[str, tuple[int, ...]] = {}
             for service in mesh.services:
                 numbers = tuple(port.number for port in service.ports)
-                for name in (service.host, *short_names(service, caller.namespace)):
+                for name in (service.host, f"{service.host}.", *short_names(service, caller.namespace)):
                     named.setdefault(name.lower(), numbers)
             self._named[key] = (mesh, named)
         return self._named[key][1]

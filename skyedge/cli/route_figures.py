@@ -14,9 +14,8 @@ from skyedge.cli.route_ways import between_networks, ways_as_mappings
 from skyedge.cli.route_why import Explainer, Tried
 from skyedge.layers.mesh.access import FORBIDDEN
 from skyedge.layers.mesh.explain import place
-from skyedge.layers.mesh.objects import MeshEndpoint
+from skyedge.layers.mesh.objects import CLUSTER_DOMAIN, MeshEndpoint
 from skyedge.layers.mesh.reading import MeshReading
-from skyedge.layers.mesh.reading.names import CLUSTER_DOMAIN
 from skyedge.layers.mesh.telemetry import Signals, by_class, by_service
 from skyedge.layers.mesh.traffic import Calls, Flags, Traffic, flag_text
 

@@ -60,6 +60,7 @@ def reading():
     [
         (INSIDE, "one", 9080),
         (INSIDE, "ONE.default.svc", 9080),
+        (INSIDE, "one.default.svc.cluster.local.", 9080),
         (INSIDE, "several", 9080),
         (INSIDE, "several:9090", 9090),
         (INSIDE, "several:0", 9080),

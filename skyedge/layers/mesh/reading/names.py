@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from skyedge.errors import nearest
 from skyedge.kube import Manifest
 from skyedge.kube.metadata import Metadata
-from skyedge.layers.mesh.objects import CLUSTER_DOMAIN as CLUSTER_DOMAIN
+from skyedge.layers.mesh.objects import CLUSTER_DOMAIN
 
 ROOT_NAMESPACE = "istio-system"
 """Where rules for the whole mesh stand (Istio's default)."""
