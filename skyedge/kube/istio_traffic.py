@@ -10,7 +10,6 @@ from msgspec import Meta, field
 from skyedge.kube.istio_names import check_export_to, check_host
 from skyedge.kube.istio_values import (
     Duration,
-    Percent,
     Percentage,
     PortSelector,
     Share,
@@ -230,7 +229,7 @@ class OutlierDetection(Shape, frozen=True, kw_only=True):
 class RetryBudget(Shape, frozen=True, kw_only=True):
     """How many retries may run beside the requests."""
 
-    percent: Percent = Percent(value=20.0)
+    percent: Percentage = 20.0
     min_retry_concurrency: Count = 3
 
 

@@ -175,9 +175,14 @@ KNOWN_ELSEWHERE = {
     "security.istio.io": "RequestAuthentication",
     "telemetry.istio.io": "Telemetry",
     "extensions.istio.io": "WasmPlugin",
+    "gateway.networking.k8s.io": "Gateway GatewayClass HTTPRoute GRPCRoute TCPRoute TLSRoute UDPRoute ReferenceGrant "
+    "BackendTLSPolicy",
     "flagger.app": "MetricTemplate AlertProvider",
 }
 """Kinds that a cluster has and that a reader which was not given them passes over."""
+
+OF_MEMBERS = ("istio.io", "gateway.networking.k8s.io", "flagger.app")
+"""Groups whose kinds are for the clusters of a federation, which hands them on as it does what it does not know."""
 
 _KNOWN_TO_OTHERS = {
     (word, kind.name) for kind in (*SCHEDULING, *MESH, *FEDERATION) if not kind.bare_keys for word in kind.api_versions
@@ -212,7 +217,7 @@ class Registry:
         return next((kind for kind in self.kinds if kind.bare_keys & given), None)
 
     def find(self, api_version: str, kind: str) -> Kind | None:
-        """The kind of a manifest; None if Kubernetes has it and this reader was not given it.
+        """The kind of a manifest; None if Kubernetes has it, or somebody has defined it, and this reader was not given it.
 
         Raises:
             Problem: if there is none, with the nearest.
@@ -221,17 +226,22 @@ class Registry:
         if found is not None:
             return found
         group, same_name = api_version.rpartition("/")[0], self._names.get(kind, [])
-        elsewhere = kind in KNOWN_ELSEWHERE.get(group, "").split() or (api_version, kind) in _KNOWN_TO_OTHERS
-        if elsewhere and all(other.group != group for other in same_name):
-            return None
         words = [word for other in same_name for word in other.api_versions]
-        somebodys = _CUSTOM_GROUP.fullmatch(api_version) and group not in _GROUPS and not nearest(api_version, words)
-        if self._custom is not None and somebodys:
+        known = kind in KNOWN_ELSEWHERE.get(group, "").split() or (api_version, kind) in _KNOWN_TO_OTHERS
+        elsewhere = known and all(other.group != group for other in same_name)
+        if elsewhere:
+            somebodys = group.endswith(OF_MEMBERS)
+        else:
+            of_a_domain = _CUSTOM_GROUP.fullmatch(api_version) is not None and group not in _GROUPS
+            somebodys = of_a_domain and nearest(api_version, words) is None
+        if somebodys and self._custom is not None:
             # Known from now on, so that all of the name are read alike.
             made = replace(self._custom, group=group, name=kind, versions=(api_version.rpartition("/")[2],))
             return self._by_words.setdefault((api_version, kind), made)
+        if somebodys or elsewhere:
+            return None
         if words:
             right = nearest(api_version, words) or words[0]
             raise Problem(("apiVersion",), f"there is no {kind} in '{api_version}'", right)
-        known = [*self._names, *(word for words in KNOWN_ELSEWHERE.values() for word in words.split())]
-        raise Problem(("kind",), f"there is no kind '{kind}'", right_word(kind, known))
+        names = [*self._names, *(word for words in KNOWN_ELSEWHERE.values() for word in words.split())]
+        raise Problem(("kind",), f"there is no kind '{kind}'", right_word(kind, names))

@@ -233,6 +233,33 @@ def test_the_kinds_of_one_part_of_the_control_plane_are_passed_over_by_another()
 
 
 @pytest.mark.parametrize(
+    ("group", "kind"),
+    [
+        ("gateway.networking.k8s.io/v1", "Gateway"),
+        ("gateway.networking.k8s.io/v1", "HTTPRoute"),
+        ("cert-manager.io/v1", "Certificate"),
+        ("projectcalico.org/v3", "NetworkPolicy"),
+    ],
+)
+def test_what_somebody_has_defined_is_passed_over_too(group, kind):
+    given = read("\n---\n".join([manifest(kind, {}, group), manifest("DestinationRule", {"host": "a"})]))
+    assert given.warnings() == [f"f.yaml: {kind}: this kind has no part in this"]
+    assert given.of(DestinationRule)
+
+
+def test_a_group_that_is_nearly_one_of_istios_is_a_mistake():
+    with pytest.raises(InputError, match="there is no DestinationRule in") as caught:
+        read(manifest("DestinationRule", {"host": "a"}, "networking.itsio.io/v1"))
+    assert caught.value.nearest == "networking.istio.io/v1"
+
+
+def test_the_share_of_a_retry_budget_is_a_number():
+    said = manifest("DestinationRule", {"host": "a", "trafficPolicy": {"retryBudget": {"percent": 12.5}}})
+    budget = read(said).of(DestinationRule)[0].object.spec.traffic_policy.retry_budget
+    assert (budget.percent, budget.min_retry_concurrency) == (12.5, 3)
+
+
+@pytest.mark.parametrize(
     ("text", "expected_s"), [("5s", 5), ("250ms", 0.25), ("1h30m", 5400), ("1.5s", 1.5), ("0", 0), ("2m3s", 123)]
 )
 def test_durations_are_gos(text, expected_s):

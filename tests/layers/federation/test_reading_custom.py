@@ -61,6 +61,23 @@ def test_it_goes_to_every_cluster_that_knows_its_kind_and_is_overridden_there():
     assert reading.warnings == ()
 
 
+def test_rules_of_a_mesh_are_for_the_clusters_and_handed_on():
+    rule = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "g"},
+        "spec": {"http": []},
+    }
+    policy = {**POLICY, "spec": {"resourceSelectors": [{"apiVersion": rule["apiVersion"], "kind": rule["kind"]}]}}
+    enabled = cluster("a")
+    enabled["status"]["apiEnablements"] = [{"groupVersion": rule["apiVersion"], "resources": [{"kind": rule["kind"]}]}]
+    reading = read(rule, policy, enabled, cluster("b"))
+    placements = place(Federation.of(reading.clusters), reading.workloads)
+    (work,) = works_of(reading, [placements.of(0)])
+    assert (work.cluster, work.manifest["spec"]) == ("a", {"http": []})
+    assert reading.warnings == ()
+
+
 @pytest.mark.parametrize(("scope", "namespace"), [("Cluster", ""), ("Namespaced", "default")])
 def test_whether_it_has_a_namespace_says_its_definition(scope, namespace):
     (one,) = read(BOOK, definition(scope), POLICY, cluster("a", "Guestbook")).selected

@@ -17,7 +17,7 @@ from skyedge.kube import Manifest, Manifests
 from skyedge.kube import services as kube
 from skyedge.kube.istio_values import seconds
 from skyedge.kube.problem import Problem
-from skyedge.layers.mesh.admission import Identity, Verdict, allowed
+from skyedge.layers.mesh.admission import Admission, Identity, Verdict, allowed
 from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.objects import CLUSTER_DOMAIN, Caller, MeshEndpoint, Service
 from skyedge.layers.mesh.reading.mesh import MeshReading
@@ -93,7 +93,7 @@ def read_controls(manifests: Manifests, reading: MeshReading) -> Controls:
         policies = [one.object.spec.traffic_policy for one in rule.manifests] if rule is not None else []
         wish = next((one.retry_budget for one in policies if one is not None and one.retry_budget is not None), None)
         if wish is not None:
-            budgets[shown.thing.host] = RetryBudget(wish.percent.value, wish.min_retry_concurrency)
+            budgets[shown.thing.host] = RetryBudget(wish.percent, wish.min_retry_concurrency)
     return Controls(
         retry_budgets=budgets,
         rate_limits=limits,
@@ -115,12 +115,18 @@ class Gatekeeper:
             return Verdict(True, "nobody asks")
         # Policies select workloads by their own labels, not by those of the service.
         service = Service(endpoint.service, namespace=called.namespace, labels=called.labels)
-        return allowed(self.reading.admission, self._identity(caller), service, endpoint.port or request.port, request)
+        admission = self.reading.admission if called.has_proxy else self._of_networks
+        return allowed(admission, self._identity(caller), service, endpoint.port or request.port, request)
 
     @cached_property
     def _asks(self) -> bool:
         said = self.reading.admission
         return bool(said.policies or said.authentications or said.groups)
+
+    @cached_property
+    def _of_networks(self) -> Admission:
+        """What holds for who has no proxy, which alone asks for certificates and policies: security groups."""
+        return Admission(groups=self.reading.admission.groups)
 
     def allows(self, caller: Caller, endpoint: MeshEndpoint, request: HttpRequest) -> bool:
         """Whether an endpoint answers a caller."""
