@@ -158,6 +158,11 @@ def test_a_condition_that_no_path_can_meet_is_named(uri, sentence):
     assert sentence is None or re.search(sentence, found[0])
 
 
+def test_an_application_without_pods_is_told_what_is_missing():
+    said = mistake(service("b"), virtual("[{route: [{destination: {host: b}}]}]", hosts="[b]"))
+    assert "nobody answers for 'b.default.svc.cluster.local', nor for any other: a Deployment has no address" in said
+
+
 def gate(*changes):
     """Another gateway, which is the one above but for its name and these changes."""
     text = DOOR.replace("name: door", "name: gate")

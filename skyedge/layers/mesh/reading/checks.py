@@ -24,6 +24,9 @@ from skyedge.layers.mesh.reading.policies import Rules
 from skyedge.layers.mesh.reading.routes import Origin, Routes
 from skyedge.layers.mesh.shadowing import Hidden, hidden
 
+WHO_ANSWERS = "a Deployment has no address; give Pods, EndpointSlices or WorkloadEntries"
+"""What is said to whom all endpoints are missing, which is most who come with the manifests of an application."""
+
 
 @dataclass(frozen=True)
 class Known:
@@ -152,7 +155,9 @@ def _destination(to: Destination, origin: Origin, path: Path, namespace: str, kn
     endpoints = known.endpoints.get(service.host, ())
     if not to.subset:
         if sends and not endpoints:
-            raise origin.error((*path, "host"), f"nobody answers for '{service.host}'")
+            some_do = any(there for host, there in known.endpoints.items() if host.endswith(CLUSTER_DOMAIN))
+            why = "" if some_do else f", nor for any other: {WHO_ANSWERS}"
+            raise origin.error((*path, "host"), f"nobody answers for '{service.host}'{why}")
         return
     named = {subset.name: subset for one in known.of(service.host) for subset in one.shown.thing.subsets}
     if to.subset not in named:
