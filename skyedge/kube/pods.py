@@ -166,11 +166,20 @@ class PodSpec(Shape, frozen=True, kw_only=True):
                 seen.add(container.name)
 
 
+class PodCondition(Shape, frozen=True, kw_only=True):
+    """How a pod does."""
+
+    bookkeeping = "lastProbeTime lastTransitionTime reason message observedGeneration"
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+
+
 class PodStatus(Shape, frozen=True, kw_only=True):
     """``status`` of a pod."""
 
     unmodelled = (
-        "conditions message reason nominatedNodeName hostIP hostIPs podIPs qosClass containerStatuses "
+        "message reason nominatedNodeName hostIP hostIPs podIPs qosClass containerStatuses "
         "initContainerStatuses ephemeralContainerStatuses resize resourceClaimStatuses observedGeneration "
         "extendedResourceClaimStatus allocatedResources resources"
     )
@@ -179,6 +188,7 @@ class PodStatus(Shape, frozen=True, kw_only=True):
     """Empty if it is not said, which counts as Pending."""
     start_time: str | None = None
     pod_ip: str = field(default="", name="podIP")
+    conditions: tuple[PodCondition, ...] = ()
 
 
 class Pod(Shape, frozen=True, kw_only=True):

@@ -68,6 +68,71 @@ spec: {mtls: {mode: STRICT}}
     assert verdict.why == "a.default.svc.cluster.local insists on mutual TLS and default/b1 has no proxy"
 
 
+NOBODY_MAY = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: nobody-may}
+spec: {}
+"""
+ALL_INSIST = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: istio-system}
+spec: {mtls: {mode: STRICT}}
+"""
+
+
+def without_proxy(name, app):
+    return pod(name, app).replace("version: v1", 'version: v1, sidecar.istio.io/inject: "false"')
+
+
+def entry(spec):
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: e}}
+spec: {{hosts: [e.example.com], ports: [{{number: 80, name: http}}], {spec}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("called", "has_proxy"),
+    [
+        (pod("b1", "b"), True),
+        (without_proxy("b1", "b"), False),
+        (entry("resolution: DNS"), False),
+        (entry("location: MESH_EXTERNAL, resolution: STATIC, endpoints: [{address: 9.9.9.9}]"), False),
+        (entry("location: MESH_INTERNAL, resolution: STATIC, endpoints: [{address: 9.9.9.9}]"), True),
+        (entry("resolution: STATIC, workloadSelector: {labels: {app: a}}"), True),
+    ],
+)
+def test_the_proxy_of_whoever_is_called_asks_and_without_one_nobody_does(called, has_proxy):
+    for asks, caller in ((NOBODY_MAY, "a1"), (ALL_INSIST, "c1")):
+        reading = read(*A, service("b"), called, without_proxy("c1", "c"), asks)
+        endpoints = [one for one in reading.endpoints if not one.service.startswith("a.")]
+        may = {Gatekeeper(reading).allows(reading.caller(caller), one, HttpRequest("b")) for one in endpoints}
+        assert may == {not has_proxy}
+
+
+def test_a_security_group_needs_no_proxy():
+    closed = """
+apiVersion: skyedge/v1
+kind: SecurityGroup
+metadata: {name: closed}
+spec: {selector: {labels: {app: b}}, ingress: []}
+"""
+    reading = read(*A, service("b"), without_proxy("b1", "b"), closed)
+    (to,) = [one for one in reading.endpoints if one.address == "b1"]
+    assert not Gatekeeper(reading).allows(reading.caller("a1"), to, HttpRequest("b"))
+
+
+def test_a_policy_for_those_without_a_proxy_is_named():
+    policy = NOBODY_MAY.replace("spec: {}", "spec: {selector: {matchLabels: {app: b}}}")
+    said = "nobody whom this policy is for has a proxy, so it holds for nobody"
+    assert any(said in warning for warning in read(*A, service("b"), without_proxy("b1", "b"), policy).warnings)
+    assert not any(said in warning for warning in read(*A, service("b"), without_proxy("b1", "b"), NOBODY_MAY).warnings)
+
+
 def test_of_several_modes_of_mutual_tls_the_oldest_counts():
     mode = """
 apiVersion: security.istio.io/v1

@@ -93,6 +93,22 @@ def test_a_pod_is_known_by_its_address_or_by_its_name_where_the_file_says_none(s
     assert not reading.warnings
 
 
+@pytest.mark.parametrize(
+    ("conditions", "ready"),
+    [
+        ('[{type: Ready, status: "False", reason: ContainersNotReady}]', False),
+        ("[{type: Ready, status: Unknown}]", False),
+        ('[{type: PodScheduled, status: "True"}, {type: Ready, status: "True"}]', True),
+        ('[{type: ContainersReady, status: "False"}]', True),
+        ("[]", True),
+    ],
+)
+def test_a_pod_that_says_it_is_not_ready_is_asked_by_nobody(conditions, ready):
+    text = pod("s", "a") + f"status: {{phase: Running, podIP: 10.0.0.9, conditions: {conditions}}}"
+    reading = read(*A, text)
+    assert [one.healthy for one in reading.endpoints if one.address == "10.0.0.9"] == [ready]
+
+
 def test_an_unready_node_makes_its_pods_unwell():
     down = NODE + "status: {conditions: [{type: Ready, status: Unknown}]}"
     assert not any(one.healthy for one in mesh(down, *A[1:]).endpoints)

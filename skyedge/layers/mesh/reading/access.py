@@ -63,6 +63,8 @@ def read_admission(manifests: Manifests, workloads: Sequence[Workload], warnings
             warnings.append(f"{manifest.place('spec', 'action')}: nobody outside is asked here, so that all may pass")
         if not any(policy.is_for(one.namespace, one.labels) for one in workloads):
             raise _nobody(manifest, policy, workloads)
+        if not any(policy.is_for(one.namespace, one.labels) and one.has_proxy for one in workloads):
+            warnings.append(f"{manifest.place()}: nobody whom this policy is for has a proxy, so it holds for nobody")
         policies.append(policy)
         warnings += _namespaces_of_nobody(manifest, spaces)
     authentications = tuple(_authentication(one) for one in manifests.of(kube.PeerAuthentication))

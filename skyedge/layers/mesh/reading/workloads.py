@@ -9,15 +9,15 @@ Between the two comes the label of a pod's node: files may hold several clusters
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from skyedge.errors import nearest
 from skyedge.kube import Manifest, Manifests
-from skyedge.kube.cluster import Namespace, Node
-from skyedge.kube.istio_hosts import WorkloadEntry, WorkloadEntrySpec
-from skyedge.kube.pods import Pod
+from skyedge.kube.cluster import Namespace, Node, NodeCondition
+from skyedge.kube.istio_hosts import ServiceEntry, WorkloadEntry, WorkloadEntrySpec
+from skyedge.kube.pods import Pod, PodCondition
 from skyedge.layers.mesh.locality import NETWORK, NOWHERE, Locality
 from skyedge.layers.mesh.objects import CLUSTER_DOMAIN, Caller, RunsIn
 from skyedge.layers.mesh.reading.names import ROOT_NAMESPACE, namespace_of
@@ -58,7 +58,13 @@ class Workload:
 
     @property
     def has_proxy(self) -> bool:
-        """Whether it has a proxy of the mesh, which shows its certificate; it has one unless it says otherwise (Istio)."""
+        """Whether it has a proxy of the mesh, which shows its certificate and asks who calls.
+
+        It has one unless it says otherwise, or a ``ServiceEntry`` writes it as one outside of the mesh (Istio).
+        """
+        written = self.manifest.object
+        if isinstance(written, ServiceEntry) and written.spec.location == "MESH_EXTERNAL":
+            return False
         return "false" not in (self.labels.get(INJECT), self.annotations.get(INJECT))
 
     @property
@@ -104,10 +110,14 @@ def read_places(manifests: Manifests, default: str = "") -> dict[str, Place]:
     for manifest in manifests.of(Node):
         node = manifest.object
         labels = node.metadata.labels
-        ready = next((condition.status for condition in node.status.conditions if condition.type == "Ready"), "True")
         locality = Locality(*(labels.get(label, "") for label in (REGION, ZONE, SUBZONE)))
-        places[node.metadata.name] = Place(locality, labels.get(NETWORK) or default, ready == "True")
+        places[node.metadata.name] = Place(locality, labels.get(NETWORK) or default, _is_ready(node.status.conditions))
     return places
+
+
+def _is_ready(conditions: Iterable[NodeCondition | PodCondition]) -> bool:
+    """Whether a node or a pod is ready; one that does not say is."""
+    return all(condition.status == "True" for condition in conditions if condition.type == "Ready")
 
 
 def read_workloads(
@@ -221,6 +231,6 @@ def _pod(manifest: Manifest[Pod], places: Mapping[str, Place], warnings: list[st
         network=network,
         node=node,
         service_account=pod.spec.service_account_name or "default",
-        healthy=place.ready and pod.status.phase != "Unknown",
+        healthy=place.ready and pod.status.phase != "Unknown" and _is_ready(pod.status.conditions),
         annotations=metadata.annotations,
     )
