@@ -294,7 +294,10 @@ def _as_it_arrives(request: HttpRequest, route: HttpRoute | None, one: Tried) ->
     """A request as an endpoint sees it that was asked by a rule."""
     targets = route.destinations if route is not None else ()
     to = next((to for to in targets if (to.host, to.subset) == (one.service, one.subset)), None)
-    return request if route is None or to is None else as_sent(route, request, to)
+    if route is None or to is None:
+        return request
+    sent = as_sent(route, request, to)
+    return sent if to.port is None else replace(sent, port=to.port)
 
 
 def _delayed(delay: Delay) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from skyedge.kube.istio_values import Port
 from skyedge.kube.metadata import LabelSelector, Metadata, NodeSelectorTerm
 from skyedge.kube.problem import Problem
 from skyedge.kube.quantity import NOTHING, Resources
@@ -32,17 +33,28 @@ class ContainerResources(Shape, frozen=True, kw_only=True):
                 raise Problem(("requests", resource), f"this is more than the limit of {resource}")
 
 
+class ContainerPort(Shape, frozen=True, kw_only=True):
+    """Where a container listens, by a name that services may know it by."""
+
+    unmodelled = "hostPort hostIP"
+
+    container_port: Port
+    name: str = ""
+    protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
+
+
 class Container(Shape, frozen=True, kw_only=True):
     """A container; an init container that restarts ``Always`` is a sidecar, which runs beside the others."""
 
     unmodelled = (
-        "imagePullPolicy command args workingDir ports env envFrom volumeMounts volumeDevices livenessProbe readinessProbe "
+        "imagePullPolicy command args workingDir env envFrom volumeMounts volumeDevices livenessProbe readinessProbe "
         "startupProbe lifecycle terminationMessagePath terminationMessagePolicy securityContext stdin stdinOnce tty "
         "resizePolicy restartPolicyRules"
     )
 
     name: str
     image: str = ""
+    ports: tuple[ContainerPort, ...] = ()
     resources: ContainerResources = ContainerResources()
     restart_policy: Literal["Always", "OnFailure", "Never"] | None = None
 

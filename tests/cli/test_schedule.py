@@ -22,7 +22,7 @@ spec: {containers: [{name: c, resources: {requests: {cpu: 3}}}]}
 apiVersion: v1
 kind: Pod
 metadata: {name: waits}
-spec: {containers: [{name: c, ports: [{containerPort: 80}], resources: {requests: {cpu: 2}}}]}
+spec: {containers: [{name: c, ports: [{containerPort: 80, hostPort: 80}], resources: {requests: {cpu: 2}}}]}
 """
 
 
@@ -50,7 +50,7 @@ def test_the_table_says_where_each_pod_goes_and_how_many_wait(schedule):
     assert not code
     assert "default/runs  n" in out
     assert "2 pods on 1 nodes: 1 bound, 0 pipelined, 0 evicted, 1 waiting" in out
-    assert err.count("spec.containers[].ports") == 1
+    assert err.count("spec.containers[].ports[].hostPort") == 1
 
 
 def test_explain_says_why(schedule):
@@ -101,7 +101,7 @@ def test_the_examples_pass_the_strict_reading(schedule):
         (SMALL.replace("8Gi", "2.5Gb"), (), "did you mean '2.5Gi'?"),
         (SMALL.replace("kind: Pod", "kind: Pud"), (), "bad.yaml:7 (document 2): kind: there is no kind 'Pud'"),
         (SMALL.replace("ports", "prots"), (), "did you mean 'ports'?"),
-        (SMALL, ("--strict",), "spec.containers[0].ports: the API knows this field"),
+        (SMALL, ("--strict",), "spec.containers[0].ports[0].hostPort: the API knows this field"),
         (SMALL, ("--config", "small.yaml"), "small.yaml: there is no scheduler configuration in this"),
         (SMALL, ("--config", "none.yaml"), "there is no file 'none.yaml'"),
         (SMALL, ("--at", "noon"), "--at: 'noon' is not"),

@@ -45,10 +45,11 @@ class MeshEndpoint:
     Attributes:
         address: unique within the service; with it hash tables place the endpoint.
         service: the host of its service.
-        port: where it listens; 0 is the service's own.
+        port: where it listens for calls to the service's first port; 0 is the service's own.
         network: those of one network reach each other without a gateway; empty is the mesh's own.
         node: of the cluster; empty is not known.
         healthy: as health checks and readiness say; one that is not is asked by nobody.  Ejections are apart from that.
+        ports: where it listens, by the port of the service that is called, as far as that is known.
     """
 
     address: str
@@ -61,6 +62,12 @@ class MeshEndpoint:
     runs_in: RunsIn = RunsIn.CONTAINER
     node: str = ""
     healthy: bool = True
+    ports: Mapping[int, int] = field(default_factory=dict)
+
+    def port_for(self, called: int) -> int:
+        """Where a call to a port of the service comes in; the only port of a service takes every call."""
+        own = next(iter(self.ports.values())) if len(self.ports) == 1 else self.ports.get(called)
+        return own or self.port or called
 
     @property
     def full_name(self) -> str:
@@ -70,12 +77,16 @@ class MeshEndpoint:
 
 @dataclass(frozen=True)
 class ServicePort:
-    """A port of a service."""
+    """A port of a service.
+
+    Attributes:
+        target_port: where those who answer listen, or the name by which each says where; 0 is the same number.
+    """
 
     number: int
     name: str = ""
     protocol: str = "HTTP"
-    target_port: int = 0
+    target_port: int | str = 0
 
 
 @dataclass(frozen=True)

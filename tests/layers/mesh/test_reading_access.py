@@ -36,6 +36,20 @@ spec: {action: DENY, rules: [{when: [{key: "request.headers[x-bad]", values: ["*
     assert keeper.allows(a, other, HttpRequest("b"))
 
 
+def test_a_port_is_that_which_the_called_one_listens_at_for_the_port_that_was_called():
+    policy = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: deny}
+spec: {selector: {matchLabels: {app: a}}, action: DENY, rules: [{to: [{operation: {ports: ["9000"]}}]}]}
+"""
+    two = service("a").replace("}]}", "}, {name: http-admin, port: 81, targetPort: 9000}]}")
+    reading = read(A[0], two, *A[2:], policy)
+    keeper, caller = Gatekeeper(reading), reading.caller("a1")
+    assert keeper.allows(caller, reading.endpoints[0], HttpRequest("a", port=80))
+    assert not keeper.allows(caller, reading.endpoints[0], HttpRequest("a", port=81))
+
+
 def test_without_certificates_nobody_is_known():
     policies = """
 apiVersion: security.istio.io/v1

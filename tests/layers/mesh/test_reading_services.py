@@ -33,6 +33,69 @@ ports: [{port: 9000}]
     assert (second.locality, second.healthy) == (Locality("eu", "eu-1"), False)
 
 
+TWO_PORTS = """
+apiVersion: v1
+kind: Service
+metadata: {name: a}
+spec: {selector: {app: a}, ports: [{name: http, port: 80, targetPort: web}, {name: http-admin, port: 81, targetPort: 9000}]}
+"""
+
+
+def with_ports(name, ports, more=""):
+    return pod(name, "a").replace("{name: c}", f"{{name: c, ports: {ports}}}").replace("containers", f"{more}containers")
+
+
+def test_each_port_of_a_service_is_one_of_a_pod_by_number_or_by_the_name_that_the_pod_has_for_it():
+    sidecar = "initContainers: [{name: s, restartPolicy: Always, ports: [{name: web, containerPort: 7070}]}], "
+    pods = [
+        with_ports("a1", "[{name: web, containerPort: 8080}, {name: http-admin, containerPort: 1}]"),
+        with_ports("a2", "[{name: web, containerPort: 1, protocol: UDP}, {name: other, containerPort: 2}]", sidecar),
+        pod("a3", "a"),
+    ]
+    found = {one.address: one for one in mesh(NODE, TWO_PORTS, *pods).endpoints}
+    assert {name: (one.port_for(80), one.port_for(81)) for name, one in found.items()} == {
+        "a1": (8080, 9000),
+        "a2": (7070, 9000),
+        "a3": (80, 9000),  # which says nothing of the name
+    }
+
+
+def test_ports_of_slices_and_of_machines_go_by_the_names_of_the_services_ports():
+    more = """
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: a-1, labels: {kubernetes.io/service-name: a}}
+addressType: IPv4
+endpoints: [{addresses: [10.0.0.1]}]
+ports: [{name: http-admin, port: 9001}, {name: http, port: 8081}]
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: vm}
+spec: {address: 10.9.0.1, labels: {app: a}, ports: {http-admin: 1234, web: 5678}}
+"""
+    found = {one.address: one for one in mesh(NODE, TWO_PORTS, more, pod("a1", "a")).endpoints}
+    assert {name: (one.port_for(80), one.port_for(81)) for name, one in found.items()} == {
+        "10.0.0.1": (8081, 9001),
+        "10.9.0.1": (5678, 1234),
+    }
+
+
+def test_each_port_of_a_service_entry_has_its_own_target():
+    entry = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: e}
+spec:
+  hosts: [x.example.com]
+  ports: [{number: 80, name: http, targetPort: 8080}, {number: 81, name: http-admin, targetPort: 9000}]
+  resolution: STATIC
+  endpoints: [{address: 10.9.0.1}, {address: 10.9.0.2, ports: {http-admin: 1234}}]
+"""
+    found = [one for one in mesh(*A, entry).endpoints if one.service == "x.example.com"]
+    assert [(one.port_for(80), one.port_for(81)) for one in found] == [(8080, 9000), (8080, 1234)]
+
+
 def test_machines_outside_answer_beside_pods():
     entries = """
 apiVersion: networking.istio.io/v1

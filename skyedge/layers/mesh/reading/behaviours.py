@@ -109,14 +109,17 @@ class Gatekeeper:
     reading: MeshReading
 
     def verdict(self, caller: Caller, endpoint: MeshEndpoint, request: HttpRequest) -> Verdict:
-        """Whether an endpoint answers a caller, and why; one that nothing is known of answers."""
+        """Whether an endpoint answers a caller, and why; one that nothing is known of answers.
+
+        The request's port is that of the service which it is sent to.
+        """
         called = self.reading.behind.get((endpoint.service, endpoint.address))
         if called is None or not self._asks:
             return Verdict(True, "nobody asks")
         # Policies select workloads by their own labels, not by those of the service.
         service = Service(endpoint.service, namespace=called.namespace, labels=called.labels)
         admission = self.reading.admission if called.has_proxy else self._of_networks
-        return allowed(admission, self._identity(caller), service, endpoint.port or request.port, request)
+        return allowed(admission, self._identity(caller), service, endpoint.port_for(request.port), request)
 
     @cached_property
     def _asks(self) -> bool:

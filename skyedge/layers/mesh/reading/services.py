@@ -7,7 +7,7 @@ pod has that pod's labels, without which no subset could find it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from skyedge.errors import nearest
 from skyedge.kube import Manifest, Manifests
 from skyedge.kube import services as kube
 from skyedge.kube.istio_hosts import ServiceEntry
-from skyedge.kube.services import Endpoints, EndpointSlice, ObjectReference
+from skyedge.kube.services import EndpointPort, Endpoints, EndpointSlice, ObjectReference
 from skyedge.layers.mesh.locality import NOWHERE, Locality
 from skyedge.layers.mesh.objects import CLUSTER_DOMAIN, MeshEndpoint, RunsIn, Service, ServicePort
 from skyedge.layers.mesh.reading.names import Shown, namespace_of
@@ -145,28 +145,22 @@ class _Reader:
         metadata, spec = manifest.object.metadata, manifest.object.spec
         host = f"{metadata.name}.{namespace}.{CLUSTER_DOMAIN}"
         ports = tuple(
-            ServicePort(
-                port.port,
-                port.name,
-                _protocol(port.app_protocol or port.name),
-                port.target_port if isinstance(port.target_port, int) else 0,
-            )
+            ServicePort(port.port, port.name, _protocol(port.app_protocol or port.name), port.target_port or 0)
             for port in spec.ports
         )
         service = Service(host, ports, namespace, metadata.labels, spec.traffic_distribution)
         to = frozenset(word.strip() for word in metadata.annotations.get(EXPORT_TO, "").split(",") if word.strip())
         self._take(Shown(service, namespace, to), manifest, ("metadata", "name"))
         for part in slices:
-            self._of_slice(host, namespace, part.object)
+            self._of_slice(service, part.object)
         for listed in () if slices else lists:
-            self._of_list(host, namespace, listed.object)
+            self._of_list(service, listed.object)
         if spec.type == "ExternalName":
             self._found.add(MeshEndpoint(spec.external_name, host, runs_in=RunsIn.VIRTUAL_MACHINE), None)
         elif spec.selector:
-            target = ports[0].target_port if ports else 0
             for workload in self._selected(spec.selector, namespace):
                 if workload.runs_in is not RunsIn.CONTAINER or not (slices or lists):
-                    self._found.add(_endpoint(workload, host, _own_port(workload, spec.ports) or target), workload)
+                    self._found.add(_endpoint(workload, host, ports), workload)
 
     def _entry(self, manifest: Manifest[ServiceEntry]) -> None:
         metadata, spec = manifest.object.metadata, manifest.object.spec
@@ -180,20 +174,18 @@ class _Reader:
         ]
         if spec.workload_selector is not None:
             answering = self._selected(spec.workload_selector.wanted, namespace)
-        target = ports[0].target_port if ports else 0
         for number, host in enumerate(spec.hosts):
             host = host.lower()
             service = Service(host, ports or (ServicePort(80, "http"),), namespace, metadata.labels)
             if not self._take(Shown(service, namespace, frozenset(spec.export_to)), manifest, ("spec", "hosts", number)):
                 continue
             for workload in answering:
-                own = next((workload.ports[port.name] for port in spec.ports if port.name in workload.ports), 0)
-                self._found.add(_endpoint(workload, host, own or target), workload)
+                self._found.add(_endpoint(workload, host, ports), workload)
             if not answering and spec.workload_selector is None and spec.resolution != "STATIC":
                 # The name itself is what is called: a resolver, or the caller's own address, says who that is.
                 where = runs_in(manifest, metadata.annotations, ("metadata", "annotations"))
                 outside = Workload(metadata.name, namespace, host, manifest, runs_in=where, annotations=metadata.annotations)
-                self._found.add(MeshEndpoint(host, host, runs_in=where, port=target), outside)
+                self._found.add(_endpoint(outside, host, ports), outside)
 
     def _selected(self, wanted: Mapping[str, str], namespace: str) -> list[Workload]:
         if not wanted:
@@ -201,35 +193,32 @@ class _Reader:
         here = self._by_label.get((namespace, *min(wanted.items())), [])
         return [one for one in here if wanted.items() <= one.labels.items()]
 
-    def _of_slice(self, host: str, namespace: str, part: EndpointSlice) -> None:
-        port = next((port.port for port in part.ports if port.port), None) or 0
+    def _of_slice(self, service: Service, part: EndpointSlice) -> None:
         for one in part.endpoints:
             if one.conditions.terminating:
                 continue
             ready = one.conditions.ready is not False
-            self._addressed(host, namespace, one.addresses[0], one.node_name, one.zone, one.target_ref, port, ready)
+            self._addressed(service, one.addresses[0], one.node_name, one.zone, one.target_ref, part.ports, ready)
 
-    def _of_list(self, host: str, namespace: str, listed: Endpoints) -> None:
+    def _of_list(self, service: Service, listed: Endpoints) -> None:
         for part in listed.subsets:
-            port = next((port.port for port in part.ports if port.port), None) or 0
             for addresses, ready in ((part.addresses, True), (part.not_ready_addresses, False)):
                 for one in addresses:
-                    self._addressed(host, namespace, one.ip, one.node_name, "", one.target_ref, port, ready)
+                    self._addressed(service, one.ip, one.node_name, "", one.target_ref, part.ports, ready)
 
     def _addressed(
         self,
-        host: str,
-        namespace: str,
+        service: Service,
         address: str,
         node: str,
         zone: str,
         reference: ObjectReference | None,
-        port: int,
+        listens: Sequence[EndpointPort],
         ready: bool,
     ) -> None:
         workload = None
         if reference is not None and reference.kind == "Pod":
-            workload = self._named.get((reference.namespace or namespace, reference.name))
+            workload = self._named.get((reference.namespace or service.namespace, reference.name))
         place = self._places.get(node)
         if workload is not None:
             locality, network, labels = workload.locality, workload.network, workload.labels
@@ -238,8 +227,12 @@ class _Reader:
             network = place.network if place is not None else self._default_network
             labels = located({}, locality, network, node)
         well = ready and (place is None or place.ready)
+        by_name = {port.name: port.port or 0 for port in listens}
+        ports = {port.number: by_name.get(port.name, 0) for port in service.ports}
+        first = next(filter(None, [*ports.values(), *by_name.values()]), 0)
         self._found.add(
-            MeshEndpoint(address, host, locality, labels, port=port, network=network, node=node, healthy=well), workload
+            MeshEndpoint(address, service.host, locality, labels, 1, first, network, node=node, healthy=well, ports=ports),
+            workload,
         )
 
     def _zone(self, zone: str) -> Locality:
@@ -249,23 +242,30 @@ class _Reader:
         return Locality(min((p.locality.region for p in self._places.values() if p.locality.zone == zone), default=""), zone)
 
 
-def _endpoint(workload: Workload, host: str, port: int) -> MeshEndpoint:
+def _endpoint(workload: Workload, host: str, ports: Sequence[ServicePort]) -> MeshEndpoint:
+    own = {port.number: _own_port(workload, port) for port in ports}
     return MeshEndpoint(
         workload.address,
         host,
         workload.locality,
         workload.labels,
         workload.weight,
-        port,
+        next(iter(own.values()), 0),
         workload.network,
         workload.runs_in,
         workload.node,
         workload.healthy,
+        {number: target or number for number, target in own.items()},
     )
 
 
-def _own_port(workload: Workload, ports: Iterable[kube.ServicePort]) -> int:
-    return next((workload.ports[port.name] for port in ports if port.name in workload.ports), 0)
+def _own_port(workload: Workload, port: ServicePort) -> int:
+    """Where a workload listens for a port of its service; 0 is the same number, or a name that it does not know."""
+    if port.name in workload.ports:
+        return workload.ports[port.name]
+    if isinstance(port.target_port, str):
+        return {**workload.container_ports, **workload.ports}.get(port.target_port, 0)
+    return port.target_port
 
 
 def _protocol(said: str) -> str:

@@ -37,7 +37,8 @@ class Workload:
     Attributes:
         name: unique in its namespace.
         labels: its own and those that say where it is, as failover priorities compare them.
-        ports: numbers by name, as far as it says them.
+        ports: numbers by the names of a service's ports, as far as it says them.
+        container_ports: numbers by the names that its containers give them.
         annotations: for how it behaves.
     """
 
@@ -53,6 +54,7 @@ class Workload:
     runs_in: RunsIn = RunsIn.CONTAINER
     weight: int = 1
     ports: Mapping[str, int] = field(default_factory=dict)
+    container_ports: Mapping[str, int] = field(default_factory=dict)
     healthy: bool = True
     annotations: Mapping[str, str] = field(default_factory=dict)
 
@@ -232,5 +234,16 @@ def _pod(manifest: Manifest[Pod], places: Mapping[str, Place], warnings: list[st
         node=node,
         service_account=pod.spec.service_account_name or "default",
         healthy=place.ready and pod.status.phase != "Unknown" and _is_ready(pod.status.conditions),
+        container_ports=_container_ports(pod),
         annotations=metadata.annotations,
     )
+
+
+def _container_ports(pod: Pod) -> dict[str, int]:
+    """Ports that have a name, of containers and sidecars; the first of a name counts (Kubernetes)."""
+    sidecars = [one for one in pod.spec.init_containers if one.restart_policy == "Always"]
+    found: dict[str, int] = {}
+    for port in (port for container in (*pod.spec.containers, *sidecars) for port in container.ports):
+        if port.name and port.protocol == "TCP":
+            found.setdefault(port.name, port.container_port)
+    return found

@@ -291,6 +291,7 @@ class Directory(Generic[Ticket]):
             subset_name=to.subset,
             service=self.service_number(to.host),
             subset=self.number("subset", self.subsets, to.subset),
+            port=port,
             cluster=ClusterView(cluster, table, proxy.caller, [station.behaviour.started_us for station in stations]),
             stations=stations,
             delays_us=tuple(leg.delay_us for leg in legs),

@@ -117,6 +117,7 @@ class Lane(Generic[Ticket]):
 
     Attributes:
         service, subset: numbers by which columns name them.
+        port: of the service, which calls are made to.
         stations: of the cluster's endpoints, in its order.
         delays_us: one way, to each.
         links_out, links_back: that messages to and from each have to cross; empty if there are none at all.
@@ -129,6 +130,7 @@ class Lane(Generic[Ticket]):
     subset_name: str
     service: int
     subset: int
+    port: int
     cluster: ClusterView
     stations: tuple[Station[Ticket], ...]
     delays_us: tuple[int, ...]

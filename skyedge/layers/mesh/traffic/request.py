@@ -48,7 +48,7 @@ class Controls:
         rate_limits: by service; all of them must admit.
         classes: of service.
         allowed: whether a caller may send a request to an endpoint, whose own proxy decides; 403 if not.  It is asked of
-            the request as it arrives, and once for each three of them.
+            the request as it arrives, by its service's port that it is sent to, and once for each three of them.
         view: whose routes and destination rules a caller follows, where not all see the same; None: the mesh's.
     """
 

@@ -6,6 +6,7 @@ What the caller has given up the endpoint still works on: it cannot know (assume
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.objects import Caller, MeshEndpoint
@@ -43,8 +44,8 @@ class Serving:
         self._allowed = allowed
         self._come_back = come_back
         self._call_on = call_on
-        # By caller, endpoint and request object, which its request keeps; what policies say of the three does not change.
-        self._verdicts: dict[tuple[int, int, int], bool] = {}
+        # By caller, endpoint, request object, which its request keeps, and port; what policies say of them does not change.
+        self._verdicts: dict[tuple[int, int, int, int], bool] = {}
 
     def arrive(self, attempt: Attempt, now: int) -> None:
         """An attempt is at its endpoint."""
@@ -56,10 +57,12 @@ class Serving:
             return
         attempt.arrived_us = now
         caller = request.proxy.caller
-        asked = (request.proxy.number, station.number, id(request.sent))
+        port = attempt.lane.port
+        asked = (request.proxy.number, station.number, id(request.sent), port)
         may_call = self._verdicts.get(asked)
         if may_call is None:
-            may_call = self._verdicts[asked] = self._allowed(caller, station.endpoint, request.sent)
+            sent = request.sent if request.sent.port == port else replace(request.sent, port=port)
+            may_call = self._verdicts[asked] = self._allowed(caller, station.endpoint, sent)
         if not may_call:
             self.answer(attempt, FORBIDDEN, now)
             return

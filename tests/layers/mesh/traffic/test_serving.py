@@ -7,7 +7,7 @@ import pytest
 from skyedge.layers.mesh.headers import HeaderOperations
 from skyedge.layers.mesh.http_match import HttpRequest
 from skyedge.layers.mesh.http_route import Destination, Mirror, Rewrite
-from skyedge.layers.mesh.objects import Caller
+from skyedge.layers.mesh.objects import Caller, ServicePort
 from skyedge.layers.mesh.traffic import Behaviour, Call, Controls, simulate
 from tests.layers.mesh.traffic.worlds import CALLER, HOST, at_once, endpoints, mesh_of, route_to, service, working
 
@@ -25,6 +25,24 @@ def test_who_may_call_is_decided_once_for_each_caller_endpoint_and_request():
     calls = simulate(mesh_of(2), requests, working(), controls=Controls(allowed=allowed)).calls
     assert calls.requests.status.tolist() == [200] * 50 + [403] * 100
     assert len(asked) == len(set(asked)) == 6
+
+
+def test_who_may_call_is_asked_by_the_port_that_the_call_goes_to():
+    """That of the request, unless the rule, or its mirror, names another."""
+    back, second = service("back.default.svc.cluster.local"), ServicePort(81, "http-second")
+    back = replace(back, ports=(*back.ports, second))
+    asked = []
+
+    def allowed(caller, endpoint, request):
+        asked.append((endpoint.service, request.port))
+        return True
+
+    mesh = mesh_of(
+        1, route=replace(route_to(), mirrors=(Mirror(Destination(back.host, port=81)), Mirror(Destination(back.host))))
+    )
+    mesh = replace(mesh, services=(*mesh.services, back), endpoints=mesh.endpoints + endpoints(1, back.host))
+    simulate(mesh, at_once(2), working(), controls=Controls(allowed=allowed))
+    assert sorted(asked) == sorted([(HOST, 80), (back.host, 81), (back.host, 80)])
 
 
 REWRITTEN = route_to(rewrite=Rewrite("/new"), request_headers=HeaderOperations(set={"x-by": "rule"}))
